@@ -1,0 +1,1 @@
+"""Getting captchas in and out: the polite scraper, the built-in endpoint, importers and exporters."""

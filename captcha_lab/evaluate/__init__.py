@@ -1,0 +1,1 @@
+"""Judging generators and recognisers, and auditing how weak a captcha is."""

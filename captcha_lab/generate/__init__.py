@@ -1,0 +1,1 @@
+"""Generators: networks, losses, constraints, recipes, the training loop and sampling."""

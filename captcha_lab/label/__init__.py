@@ -1,0 +1,1 @@
+"""What to ask a human next, so that a label given once reaches every look-alike."""

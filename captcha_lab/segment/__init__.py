@@ -1,0 +1,1 @@
+"""Cutting captchas into glyphs: pure functions on arrays."""

@@ -1,0 +1,52 @@
+"""Raw bytes exactly as received, each stored once under the name of its own hash."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from captcha_lab.errors import CaptchaLabError
+from captcha_lab.store.files import write_bytes
+
+
+@dataclass(frozen=True)
+class BlobStore:
+    """A folder of `ab/<sha256>.<ext>` files."""
+
+    root: Path
+
+    def path(self, sha256: str, extension: str) -> Path:
+        """Where a blob lies."""
+        return self.root / sha256[:2] / f"{sha256}.{extension}"
+
+    def put(self, data: bytes, extension: str) -> str:
+        """Store bytes durably (fsynced, renamed into place) and return their SHA-256 in hex.
+
+        Raises:
+            CaptchaLabError: the disk refuses.
+        """
+        sha256 = hashlib.sha256(data).hexdigest()
+        path = self.path(sha256, extension)
+        if not path.exists():
+            write_bytes(path, data)
+        return sha256
+
+    def get(self, sha256: str, extension: str) -> bytes:
+        """The bytes of a blob, checked against their hash.
+
+        Raises:
+            CaptchaLabError: the blob is missing or its bytes have changed.
+        """
+        path = self.path(sha256, extension)
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise CaptchaLabError(
+                f"The image {path} is missing ({error.strerror}): restore it from a copy, or scrape or import it again."
+            ) from error
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise CaptchaLabError(
+                f"The image {path} is damaged (its bytes no longer match its name): delete it and scrape or import it again."
+            )
+        return data

@@ -1,0 +1,60 @@
+"""Whole files or none: the one way anything but the catalog reaches the disk."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from captcha_lab.errors import CaptchaLabError
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the folder's entries themselves survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path`; when the block ends well it is fsynced and renamed onto `path`.
+
+    A block that raises, or a killed process, leaves the old file as it was; what a killed process leaves
+    is a hidden `.tmp-*` file that nothing reads.
+
+    Raises:
+        CaptchaLabError: the folder can't be written (no space, no permission).
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(prefix=".tmp-", suffix=path.suffix, dir=path.parent)
+        os.close(descriptor)
+        temporary = Path(name)
+        try:
+            yield temporary
+            temporary.chmod(0o644)
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
+            sync_folder(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        # h5py and PIL raise OSError for damaged *input* too, without an errno: those are not ours to explain.
+        if error.errno is None:
+            raise
+        reason = error.strerror or str(error)
+        raise CaptchaLabError(
+            f"Can't write {path}: {reason}. Free space or choose another folder; nothing was changed."
+        ) from error
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a small file atomically (see `atomic_path` for errors)."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)

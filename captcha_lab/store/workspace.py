@@ -1,0 +1,122 @@
+"""Where things lie: the workspace, its configuration, and the folders of its datasets and models."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from captcha_lab.alphabet import Alphabet
+from captcha_lab.errors import CaptchaLabError, UsageError
+
+CONFIG_NAME = "captcha-lab.toml"
+
+
+@dataclass(frozen=True)
+class WorkspaceConfig:
+    """What `captcha-lab.toml` may say; every field is optional."""
+
+    dataset: str = "captcha"  # the dataset commands use when no --dataset is given
+    source: str = ""  # URL to scrape; empty: the built-in endpoint
+    alphabet: str = ""  # empty: taken from the dataset, else the thesis's 32 characters
+    length: int = 4  # characters (and glyph cells) per captcha
+    contact: str = ""  # mail address sent in the scraper's User-Agent
+
+    def __post_init__(self) -> None:
+        if self.length < 1:
+            raise UsageError(
+                f"{CONFIG_NAME}: length is {self.length}, but a captcha has at least 1 character."
+            )
+        if self.alphabet:
+            Alphabet(self.alphabet)
+        check_name(self.dataset)
+
+
+@dataclass(frozen=True)
+class DatasetFolder:
+    """The folder of one dataset; nothing in it needs to exist yet."""
+
+    root: Path
+
+    @property
+    def name(self) -> str:
+        """The dataset's name, which is its folder's."""
+        return self.root.name
+
+    @property
+    def blobs(self) -> Path:
+        """Raw bytes as received, content-addressed."""
+        return self.root / "blobs"
+
+    @property
+    def catalog_path(self) -> Path:
+        """The system of record."""
+        return self.root / "catalog.sqlite"
+
+    @property
+    def packed_path(self) -> Path:
+        """The rebuildable file that training reads."""
+        return self.root / "packed.h5"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A folder with `datasets/` and `models/`, and the configuration beside them."""
+
+    root: Path
+    config: WorkspaceConfig = WorkspaceConfig()
+
+    @classmethod
+    def find(cls, start: Path | None = None) -> Workspace:
+        """Walk up from `start` (default: the current folder) to a `captcha-lab.toml`, else use `start` itself.
+
+        Raises:
+            CaptchaLabError: the configuration can't be read or says something impossible.
+        """
+        start = (start or Path.cwd()).resolve()
+        for folder in (start, *start.parents):
+            if (folder / CONFIG_NAME).is_file():
+                return cls(folder, _read_config(folder / CONFIG_NAME))
+        return cls(start)
+
+    def dataset(self, name: str | None = None) -> DatasetFolder:
+        """The folder of a dataset, by default the configured one.
+
+        Raises:
+            UsageError: the name is not a plain folder name.
+        """
+        return DatasetFolder(self.root / "datasets" / check_name(name or self.config.dataset))
+
+    @property
+    def models(self) -> Path:
+        """The folder that holds one folder per run."""
+        return self.root / "models"
+
+
+def check_name(name: str) -> str:
+    """A name that becomes a folder: letters, digits, dot, dash and underscore, not starting with a dot.
+
+    Raises:
+        UsageError: it holds anything else (a path, for instance).
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}", name):
+        raise UsageError(f"{name!r} can't name a dataset or run: use letters, digits, '.', '-' and '_'.")
+    return name
+
+
+def _read_config(path: Path) -> WorkspaceConfig:
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise CaptchaLabError(f"{path} can't be read as TOML: {error}. Mend or remove it.") from error
+    known = {field.name: type(field.default) for field in fields(WorkspaceConfig)}
+    for key, value in values.items():
+        if key not in known:
+            raise CaptchaLabError(f"{path}: unknown key {key!r}; known are {', '.join(known)}.")
+        if type(value) is not known[key]:
+            raise CaptchaLabError(f"{path}: {key} must be a {known[key].__name__}, not {value!r}.")
+    try:
+        return WorkspaceConfig(**values)
+    except UsageError as error:
+        raise CaptchaLabError(f"{path}: {error}") from error
