@@ -47,6 +47,7 @@ class BlobStore:
             ) from error
         if hashlib.sha256(data).hexdigest() != sha256:
             raise CaptchaLabError(
-                f"The image {path} is damaged (its bytes no longer match its name): delete it and scrape or import it again."
+                f"The image {path} is damaged (its bytes no longer match its name): "
+                "delete it and scrape or import it again."
             )
         return data

@@ -1,0 +1,168 @@
+"""The packed set: one HDF5 file that training reads; never the only copy of anything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from captcha_lab.errors import CaptchaLabError
+from captcha_lab.store.files import atomic_path
+
+SCHEMA_VERSION = 1
+SPLITS = ("train", "validation", "test")
+UNLABELLED = -1
+
+
+@dataclass(frozen=True)
+class PackedSet:
+    """Images with what is known of them, row by row.
+
+    Attributes:
+        images: uint8 [N, H, W] grey or [N, H, W, 3] RGB, as received.
+        split: uint8 [N], index into `SPLITS`.
+        labels: int16 [N] class numbers, -1 where there is no label; None where the set has no classes.
+        attributes: int8 [N, A], 1 or 0 (-1 unknown); None where the set has no attributes.
+        source: int64 [N], what the row came from (a captcha's image id times 256 plus position, a file's number).
+        duplicate: uint8 [N], 1 where the same pixels stand in an earlier split or earlier row of the same one.
+        classes: names of the classes, in label order.
+        attribute_names: names of the attributes, in column order.
+        info: schema facts kept with the file (dataset, alphabet, label revision, segmenter, split seed, …).
+    """
+
+    images: np.ndarray
+    split: np.ndarray
+    labels: np.ndarray | None = None
+    attributes: np.ndarray | None = None
+    source: np.ndarray | None = None
+    duplicate: np.ndarray | None = None
+    classes: tuple[str, ...] = ()
+    attribute_names: tuple[str, ...] = ()
+    info: dict[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def take(self, rows: np.ndarray) -> PackedSet:
+        """The given rows (bool mask [N] or indices), everything else as it is."""
+        columns = {name: getattr(self, name) for name in COLUMNS}
+        chosen = {name: None if column is None else column[rows] for name, column in columns.items()}
+        return PackedSet(**chosen, classes=self.classes, attribute_names=self.attribute_names, info=self.info)  # type: ignore[arg-type]
+
+    def part(self, split: str, *, labelled: bool = False, distinct: bool = False) -> PackedSet:
+        """One split; only labelled rows, only rows whose pixels occur nowhere earlier, where asked."""
+        rows = self.split == SPLITS.index(split)
+        if labelled and self.labels is not None:
+            rows &= self.labels != UNLABELLED
+        if distinct and self.duplicate is not None:
+            rows &= self.duplicate == 0
+        return self.take(rows)
+
+
+COLUMNS = ("images", "split", "labels", "attributes", "source", "duplicate")
+
+
+def write_packed(path: Path, data: PackedSet) -> None:
+    """Write a packed set: to a temporary file, closed, reopened, verified, fsynced, renamed.
+
+    Raises:
+        CaptchaLabError: the disk refuses, or what was read back differs.
+    """
+    with atomic_path(path) as temporary:
+        with h5py.File(temporary, "w") as file:
+            for name in COLUMNS:
+                column = getattr(data, name)
+                if column is not None:
+                    file.create_dataset(name, data=column, fletcher32=True)
+            write_attributes(file, data.classes, data.attribute_names, data.info)
+        reread = read_packed(temporary)
+        for name in COLUMNS:
+            if not np.array_equal(getattr(data, name), getattr(reread, name)):
+                raise CaptchaLabError(
+                    f"{path}: /{name} read back differently from what was written; try again."
+                )
+
+
+def write_attributes(
+    file: h5py.File, classes: tuple[str, ...], attribute_names: tuple[str, ...], info: dict[str, Any]
+) -> None:
+    """Put the schema facts on an open file."""
+    file.attrs["schema_version"] = SCHEMA_VERSION
+    file.attrs["classes"] = json.dumps(classes)
+    file.attrs["attribute_names"] = json.dumps(attribute_names)
+    file.attrs["info"] = json.dumps(info, sort_keys=True)
+
+
+@contextmanager
+def open_packed(path: Path) -> Iterator[tuple[h5py.File, PackedSet]]:
+    """The open file, and its facts as a `PackedSet` whose columns are h5py datasets: nothing is read yet.
+
+    Raises:
+        CaptchaLabError: the file is absent, damaged, or from another schema version.
+    """
+    if not path.is_file():
+        raise CaptchaLabError(
+            f"There is no packed set at {path}: run `captcha-lab train` or `captcha-lab train-gen`, which pack."
+        )
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise _damaged(path, str(error)) from error
+    with file:
+        version = file.attrs.get("schema_version")
+        if version != SCHEMA_VERSION or "images" not in file or "split" not in file:
+            raise _damaged(path, f"schema version {version!r}, this captcha-lab reads {SCHEMA_VERSION}")
+        facts = PackedSet(
+            **{name: file.get(name) for name in COLUMNS},
+            classes=tuple(json.loads(file.attrs["classes"])),
+            attribute_names=tuple(json.loads(file.attrs["attribute_names"])),
+            info=json.loads(file.attrs["info"]),
+        )
+        yield file, facts
+
+
+def read_packed(path: Path) -> PackedSet:
+    """The whole set in memory (see `open_packed` for errors)."""
+    with open_packed(path) as (_, facts):
+        try:
+            columns: dict[str, Any] = {
+                name: None if getattr(facts, name) is None else getattr(facts, name)[()] for name in COLUMNS
+            }
+        except OSError as error:
+            raise _damaged(path, str(error)) from error
+        return PackedSet(
+            **columns, classes=facts.classes, attribute_names=facts.attribute_names, info=facts.info
+        )
+
+
+def packed_info(path: Path) -> dict[str, Any] | None:
+    """The facts of a packed file, or None where there is none that can be read (it is rebuildable)."""
+    try:
+        with open_packed(path) as (_, facts):
+            return facts.info
+    except CaptchaLabError:
+        return None
+
+
+def mark_duplicates(images: np.ndarray, split: np.ndarray) -> np.ndarray:
+    """uint8 [N]: 1 where the same pixels stand in an earlier split (train, validation, test) or earlier row."""
+    duplicate = np.ones(len(images), np.uint8)
+    seen: set[bytes] = set()
+    for row in np.argsort(split, kind="stable"):
+        key = images[row].tobytes()
+        if key not in seen:
+            seen.add(key)
+            duplicate[row] = 0
+    return duplicate
+
+
+def _damaged(path: Path, reason: str) -> CaptchaLabError:
+    return CaptchaLabError(
+        f"The packed set {path} can't be read ({reason}). It is rebuildable: delete it and run the command again."
+    )

@@ -1,0 +1,225 @@
+"""Runs: one folder per trained model, with its configuration, figures, weights and state to resume from."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from captcha_lab.errors import CaptchaLabError
+from captcha_lab.store.files import atomic_path, write_bytes
+from captcha_lab.store.workspace import check_name
+
+if TYPE_CHECKING:
+    import torch
+
+WEIGHTS = "weights.safetensors"
+
+
+@dataclass(frozen=True)
+class Run:
+    """The folder of one run: `config.json metrics.jsonl weights.safetensors resume.pt samples/ tensorboard/`."""
+
+    root: Path
+
+    @property
+    def name(self) -> str:
+        """The run's name, which is its folder's."""
+        return self.root.name
+
+    @property
+    def weights(self) -> Path:
+        """The model file."""
+        return self.root / WEIGHTS
+
+    @property
+    def resume(self) -> Path:
+        """State of the unfinished training."""
+        return self.root / "resume.pt"
+
+    @property
+    def metrics(self) -> Path:
+        """One JSON object per line, in the order of training."""
+        return self.root / "metrics.jsonl"
+
+    @property
+    def samples(self) -> Path:
+        """Pictures made while training."""
+        return self.root / "samples"
+
+    @property
+    def tensorboard(self) -> Path:
+        """TensorBoard's event files."""
+        return self.root / "tensorboard"
+
+    @classmethod
+    def create(cls, models: Path, kind: str, name: str | None, config: dict[str, Any]) -> Run:
+        """Make a new run folder; without a name it is `<kind>-<date>-<time>`, numbered where that is taken.
+
+        `config` is stored as `config.json` together with `kind` ("recogniser", "generator", …) and the time.
+
+        Raises:
+            CaptchaLabError: a run of that name exists, or the disk refuses.
+        """
+        if name is not None and (models / check_name(name)).exists():
+            raise CaptchaLabError(
+                f"A run named {name} exists in {models}: choose another --name or remove it."
+            )
+        stamp = f"{kind}-{time.strftime('%Y%m%d-%H%M%S')}"
+        for attempt in range(1000):
+            root = models / (name or (stamp if attempt == 0 else f"{stamp}-{attempt + 1}"))
+            try:
+                root.mkdir(parents=True)
+            except FileExistsError:
+                continue
+            except OSError as error:
+                raise CaptchaLabError(f"Can't make the run folder {root}: {error.strerror}.") from error
+            run = cls(root)
+            facts = {"kind": kind, "created": time.time(), **config}
+            write_bytes(root / "config.json", (json.dumps(facts, indent=1) + "\n").encode())
+            return run
+        raise CaptchaLabError(f"No free name for a run in {models}: choose one with --name.")
+
+    @classmethod
+    def open(cls, path: Path) -> Run:
+        """An existing run by its folder.
+
+        Raises:
+            CaptchaLabError: there is no run there.
+        """
+        if not (path / "config.json").is_file():
+            names = ", ".join(run.name for run in all_runs(path.parent)) or "none"
+            raise CaptchaLabError(f"There is no run at {path} (runs there: {names}).")
+        return cls(path)
+
+    def config(self) -> dict[str, Any]:
+        """What `create` stored.
+
+        Raises:
+            CaptchaLabError: the file is damaged.
+        """
+        try:
+            value = json.loads((self.root / "config.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise CaptchaLabError(f"{self.root / 'config.json'} can't be read: {error}.") from error
+        if not isinstance(value, dict):
+            raise CaptchaLabError(f"{self.root / 'config.json'} holds no JSON object.")
+        return value
+
+    def log(self, **scalars: Any) -> None:
+        """Append one line to `metrics.jsonl`."""
+        with self.metrics.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(scalars) + "\n")
+
+    def history(self) -> list[dict[str, Any]]:
+        """All whole lines of `metrics.jsonl`; a line cut off by a kill is left out."""
+        return list(_whole_lines(self.metrics))
+
+    def cut_history(self, key: str, last: float) -> None:
+        """Drop the lines whose `key` lies beyond `last`: what a resumed run is about to write again."""
+        kept = [line for line in _whole_lines(self.metrics) if line.get(key, 0) <= last]
+        write_bytes(self.metrics, "".join(json.dumps(line) + "\n" for line in kept).encode())
+
+
+def all_runs(models: Path, kind: str | None = None) -> list[Run]:
+    """The runs in a models folder, oldest first; of one kind where asked."""
+    runs = []
+    for path in sorted(models.glob("*/config.json")):
+        run = Run(path.parent)
+        try:
+            config = run.config()
+        except CaptchaLabError:
+            continue
+        if kind is None or config.get("kind") == kind:
+            runs.append((float(config.get("created", 0.0)), run.name, run))
+    return [run for _, _, run in sorted(runs, key=lambda entry: entry[:2])]
+
+
+def latest_run(models: Path, kind: str) -> Run | None:
+    """The newest run of a kind that has weights."""
+    finished = [run for run in all_runs(models, kind) if run.weights.is_file()]
+    return finished[-1] if finished else None
+
+
+def save_weights(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, Any]) -> None:
+    """Write a model file: safetensors whose metadata (JSON values) suffice to rebuild the model.
+
+    Raises:
+        CaptchaLabError: the disk refuses.
+    """
+    from safetensors.torch import save_file
+
+    texts = {key: json.dumps(value) for key, value in metadata.items()}
+    plain = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in tensors.items()}
+    with atomic_path(path) as temporary:
+        save_file(plain, temporary, metadata=texts)
+
+
+def load_weights(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Tensors and metadata of a model file (or of a run folder's).
+
+    Raises:
+        CaptchaLabError: the file is absent or damaged, or not a captcha-lab model.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = path / WEIGHTS if path.is_dir() else path
+    if not path.is_file():
+        raise CaptchaLabError(f"There is no model at {path}: name a run folder or a {WEIGHTS} file.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = {key: json.loads(text) for key, text in (file.metadata() or {}).items()}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
+    except (SafetensorError, ValueError, OSError) as error:
+        raise CaptchaLabError(
+            f"The model {path} can't be read ({error}): restore it or train again."
+        ) from error
+    if "architecture" not in metadata:
+        raise CaptchaLabError(f"{path} is not a captcha-lab model: its metadata name no architecture.")
+    return tensors, metadata
+
+
+def save_resume(path: Path, state: dict[str, Any]) -> None:
+    """Write a checkpoint of tensors, numbers, strings, lists and dicts, whole or not at all."""
+    import torch
+
+    with atomic_path(path) as temporary:
+        torch.save(state, temporary)
+
+
+def load_resume(path: Path) -> dict[str, Any]:
+    """Read a checkpoint without running any code from it.
+
+    Raises:
+        CaptchaLabError: it is absent or damaged.
+    """
+    import pickle
+
+    import torch
+
+    if not path.is_file():
+        raise CaptchaLabError(
+            f"There is nothing to resume at {path}: the run finished or never saved a checkpoint."
+        )
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, pickle.UnpicklingError, OSError, EOFError, ValueError) as error:
+        raise CaptchaLabError(
+            f"The checkpoint {path} can't be read ({error}): start the run again."
+        ) from error
+    if not isinstance(state, dict):
+        raise CaptchaLabError(f"The checkpoint {path} holds no training state: start the run again.")
+    return state
+
+
+def _whole_lines(path: Path) -> Iterator[dict[str, Any]]:
+    if not path.is_file():
+        return
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            yield json.loads(line)
+        except ValueError:
+            continue
