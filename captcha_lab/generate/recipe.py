@@ -1,0 +1,192 @@
+"""What a recipe is: the names of parts and the hyper-parameters that make one generative system. No torch here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from captcha_lab.errors import UsageError
+
+OPTIMISERS = ("adam", "rmsprop", "sgd")
+CLIP_SCOPES = ("all", "update")
+FAKE_LABELS = ("data", "uniform")
+NOISES = ("normal", "uniform")
+SCHEDULES = ("constant", "cosine")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One system: network pair x loss x constraint x conditioning x optimiser schedule x remedies.
+
+    A field left at its default is a part that the system does not use. Images of another size or number of
+    channels than `image_shape` are welcome: the networks are built for the data, unless `resize` is set.
+
+    Raises:
+        UsageError: a value that no part understands, with the values that are.
+    """
+
+    name: str
+    summary: str
+    """One line for `train-gen --list`."""
+    source: str
+    """Where the system is described, and what was chosen where the source is silent."""
+
+    # Networks
+    network: str
+    """A family of `captcha_lab.generate.networks`."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """The family's keyword options (`update`, `spectral`, `minibatch`, ...)."""
+    image_shape: tuple[int, int, int] = (1, 20, 20)
+    """(C, H, W) of the source's images: used for dry runs and tests without data."""
+    resize: bool = False
+    """True: the networks work only at `image_shape`, so the data is scaled to it."""
+    classes: int = 32
+    """The source's number of classes or attributes: used when there is no data."""
+    output_range: tuple[float, float] = (0.0, 1.0)
+    noise: str = "normal"
+    """normal = N(0, 1); uniform = U(-1, 1)."""
+    noise_size: int = 128
+    initialisation: str = "torch"
+    """A scheme of `captcha_lab.generate.networks.initialise`."""
+
+    # Conditioning
+    conditioning: str = "none"
+    """none, concat, projection or auxiliary (see `networks.base.CONDITIONINGS`)."""
+    auxiliary_weight: float = 0.0
+    """Weight of the classifier head's cross-entropy in both losses (AC-GAN); the critic must have such a head."""
+    auxiliary_on_fake: bool = True
+    """AC-GAN teaches the classifier on fakes too; False teaches it on real images only."""
+    fake_labels: str = "data"
+    """data: the labels of the real batch; uniform: every class equally often (the slides' conditional GAN)."""
+    wrong_labels: bool = False
+    """Improved conditional GAN: real images with wrong labels are further negatives (Reed et al. 2016)."""
+
+    # Loss
+    loss: str = "gan"
+    """A name of `captcha_lab.generate.losses.LOSSES`."""
+    loss_options: Mapping[str, Any] = field(default_factory=dict)
+
+    # Constraints on the critic
+    clip: float = 0.0
+    """Weights are clipped to [-clip, clip] after each step; 0 = never."""
+    clip_scope: str = "all"
+    """all: every critic parameter, biases too; update: the thesis's update (section 4.4)."""
+    gradient_penalty: float = 0.0
+    """Lambda of WGAN-GP (Gulrajani et al. 2017, eq. 3)."""
+    r1: float = 0.0
+    """Gamma of R1 (Mescheder et al. 2018, eq. 9): gamma/2 E|grad|^2 at real images."""
+    r2: float = 0.0
+    """Gamma of R2: the same at generated images."""
+    penalty_every: int = 1
+    """Compute the penalties on every n-th critic step only, n times as strong (lazy regularisation)."""
+
+    # Optimisers
+    optimiser: str = "adam"
+    learning_rate: float = 2e-4
+    critic_learning_rate: float | None = None
+    """None: the same as the generator's."""
+    beta1: float = 0.5
+    """First moment of Adam; momentum of SGD."""
+    beta2: float = 0.999
+    """Second moment of Adam; smoothing of RMSProp."""
+    batch_size: int = 64
+    schedule: str = "constant"
+    """cosine: the learning rate falls to zero along half a cosine over the run."""
+    warmup: int = 0
+    """Iterations over which the learning rate rises linearly from zero."""
+
+    # Order of steps
+    critic_steps: int = 1
+    generator_steps: int = 1
+    generator_first: bool = False
+    """The generator is updated before the critic in each iteration."""
+    opening: tuple[int, int, int] | None = None
+    """(iterations, critic steps, generator steps) at the start of the run."""
+    switch: bool = False
+    """The thesis's rule: the opening's ratio holds until the critic's loss has settled, however long."""
+
+    # Remedies for collapse
+    feature_matching: float = 0.0
+    """Weight of the distance between mean critic features (Salimans et al. 2016, section 3.1)."""
+    adversarial_weight: float = 1.0
+    """Weight of the loss itself for the generator; 0 leaves it feature matching alone."""
+    replay: float = 0.0
+    """Share of each fake batch that the critic sees that comes from old samples."""
+    replay_size: int = 2048
+    """How many old samples are kept."""
+    label_smoothing: float = 0.0
+    """Real images have target 1 - this in cross-entropy losses (one-sided; Salimans et al. 2016, section 3.4)."""
+    ema: float = 0.0
+    """Decay of the generator's moving average, per generator step; 0 = off, the last weights are used."""
+
+    # Length
+    iterations: int = 1000
+    """One iteration is `critic_steps` critic and `generator_steps` generator updates."""
+
+    def __post_init__(self) -> None:
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise UsageError(
+                    f"Recipe {self.name}: {name} {getattr(self, name)!r} is unknown; "
+                    f"choose one of {', '.join(choices)}."
+                )
+        for name in _POSITIVE:
+            if getattr(self, name) < 1:
+                raise UsageError(f"Recipe {self.name}: {name} must be at least 1, not {getattr(self, name)}.")
+        for name in _NOT_NEGATIVE:
+            if (getattr(self, name) or 0) < 0:
+                raise UsageError(f"Recipe {self.name}: {name} is {getattr(self, name)}, below zero.")
+        for name in _SHARES:
+            if not 0 <= getattr(self, name) < 1:
+                raise UsageError(f"Recipe {self.name}: {name} must be in [0, 1), not {getattr(self, name)}.")
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the generator is told what to make."""
+        return self.conditioning != "none"
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values for `json.dumps`; `from_json` is the inverse."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Recipe:
+        """Rebuild a recipe from `as_json`; lists become tuples again.
+
+        Raises:
+            UsageError: a field that no recipe has.
+        """
+        unknown = sorted(set(values) - {f.name for f in fields(cls)})
+        if unknown:
+            raise UsageError(f"A recipe has no field {', '.join(unknown)}.")
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+    def changed(self, **changes: Any) -> Recipe:
+        """A copy with other values; None leaves a field as it is."""
+        return replace(self, **{k: v for k, v in changes.items() if v is not None})
+
+    def with_label(self, conditioning: str = "concat") -> Recipe:
+        """The conditional form of an unconditional recipe; a conditional one as it is."""
+        return self if self.labelled else replace(self, conditioning=conditioning)
+
+    def without_label(self) -> Recipe:
+        """The unconditional form: no condition, no classifier head, no wrong labels."""
+        return replace(
+            self, conditioning="none", auxiliary_weight=0.0, wrong_labels=False, fake_labels="data"
+        )
+
+
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "optimiser": OPTIMISERS,
+    "clip_scope": CLIP_SCOPES,
+    "fake_labels": FAKE_LABELS,
+    "noise": NOISES,
+    "schedule": SCHEDULES,
+}
+_POSITIVE = ("noise_size", "batch_size", "iterations", "penalty_every", "replay_size")
+_NOT_NEGATIVE = (
+    "clip", "gradient_penalty", "r1", "r2", "learning_rate", "critic_learning_rate", "warmup", "critic_steps",
+    "generator_steps", "feature_matching", "adversarial_weight", "auxiliary_weight",
+)  # fmt: skip
+_SHARES = ("beta1", "beta2", "replay", "label_smoothing", "ema")

@@ -1,0 +1,34 @@
+"""The registry of recipes: every module of this package with a `RECIPES` tuple is in it. No torch here."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import cache
+
+from captcha_lab.errors import UsageError
+from captcha_lab.generate.recipe import Recipe
+
+
+@cache
+def recipes() -> dict[str, Recipe]:
+    """Every recipe by its name, in the order of the modules' names and of their tuples."""
+    found: dict[str, Recipe] = {}
+    for module in sorted(m.name for m in pkgutil.iter_modules(__path__)):
+        for recipe in importlib.import_module(f"{__name__}.{module}").RECIPES:
+            if recipe.name in found:
+                raise ValueError(f"two recipes are called {recipe.name}")
+            found[recipe.name] = recipe
+    return found
+
+
+def get_recipe(name: str) -> Recipe:
+    """The recipe of that name.
+
+    Raises:
+        UsageError: there is none; the message lists all.
+    """
+    known = recipes()
+    if name not in known:
+        raise UsageError(f"No recipe {name!r}. Known: {', '.join(known)} (train-gen --list describes them).")
+    return known[name]
