@@ -11,8 +11,8 @@ import torch
 
 from captcha_lab.errors import UsageError
 from captcha_lab.generate.networks.base import (
-    CriticNetwork,
     Criticism,
+    CriticNetwork,
     EncoderNetwork,
     Encoding,
     Family,

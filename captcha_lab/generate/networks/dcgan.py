@@ -1,0 +1,203 @@
+"""The thesis's convolutional networks (section 4.2; after Radford et al. 2016).
+
+Critic: two 5x5 convolutions of stride 2, a hidden fully connected layer with batch norm, the score. Generator: two
+fully connected layers, two 5x5 transposed convolutions of stride 2. No biases, no norm on the critic's convolutions.
+A condition is concatenated to the inputs of every fully connected layer (the thesis prints it for the critic's
+hidden layer and says it of all).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from captcha_lab.errors import UsageError
+from captcha_lab.generate.networks.base import (
+    Criticism,
+    CriticNetwork,
+    EncoderNetwork,
+    Encoding,
+    Family,
+    GeneratorNetwork,
+    NetworkSpec,
+)
+from captcha_lab.generate.networks.heads import CriticHead
+from captcha_lab.generate.networks.layers import Ending, conv_double, conv_half, halving, joined
+from captcha_lab.generate.networks.normalise import normaliser
+
+
+@dataclass(frozen=True)
+class DcganOptions:
+    """Keyword options of the `dcgan` family."""
+
+    update: bool = False  # the thesis's update: tanh and one more convolution before the last sigmoid
+    critic: str = "classifier"  # or "autoencoder": the score is minus the error of reconstruction (MAGAN)
+    critic_norm: str = "batch"  # of the hidden layer; with a gradient penalty "layer" or "none"
+    generator_norm: str = "batch"
+    channels: int = 64  # of the outer convolutions; the inner ones have twice as many
+    hidden: int = 1024
+    slope: float = 0.2  # of the critic's leaky ReLU
+    epsilon: float = 1e-5  # of batch and layer norm
+    spectral: bool = False  # spectral norm on every weight of the critic
+    minibatch: int = 0  # kernels of minibatch discrimination, 0 = none
+    minibatch_size: int = 8  # length of each kernel's vector
+
+
+class Convolver(nn.Module):
+    """Images [N, C, H, W] and a condition to hidden features [N, hidden]."""
+
+    def __init__(self, spec: NetworkSpec, options: DcganOptions, conditions: int) -> None:
+        super().__init__()
+        height, width = halving(spec, 2)
+        inner = 2 * options.channels
+        self.convolutions = nn.Sequential(
+            conv_half(spec.image_shape[0], options.channels, bias=False),
+            nn.LeakyReLU(options.slope),
+            conv_half(options.channels, inner, bias=False),
+            nn.LeakyReLU(options.slope),
+            nn.Flatten(),
+        )
+        self.hidden = nn.Linear(inner * height * width + conditions, options.hidden, bias=False)
+        self.norm = normaliser(options.critic_norm, options.hidden, options.epsilon)
+        self.activation = nn.LeakyReLU(options.slope)
+
+    def forward(self, images: Tensor, condition: Tensor | None) -> Tensor:
+        """The hidden layer's activations."""
+        flat = self.convolutions(images)  # (N, 3200) for 20x20
+        return self.activation(self.norm(self.hidden(joined(flat, condition))))
+
+
+class Deconvolver(nn.Module):
+    """A code [N, inputs] and a condition to images [N, C, H, W] in the output range."""
+
+    def __init__(self, spec: NetworkSpec, options: DcganOptions, inputs: int) -> None:
+        super().__init__()
+        self.size = halving(spec, 2)
+        outer, self.inner, norm = options.channels, 2 * options.channels, options.generator_norm
+        flat = self.inner * self.size[0] * self.size[1]
+        self.first = nn.Linear(inputs + spec.classes, options.hidden, bias=False)
+        self.first_norm = nn.Sequential(normaliser(norm, options.hidden, options.epsilon), nn.ReLU())
+        self.second = nn.Linear(options.hidden + spec.classes, flat, bias=False)
+        self.second_norm = nn.Sequential(normaliser(norm, flat, options.epsilon), nn.ReLU())
+        self.deconvolutions = nn.Sequential(
+            conv_double(self.inner, outer, bias=False),
+            normaliser(norm, outer, options.epsilon),
+            nn.ReLU(),
+            conv_double(outer, spec.image_shape[0], bias=False),
+        )
+        self.ending = Ending(spec, options.update, bias=False)
+
+    def forward(self, code: Tensor, condition: Tensor | None) -> Tensor:
+        """Images."""
+        hidden = self.first_norm(self.first(joined(code, condition)))  # (N, 1024)
+        flat = self.second_norm(self.second(joined(hidden, condition)))  # (N, 3200)
+        return self.ending(self.deconvolutions(flat.view(-1, self.inner, *self.size)))
+
+
+class DcganGenerator(GeneratorNetwork):
+    """Noise, and the condition at both fully connected layers, to images."""
+
+    def __init__(self, spec: NetworkSpec, options: DcganOptions) -> None:
+        super().__init__(spec)
+        self.body = Deconvolver(spec, options, spec.noise_size)
+
+    def forward(self, noise: Tensor, condition: Tensor | None = None) -> Tensor:
+        """See `GeneratorNetwork`."""
+        return self.body(noise, self.checked(condition, self.classes > 0))
+
+
+class DcganCritic(CriticNetwork):
+    """Convolutions, a hidden layer, a head."""
+
+    def __init__(self, spec: NetworkSpec, options: DcganOptions) -> None:
+        super().__init__(spec)
+        self.told = spec.conditioning in ("concat", "projection")
+        self.concat = spec.conditioning == "concat"
+        self.body = Convolver(spec, options, spec.classes if self.concat else 0)
+        self.head = CriticHead(
+            spec,
+            options.hidden,
+            bias=False,
+            concat=True,
+            minibatch=options.minibatch,
+            minibatch_size=options.minibatch_size,
+        )
+
+    def forward(self, images: Tensor, condition: Tensor | None = None) -> Criticism:
+        """See `CriticNetwork`."""
+        condition = self.checked(condition, self.told)
+        features = self.body(images, condition if self.concat else None)
+        return self.head(features, condition)
+
+
+class AutoencodingCritic(CriticNetwork):
+    """An auto-encoder (the critic's trunk, then a generator's) whose error is the energy (Zhao et al. 2017).
+
+    The score is minus the mean squared error over all values of an image.
+    """
+
+    def __init__(self, spec: NetworkSpec, options: DcganOptions) -> None:
+        super().__init__(spec)
+        if spec.conditioning == "projection":
+            raise UsageError(
+                "An auto-encoding critic has no score to add a projection to: use --conditioning concat."
+            )
+        self.concat = spec.conditioning == "concat"
+        self.body = Convolver(spec, options, spec.classes if self.concat else 0)
+        told = (
+            spec
+            if self.concat
+            else NetworkSpec(spec.family, spec.image_shape, spec.noise_size, **_range(spec))
+        )
+        self.decoder = Deconvolver(told, options, options.hidden)
+        self.classifier = (
+            nn.Linear(options.hidden, spec.classes) if spec.conditioning == "auxiliary" else None
+        )
+
+    def forward(self, images: Tensor, condition: Tensor | None = None) -> Criticism:
+        """See `CriticNetwork`; the reconstruction has the images' shape and range."""
+        condition = self.checked(condition, self.concat)
+        features = self.body(images, condition)
+        reconstruction = self.decoder(features, condition)
+        energy = (reconstruction - images).square().mean((1, 2, 3))
+        logits = None if self.classifier is None else self.classifier(features)
+        return Criticism(-energy, features, logits, reconstruction)
+
+
+class DcganEncoder(EncoderNetwork):
+    """The critic's trunk with Z outputs: the encoder of mode regularisation (Che et al. 2017)."""
+
+    def __init__(self, spec: NetworkSpec, options: DcganOptions) -> None:
+        super().__init__(spec)
+        self.body = Convolver(spec, options, spec.classes)
+        self.mean = nn.Linear(options.hidden + spec.classes, spec.noise_size, bias=False)
+
+    def forward(self, images: Tensor, condition: Tensor | None = None) -> Encoding:
+        """See `EncoderNetwork`; no log variance."""
+        condition = self.checked(condition, self.classes > 0)
+        return Encoding(self.mean(joined(self.body(images, condition), condition)))
+
+
+def _range(spec: NetworkSpec) -> dict[str, Any]:
+    return {"output_range": spec.output_range, "initialisation": spec.initialisation}
+
+
+def _critic(spec: NetworkSpec, options: DcganOptions) -> CriticNetwork:
+    kinds = {"classifier": DcganCritic, "autoencoder": AutoencodingCritic}
+    if options.critic not in kinds:
+        raise UsageError(
+            f"No critic {options.critic!r} in the family dcgan: choose one of {', '.join(kinds)}."
+        )
+    return kinds[options.critic](spec, options)
+
+
+FAMILY = Family(
+    name="dcgan",
+    summary="the thesis's convolutional networks: two strided convolutions and two fully connected layers each way",
+    options=DcganOptions,
+    generator=DcganGenerator,
+    critic=_critic,
+    encoder=DcganEncoder,
+)

@@ -1,0 +1,153 @@
+"""Fully connected networks: the thesis's (sections 4.2.2 and 5.4), the CS231n notebook's, PML's and the slides'.
+
+Lists of widths say how deep they are. A condition is concatenated to the inputs of all layers (the house default)
+or of the first alone, as the slides do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from captcha_lab.errors import UsageError
+from captcha_lab.generate.networks.base import Criticism, CriticNetwork, Family, GeneratorNetwork, NetworkSpec
+from captcha_lab.generate.networks.heads import CriticHead
+from captcha_lab.generate.networks.layers import Ending, activation, joined
+from captcha_lab.generate.networks.normalise import normaliser
+
+
+@dataclass(frozen=True)
+class FcOptions:
+    """Keyword options of the `fc` family."""
+
+    generator: Sequence[int] = (500,)  # widths of the generator's hidden layers
+    critic: Sequence[int] = (500,)  # widths of the critic's hidden layers
+    generator_slope: float = 0.0  # of the leaky ReLU; 0 = ReLU
+    critic_slope: float = 0.0
+    generator_norms: Sequence[str] = ()  # per hidden layer: batch, layer or none; () = none anywhere
+    critic_norms: Sequence[str] = ()
+    epsilon: float = 1e-5  # of the norms
+    generator_bias: bool = True  # of the generator's hidden layers; its last layer always has one
+    dropout: float = 0.0  # after each of the critic's hidden layers
+    update: bool = False  # the thesis's update: tanh and a 5x5 convolution before the output activation
+    label_layers: str = "all"  # or "first": where a condition is concatenated
+    spectral: bool = False  # spectral norm on every weight of the critic
+    minibatch: int = 0  # kernels of minibatch discrimination, 0 = none
+    minibatch_size: int = 8
+
+
+class Stack(nn.Module):
+    """Hidden layers [N, inputs] to [N, widths[-1]]: linear, norm, (leaky) ReLU, dropout, each."""
+
+    def __init__(
+        self,
+        inputs: int,
+        widths: Sequence[int],
+        norms: Sequence[str],
+        options: FcOptions,
+        *,
+        slope: float,
+        bias: bool,
+        dropout: float,
+        conditions: int,
+    ) -> None:
+        super().__init__()
+        norms = norms or ["none"] * len(widths)
+        if len(norms) != len(widths) or not widths:
+            raise UsageError(
+                f"{len(widths)} hidden layers {tuple(widths)} need as many norms, not {tuple(norms)}."
+            )
+        told = [bool(conditions) and (k == 0 or options.label_layers == "all") for k in range(len(widths))]
+        self.told = told
+        self.linear, self.after = nn.ModuleList(), nn.ModuleList()
+        for width, norm, tell in zip(widths, norms, told, strict=True):
+            self.linear.append(nn.Linear(inputs + (conditions if tell else 0), width, bias=bias))
+            tail = [normaliser(norm, width, options.epsilon), activation(slope)]
+            self.after.append(nn.Sequential(*tail, *([nn.Dropout(dropout)] if dropout else [])))
+            inputs = width
+
+    def forward(self, tensor: Tensor, condition: Tensor | None) -> Tensor:
+        """The last hidden layer."""
+        for linear, after, told in zip(self.linear, self.after, self.told, strict=True):
+            tensor = after(linear(joined(tensor, condition if told else None)))
+        return tensor
+
+
+class FcGenerator(GeneratorNetwork):
+    """Noise through the hidden layers to all values of an image at once."""
+
+    def __init__(self, spec: NetworkSpec, options: FcOptions) -> None:
+        super().__init__(spec)
+        _check(options)
+        channels, height, width = spec.image_shape
+        self.body = Stack(
+            spec.noise_size,
+            options.generator,
+            options.generator_norms,
+            options,
+            slope=options.generator_slope,
+            bias=options.generator_bias,
+            dropout=0.0,
+            conditions=spec.classes,
+        )
+        self.tell_last = spec.classes > 0 and options.label_layers == "all"
+        inputs = options.generator[-1] + (spec.classes if self.tell_last else 0)
+        self.pixels = nn.Linear(inputs, channels * height * width)
+        self.ending = Ending(spec, options.update, bias=True)
+
+    def forward(self, noise: Tensor, condition: Tensor | None = None) -> Tensor:
+        """See `GeneratorNetwork`."""
+        condition = self.checked(condition, self.classes > 0)
+        hidden = self.body(noise, condition)
+        pixels = self.pixels(joined(hidden, condition if self.tell_last else None))
+        return self.ending(pixels.view(-1, *self.image_shape))
+
+
+class FcCritic(CriticNetwork):
+    """All values of an image through the hidden layers to a head."""
+
+    def __init__(self, spec: NetworkSpec, options: FcOptions) -> None:
+        super().__init__(spec)
+        _check(options)
+        self.told = spec.conditioning in ("concat", "projection")
+        self.concat = spec.conditioning == "concat"
+        channels, height, width = spec.image_shape
+        self.body = Stack(
+            channels * height * width,
+            options.critic,
+            options.critic_norms,
+            options,
+            slope=options.critic_slope,
+            bias=True,
+            dropout=options.dropout,
+            conditions=spec.classes if self.concat else 0,
+        )
+        self.head = CriticHead(
+            spec,
+            options.critic[-1],
+            concat=options.label_layers == "all",
+            minibatch=options.minibatch,
+            minibatch_size=options.minibatch_size,
+        )
+
+    def forward(self, images: Tensor, condition: Tensor | None = None) -> Criticism:
+        """See `CriticNetwork`."""
+        condition = self.checked(condition, self.told)
+        features = self.body(images.flatten(1), condition if self.concat else None)
+        return self.head(features, condition)
+
+
+def _check(options: FcOptions) -> None:
+    if options.label_layers not in ("all", "first"):
+        raise UsageError(f"Label layers {options.label_layers!r} are neither 'all' nor 'first'.")
+
+
+FAMILY = Family(
+    name="fc",
+    summary="fully connected networks of any depth, with the thesis's update on request",
+    options=FcOptions,
+    generator=FcGenerator,
+    critic=FcCritic,
+)

@@ -1,0 +1,46 @@
+"""The end of every critic: features to a score, told or asked the class in the way the specification says."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from captcha_lab.generate.networks.base import Criticism, NetworkSpec
+from captcha_lab.generate.networks.layers import MinibatchDiscrimination, joined
+
+
+class CriticHead(nn.Module):
+    """Features [N, F] and a condition [N, K] or None to a `Criticism`.
+
+    projection adds the inner product of the features with a learned vector per class (Miyato and Koyama 2018,
+    eq. 3, for attribute vectors the sum of their vectors); auxiliary adds a linear classifier (Odena et al. 2017).
+    With `concat` the condition is also concatenated here.
+    """
+
+    def __init__(
+        self,
+        spec: NetworkSpec,
+        features: int,
+        *,
+        bias: bool = True,
+        concat: bool = False,
+        minibatch: int = 0,
+        minibatch_size: int = 8,
+    ) -> None:
+        super().__init__()
+        self.concat = concat and spec.conditioning == "concat"
+        self.minibatch = MinibatchDiscrimination(features, minibatch, minibatch_size) if minibatch else None
+        inputs = features + minibatch
+        self.score = nn.Linear(inputs + (spec.classes if self.concat else 0), 1, bias=bias)
+        self.projection = (
+            nn.Linear(spec.classes, inputs, False) if spec.conditioning == "projection" else None
+        )
+        self.classifier = nn.Linear(inputs, spec.classes) if spec.conditioning == "auxiliary" else None
+
+    def forward(self, features: Tensor, condition: Tensor | None) -> Criticism:
+        """The features returned are those given, before minibatch discrimination."""
+        seen = features if self.minibatch is None else self.minibatch(features)
+        score = self.score(joined(seen, condition if self.concat else None)).squeeze(1)
+        if self.projection is not None and condition is not None:
+            score = score + (self.projection(condition) * seen).sum(1)
+        logits = None if self.classifier is None else self.classifier(seen)
+        return Criticism(score, features, logits)
