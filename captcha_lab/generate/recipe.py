@@ -30,7 +30,7 @@ class Recipe:
     summary: str
     """One line for `train-gen --list`."""
     source: str
-    """Where the system is described, and what was chosen where the source is silent."""
+    """Where the system is described."""
 
     # Networks
     network: str
@@ -123,6 +123,9 @@ class Recipe:
     # Length
     iterations: int = 1000
     """One iteration is `critic_steps` critic and `generator_steps` generator updates."""
+
+    notes: str = ""
+    """What the source is silent, unclear or wrong about, and what was chosen instead."""
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
