@@ -13,6 +13,17 @@ from captcha_lab.errors import CaptchaLabError, UsageError
 CONFIG_NAME = "captcha-lab.toml"
 
 
+def check_name(name: str) -> str:
+    """A name that becomes a folder: letters, digits, dot, dash and underscore, not starting with a dot.
+
+    Raises:
+        UsageError: it holds anything else (a path, for instance).
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}", name):
+        raise UsageError(f"{name!r} can't name a dataset or run: use letters, digits, '.', '-' and '_'.")
+    return name
+
+
 @dataclass(frozen=True)
 class WorkspaceConfig:
     """What `captcha-lab.toml` may say; every field is optional."""
@@ -92,17 +103,6 @@ class Workspace:
     def models(self) -> Path:
         """The folder that holds one folder per run."""
         return self.root / "models"
-
-
-def check_name(name: str) -> str:
-    """A name that becomes a folder: letters, digits, dot, dash and underscore, not starting with a dot.
-
-    Raises:
-        UsageError: it holds anything else (a path, for instance).
-    """
-    if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}", name):
-        raise UsageError(f"{name!r} can't name a dataset or run: use letters, digits, '.', '-' and '_'.")
-    return name
 
 
 def _read_config(path: Path) -> WorkspaceConfig:
