@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from skimage.measure import label
 
@@ -26,7 +28,7 @@ def flags(ink: np.ndarray, cells: int) -> list[str]:
     """
     pieces = label(ink, connectivity=2)
     edges = boundaries(ink.shape[1], cells)
-    spans = list(zip(edges, edges[1:], strict=False))
+    spans = list(itertools.pairwise(edges))
     area = np.stack([np.bincount(pieces[:, a:b].ravel(), minlength=pieces.max() + 1) for a, b in spans])
     area[:, 0] = 0  # the paper
     home = area.argmax(axis=0)

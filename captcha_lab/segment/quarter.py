@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import cv2
 import numpy as np
 
@@ -39,7 +41,7 @@ def cells(white: np.ndarray, count: int, size: int, fit: str = "pad") -> np.ndar
     if width == count * size and height == size:  # already the network's size: a view, no copying of pixels
         return white.reshape(number, size, count, size).swapaxes(1, 2)
     out = np.empty((number, count, size, size), np.uint8)
-    for k, (x0, x1) in enumerate(zip(edges, edges[1:], strict=False)):
+    for k, (x0, x1) in enumerate(itertools.pairwise(edges)):
         for row in range(number):
             out[row, k] = fit_square(white[row, :, x0:x1], size, fit)
     return out

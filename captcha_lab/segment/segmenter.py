@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -88,7 +89,7 @@ class Segmenter:
         from captcha_lab.segment.quarter import boundaries
 
         edges = boundaries(width, self.glyphs)
-        return [(x0, 0, x1, height) for x0, x1 in zip(edges, edges[1:], strict=False)]
+        return [(x0, 0, x1, height) for x0, x1 in itertools.pairwise(edges)]
 
     def flags(self, images: np.ndarray) -> list[list[str]]:
         """What went wrong in each cell, [N][glyphs]: see `inspect.flags`. Arguments as in `cut`."""

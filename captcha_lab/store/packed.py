@@ -55,6 +55,15 @@ class PackedSet:
         chosen = {name: None if column is None else column[rows] for name, column in columns.items()}
         return PackedSet(**chosen, classes=self.classes, attribute_names=self.attribute_names, info=self.info)  # type: ignore[arg-type]
 
+    def without_images(self) -> PackedSet:
+        """All the small columns in memory, no image rows: for sets whose images stay on disk."""
+        columns = {name: getattr(self, name) for name in COLUMNS if name != "images"}
+        read = {name: None if column is None else column[()] for name, column in columns.items()}
+        empty = np.empty((0, *self.images.shape[1:]), np.uint8)
+        return PackedSet(
+            empty, **read, classes=self.classes, attribute_names=self.attribute_names, info=self.info
+        )
+
     def part(self, split: str, *, labelled: bool = False, distinct: bool = False) -> PackedSet:
         """One split; only labelled rows, only rows whose pixels occur nowhere earlier, where asked."""
         rows = self.split == SPLITS.index(split)

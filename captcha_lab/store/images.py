@@ -1,0 +1,132 @@
+"""From received bytes to pixels, looking at the header before anything is decoded."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from captcha_lab.errors import CaptchaLabError
+
+# Extensions by PIL's name of the format; what is not here is refused by name.
+FORMATS = {"PNG": "png", "JPEG": "jpg", "GIF": "gif", "BMP": "bmp", "WEBP": "webp"}
+MAX_PIXELS = 4_000_000  # larger than any captcha or face; a small file can decode to gigabytes
+
+
+@dataclass(frozen=True)
+class ImageHeader:
+    """What the header of an image file says; sizes in pixels."""
+
+    extension: str
+    width: int
+    height: int
+
+
+def identify(data: bytes) -> ImageHeader:
+    """Read an image's header without decoding it.
+
+    Raises:
+        CaptchaLabError: not an image, a format or an animation captcha-lab does not take, or impossible sizes.
+    """
+    if not data:
+        raise CaptchaLabError("the file is empty")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore", Image.DecompressionBombWarning
+            )  # MAX_PIXELS is the stricter check
+            with Image.open(io.BytesIO(data)) as image:
+                name, (width, height) = str(image.format), image.size
+                animated = getattr(image, "n_frames", 1) > 1
+    except UnidentifiedImageError:
+        raise CaptchaLabError("not an image of a known format") from None
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        raise CaptchaLabError(f"the image's header is damaged or lies ({error})") from error
+    if name not in FORMATS:
+        raise CaptchaLabError(f"{name} images are not taken (only {', '.join(FORMATS)})")
+    if animated:
+        raise CaptchaLabError(f"an animated {name} is not taken: a captcha must be one picture")
+    if width < 1 or height < 1 or width * height > MAX_PIXELS:
+        raise CaptchaLabError(f"{width}x{height} pixels: more than {MAX_PIXELS} or none are not taken")
+    return ImageHeader(FORMATS[name], width, height)
+
+
+def decode(data: bytes) -> np.ndarray:
+    """Pixels of an image file: uint8 [H, W] grey or [H, W, 3] RGB; transparent pixels lie on white paper.
+
+    Raises:
+        CaptchaLabError: see `identify`; or the pixels are damaged or cut short.
+    """
+    header = identify(data)
+    if header.extension in ("gif", "jpg"):
+        # PIL says when a JPEG is cut short; cv2 fills the rest with grey. It reads every GIF, too.
+        return _decode_with_pil(data)
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None:
+        raise CaptchaLabError("the image's pixels are damaged or cut short")
+    if pixels.dtype == np.uint16:
+        pixels = (pixels >> 8).astype(np.uint8)
+    if pixels.ndim == 2:
+        return pixels
+    if pixels.shape[2] == 3:
+        return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    return _on_white(cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA))
+
+
+def read_image(path: Path) -> np.ndarray:
+    """Pixels of a file (see `decode`).
+
+    Raises:
+        CaptchaLabError: the message names the file.
+    """
+    try:
+        return decode(path.read_bytes())
+    except OSError as error:
+        raise CaptchaLabError(f"{path}: {error.strerror}.") from error
+    except CaptchaLabError as error:
+        raise CaptchaLabError(f"{path}: {error}.") from error
+
+
+def write_image(path: Path, pixels: np.ndarray) -> None:
+    """Write uint8 [H, W] or RGB [H, W, 3] as a picture, format by extension, whole or not at all.
+
+    Raises:
+        CaptchaLabError: the disk refuses, or the extension names no format.
+    """
+    from captcha_lab.store.files import write_bytes
+
+    write_bytes(path, encode(pixels, path.suffix or ".png"))
+
+
+def encode(pixels: np.ndarray, extension: str = ".png") -> bytes:
+    """The bytes of a picture file; arguments and errors as in `write_image`."""
+    image = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR) if pixels.ndim == 3 else pixels
+    try:
+        done, data = cv2.imencode(extension, image)
+    except cv2.error as error:
+        raise CaptchaLabError(f"{extension!r} names no picture format: use .png or .jpg.") from error
+    if not done:
+        raise CaptchaLabError(f"The picture could not be written as {extension}.")
+    return data.tobytes()
+
+
+def _decode_with_pil(data: bytes) -> np.ndarray:
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            if image.mode in ("L", "RGB"):
+                return np.asarray(image)
+            if image.mode == "CMYK":
+                return np.asarray(image.convert("RGB"))
+            return _on_white(np.asarray(image.convert("RGBA")))
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
+        raise CaptchaLabError(f"the image's pixels are damaged or cut short ({error})") from error
+
+
+def _on_white(rgba: np.ndarray) -> np.ndarray:
+    alpha = rgba[..., 3:].astype(np.uint16)
+    return ((rgba[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
