@@ -58,7 +58,7 @@ class PackedSet:
     def without_images(self) -> PackedSet:
         """All the small columns in memory, no image rows: for sets whose images stay on disk."""
         columns = {name: getattr(self, name) for name in COLUMNS if name != "images"}
-        read = {name: None if column is None else column[()] for name, column in columns.items()}
+        read: dict[str, Any] = {k: None if column is None else column[()] for k, column in columns.items()}
         empty = np.empty((0, *self.images.shape[1:]), np.uint8)
         return PackedSet(
             empty, **read, classes=self.classes, attribute_names=self.attribute_names, info=self.info
