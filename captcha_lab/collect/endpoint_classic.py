@@ -95,6 +95,16 @@ def glyph_mask(character: str, form: int) -> NDArray[np.bool_]:
     return coverage >= 255 * INK_COVERAGE
 
 
+def check_alphabet(characters: str) -> None:
+    """Make sure that the font draws them all.
+
+    Raises:
+        UsageError: it does not; the message names the first such character.
+    """
+    for character in characters:
+        glyph_mask(character, 0)
+
+
 def render(text: str, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Draw one captcha.
 
