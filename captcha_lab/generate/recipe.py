@@ -104,7 +104,7 @@ class Recipe:
     opening: tuple[int, int, int] | None = None
     """(iterations, critic steps, generator steps) at the start of the run."""
     switch: bool = False
-    """The thesis's rule: the opening's ratio holds until the critic's loss has settled, however long."""
+    """The thesis's rule: the opening ends once the critic's loss falls steadily, at the latest as it says."""
 
     # Remedies for collapse
     feature_matching: float = 0.0

@@ -1,0 +1,138 @@
+"""Where training images come from: anything that keeps this protocol; in memory, or read lazily from disk."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from captcha_lab.errors import CaptchaLabError, UsageError
+from captcha_lab.generate.conditioning import one_hot
+
+
+class Batches(Protocol):
+    """An endless, seeded, resumable stream of training batches."""
+
+    image_shape: tuple[int, ...]
+    """(H, W) or (H, W, 3)."""
+    names: tuple[str, ...]
+    """Class or attribute names; empty = unlabelled."""
+    exclusive: bool
+    """The names are classes (conditions are one-hot), else attributes (0/1 each)."""
+
+    def __len__(self) -> int:
+        """How many images there are."""
+        ...
+
+    def next(self, n: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """The next n images, uint8 [n, H, W] or [n, H, W, 3], and their conditions, float32 [n, K] or None."""
+        ...
+
+    def reference(self, n: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """Up to n images to compare with, always the same; the stream is not touched."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """Where the stream is: numbers, strings, lists and dicts."""
+        ...
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue the stream from a `state`."""
+        ...
+
+
+class Shuffler:
+    """Row numbers without end: every epoch is a fresh permutation, fixed by seed and epoch alone."""
+
+    def __init__(self, rows: int, seed: int) -> None:
+        self.rows = rows
+        self.seed = seed
+        self.epoch = 0
+        self.position = 0
+        self._order = self._permutation()
+
+    def _permutation(self) -> np.ndarray:
+        return np.random.default_rng([self.seed, self.epoch]).permutation(self.rows)
+
+    def next(self, n: int) -> np.ndarray:
+        """The next n row numbers, int64 [n]; an epoch's rest is used before the next begins."""
+        parts = []
+        while n:
+            if self.position == self.rows:
+                self.epoch, self.position = self.epoch + 1, 0
+                self._order = self._permutation()
+            part = self._order[self.position : self.position + n]
+            self.position += len(part)
+            n -= len(part)
+            parts.append(part)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def state(self) -> dict[str, Any]:
+        """Epoch and position."""
+        return {"epoch": self.epoch, "position": self.position}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from a `state`."""
+        self.epoch, self.position = int(state["epoch"]), int(state["position"])
+        self._order = self._permutation()
+
+
+class ArrayBatches:
+    """Batches from arrays in memory.
+
+    Args:
+        images: uint8 [N, H, W] or [N, H, W, 3].
+        labels: class numbers [N], with `names`; None = unlabelled.
+        names: class names in label order, or attribute names.
+        attributes: 0/1 [N, K] instead of labels.
+        seed: fixes the order.
+
+    Raises:
+        CaptchaLabError: no images.
+        UsageError: labels outside the classes.
+    """
+
+    def __init__(
+        self,
+        images: np.ndarray,
+        labels: np.ndarray | None = None,
+        names: tuple[str, ...] = (),
+        *,
+        attributes: np.ndarray | None = None,
+        seed: int = 0,
+    ) -> None:
+        if len(images) == 0:
+            raise CaptchaLabError("There are no images to train on: import or scrape some first.")
+        if labels is not None and attributes is not None:
+            raise UsageError("Condition on classes or on attributes, not on both.")
+        self.images = np.ascontiguousarray(images)
+        self.image_shape = tuple(images.shape[1:])
+        self.exclusive = attributes is None
+        self.condition: np.ndarray | None = None
+        if labels is not None:
+            self.condition = one_hot(labels, len(names))
+        elif attributes is not None:
+            self.condition = np.clip(attributes, 0, 1).astype(np.float32)
+        self.names = names if self.condition is not None else ()
+        self._rows = Shuffler(len(images), seed)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def next(self, n: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """See `Batches.next`."""
+        rows = self._rows.next(n)
+        return self.images[rows], None if self.condition is None else self.condition[rows]
+
+    def reference(self, n: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """See `Batches.reference`."""
+        rows = np.random.default_rng([self._rows.seed, 0]).permutation(len(self.images))[:n]
+        return self.images[rows], None if self.condition is None else self.condition[rows]
+
+    def state(self) -> dict[str, Any]:
+        """See `Batches.state`."""
+        return self._rows.state()
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """See `Batches.restore`."""
+        self._rows.restore(state)

@@ -1,0 +1,69 @@
+"""Conditions: one-hot classes or 0/1 attributes, [N, K] float32, drawn, turned wrong, written as labels."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from captcha_lab.errors import UsageError
+
+
+def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
+    """Class numbers [N] to float32 [N, K].
+
+    Raises:
+        UsageError: a number outside 0..K-1.
+    """
+    labels = np.asarray(labels)
+    if len(labels) and (labels.min() < 0 or labels.max() >= classes):
+        raise UsageError(
+            f"Class {int(labels.max())} asked for, but there are {classes} (0 to {classes - 1})."
+        )
+    return np.eye(classes, dtype=np.float32)[labels.astype(np.int64)]
+
+
+def uniform_classes(n: int, classes: int, rng: torch.Generator) -> Tensor:
+    """One-hot [N, K] with every class equally likely."""
+    return torch.eye(classes)[torch.randint(classes, (n,), generator=rng)]
+
+
+def wrong_condition(condition: Tensor, exclusive: bool, rng: torch.Generator) -> Tensor:
+    """A condition that is surely not the given one, for the improved conditional GAN.
+
+    Reed et al. 2016, algorithm 1 (there: mismatching text). Classes: one of the K - 1 others, equally likely;
+    attributes: one of them flipped.
+
+    Args:
+        condition: [N, K] on the CPU.
+        exclusive: one-hot classes, else attributes.
+        rng: where the numbers come from.
+    """
+    n, k = condition.shape
+    if exclusive:
+        shift = torch.randint(1, max(k, 2), (n,), generator=rng)
+        return torch.eye(k)[(condition.argmax(1) + shift) % k]
+    flipped = condition.clone()
+    rows, columns = torch.arange(n), torch.randint(k, (n,), generator=rng)
+    flipped[rows, columns] = 1 - flipped[rows, columns]
+    return flipped
+
+
+def as_condition(labels: np.ndarray | None, names: tuple[str, ...], exclusive: bool) -> np.ndarray | None:
+    """What a caller asks for, as a condition: class numbers [N] or conditions [N, K]; None where unlabelled.
+
+    Raises:
+        UsageError: labels for an unlabelled generator or none for a labelled one, or the wrong width.
+    """
+    if labels is None:
+        if names:
+            raise UsageError("This generator is labelled: say which classes or attributes to make.")
+        return None
+    if not names:
+        raise UsageError("This generator was trained without labels: it can't be asked for a class.")
+    labels = np.asarray(labels)
+    if labels.ndim == 1 and exclusive:
+        return one_hot(labels, len(names))
+    if labels.ndim != 2 or labels.shape[1] != len(names):
+        raise UsageError(f"Conditions must be [N, {len(names)}], not {list(labels.shape)}.")
+    return labels.astype(np.float32)

@@ -1,0 +1,53 @@
+"""Optimisers by name, their learning rates over the run, and the one step every network takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from captcha_lab.generate.parallel import Group
+from captcha_lab.generate.recipe import Recipe
+
+
+def make_optimiser(recipe: Recipe, parameters: Sequence[nn.Parameter], rate: float) -> Optimizer:
+    """Adam, RMSProp or SGD (with the recipe's betas) over the parameters, at a base learning rate.
+
+    The fused Adam is one call for all parameters; the loop over small tensors costs more than the arithmetic.
+    """
+    if recipe.optimiser == "adam":
+        return torch.optim.Adam(parameters, lr=rate, betas=(recipe.beta1, recipe.beta2), fused=True)
+    if recipe.optimiser == "rmsprop":
+        return torch.optim.RMSprop(parameters, lr=rate, alpha=recipe.beta2, foreach=True)
+    return torch.optim.SGD(parameters, lr=rate, momentum=recipe.beta1, foreach=True)
+
+
+def set_rate(optimiser: Optimizer, factor: float) -> None:
+    """Set every learning rate to the factor times the base rate."""
+    for group in optimiser.param_groups:
+        group["lr"] = group.setdefault("base_lr", group["lr"]) * factor
+
+
+def step(optimiser: Optimizer, parameters: Sequence[nn.Parameter], total: Tensor, group: Group) -> Tensor:
+    """Minimise a scalar for one step; gradients are averaged over the processes.
+
+    Only the given parameters get a gradient, so a generator's step costs no gradients of the critic's weights.
+
+    Returns:
+        The norm of the whole gradient (a scalar tensor).
+    """
+    gradients = torch.autograd.grad(total, parameters, allow_unused=True)
+    pairs = [(p, g) for p, g in zip(parameters, gradients, strict=True) if g is not None]
+    averaged = group.mean([g for _, g in pairs])
+    for parameter in parameters:
+        parameter.grad = None
+    for (parameter, _), gradient in zip(pairs, averaged, strict=True):
+        parameter.grad = gradient
+    optimiser.step()
+    return (
+        torch._foreach_norm(averaged)[0]
+        if len(averaged) == 1
+        else torch.stack(torch._foreach_norm(averaged)).norm()
+    )

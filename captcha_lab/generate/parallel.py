@@ -1,0 +1,84 @@
+"""Several processes, one global batch: what each of them takes, and what they add up.
+
+Every process draws the noise, labels and rows of the whole batch from the same seed and keeps its part, so the
+numbers do not depend on how many processes there are. Gradients are summed by hand: a wrapper around the module
+can't see through the double backward of a gradient penalty.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from captcha_lab.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Group:
+    """This process among `world`; rank 0 writes files and speaks."""
+
+    rank: int = 0
+    world: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes and prints."""
+        return self.rank == 0
+
+    def part(self, n: int) -> slice:
+        """The rows of a global batch of n that are this process's.
+
+        Raises:
+            UsageError: n can't be divided evenly.
+        """
+        if n % self.world:
+            raise UsageError(
+                f"A batch of {n} can't be shared by {self.world} processes: choose a multiple of {self.world}."
+            )
+        size = n // self.world
+        return slice(self.rank * size, (self.rank + 1) * size)
+
+    def mean(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """Each tensor's mean over the processes; no gradient flows."""
+        if self.world == 1:
+            return list(tensors)
+        flat = torch.cat([t.detach().reshape(-1).float() for t in tensors])
+        dist.all_reduce(flat)
+        flat /= self.world
+        parts = flat.split([t.numel() for t in tensors])
+        return [p.view(t.shape).to(t.dtype) for p, t in zip(parts, tensors, strict=True)]
+
+
+def join_group(device: str = "cpu") -> Group:
+    """The group that torchrun started this process in; a group of one without torchrun."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world == 1:
+        return Group()
+    if not dist.is_initialized():
+        dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+    return Group(dist.get_rank(), dist.get_world_size())
+
+
+class _Sum(torch.autograd.Function):
+    """Sum over all processes; its gradient is the same sum again, so it can be differentiated any number of times."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        total = values.detach().clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return sum_over_processes(gradients[0])
+
+
+def sum_over_processes(values: Tensor) -> Tensor:
+    """Element-wise sum over the group's processes, differentiable."""
+    return _Sum.apply(values)  # type: ignore[no-any-return]

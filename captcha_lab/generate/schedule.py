@@ -1,0 +1,75 @@
+"""Schedules: how many steps each player takes, and how long the strides are."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import Any
+
+from captcha_lab.generate.recipe import Recipe
+
+# The switching rule looks at means over this many iterations and wants this many falls in a row.
+WINDOW = 5
+STEADY = 3
+
+
+class StepRule:
+    """How many critic and generator steps an iteration takes: a fixed ratio, with another one at the start.
+
+    With `recipe.switch` the opening ends as soon as the critic's loss falls steadily (section 4.4 of the thesis:
+    more critic steps first; when its loss falls steadily, more generator steps), at the latest after the
+    opening's iterations. "Steadily" is read as: the mean over 5 iterations fell 3 times running.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.usual = (recipe.critic_steps, recipe.generator_steps)
+        self.opening = recipe.opening
+        self.switch = recipe.switch
+        self.switched_at = 0 if recipe.opening is None else -1
+        self._losses: list[float] = []
+
+    def steps(self, iteration: int) -> tuple[int, int]:
+        """(critic steps, generator steps) of the iteration, counted from 0."""
+        if self.opening is None or self.switched_at >= 0:
+            return self.usual
+        if iteration >= self.opening[0]:
+            self.switched_at = iteration
+            return self.usual
+        return self.opening[1], self.opening[2]
+
+    def observe(self, iteration: int, critic_loss: float) -> None:
+        """Tell the critic's loss of an iteration; only needed while `watching`."""
+        self._losses.append(critic_loss)
+        needed = WINDOW * (STEADY + 1)
+        self._losses = self._losses[-needed:]
+        if len(self._losses) < needed:
+            return
+        means = [sum(self._losses[i : i + WINDOW]) / WINDOW for i in range(0, needed, WINDOW)]
+        if all(later < earlier for earlier, later in pairwise(means)):
+            self.switched_at = iteration + 1
+
+    @property
+    def watching(self) -> bool:
+        """Whether the rule still waits for the critic's loss."""
+        return self.switch and self.switched_at < 0
+
+    def state(self) -> dict[str, Any]:
+        """When it switched and the losses it looks at."""
+        return {"switched_at": self.switched_at, "losses": list(self._losses)}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Undo to a `state`."""
+        self.switched_at = int(state["switched_at"])
+        self._losses = [float(x) for x in state["losses"]]
+
+
+def learning_rate_factor(recipe: Recipe, iteration: int, iterations: int) -> float:
+    """What the learning rates are multiplied by in an iteration (from 0) of a run of so many.
+
+    cosine: (1 + cos(pi t)) / 2 with t from 0 to 1 (Loshchilov and Hutter 2017, eq. 5, one period); the warm-up
+    rises linearly before it, as a share of the same run.
+    """
+    rise = min(1.0, (iteration + 1) / recipe.warmup) if recipe.warmup else 1.0
+    if recipe.schedule == "constant":
+        return rise
+    return rise * 0.5 * (1 + math.cos(math.pi * iteration / iterations))
