@@ -53,6 +53,7 @@ def test_frechet_agrees_with_torchmetrics(two_sets):
     assert ours == pytest.approx(float(peer.compute()), rel=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:Metric `Kernel:UserWarning")  # it keeps every feature
 def test_kernel_agrees_with_torchmetrics(two_sets):
     peer = KernelInceptionDistance(feature=PixelFeatures(), subsets=1, subset_size=300)
     peer.update(two_sets[0], real=True)
