@@ -70,7 +70,7 @@ def decode(data: bytes) -> np.ndarray:
     if pixels is None:
         raise CaptchaLabError("the image's pixels are damaged or cut short")
     if pixels.dtype == np.uint16:
-        pixels = (pixels >> 8).astype(np.uint8)
+        pixels = (pixels // 256).astype(np.uint8)
     if pixels.ndim == 2:
         return pixels
     if pixels.shape[2] == 3:

@@ -1,0 +1,115 @@
+"""Reading: captchas in, text and confidence out, exactly as training saw them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from captcha_lab.errors import CaptchaLabError
+from captcha_lab.recognise.lenet import ARCHITECTURE, LeNet
+from captcha_lab.recognise.tensors import SCALING, to_tensor
+from captcha_lab.segment import Segmenter
+from captcha_lab.store.images import decode
+from captcha_lab.store.runs import load_weights
+
+BATCH = 1024  # glyphs through the network at a time
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One captcha's text, with the probability (0 … 1) of each character read."""
+
+    text: str
+    confidences: tuple[float, ...]
+
+    @property
+    def confidence(self) -> float:
+        """Probability that the whole text is right, were the characters independent."""
+        return float(np.prod(self.confidences))
+
+
+class Recogniser:
+    """A trained recogniser with its alphabet and segmenter; `load` is how to get one."""
+
+    def __init__(
+        self, network: LeNet, classes: tuple[str, ...], size: int, segmenter: Segmenter | None
+    ) -> None:
+        self.network = network.eval()
+        self.classes = classes
+        self.size = size
+        self.segmenter = segmenter
+
+    @classmethod
+    def load(cls, path: Path | str) -> Recogniser:
+        """Rebuild a recogniser from a run folder or a model file alone.
+
+        Raises:
+            CaptchaLabError: the file is absent, damaged, or another kind of model.
+        """
+        path = Path(path)
+        tensors, metadata = load_weights(path)
+        if metadata["architecture"] != ARCHITECTURE or metadata.get("scaling") != SCALING:
+            raise CaptchaLabError(
+                f"{path} holds a {metadata['architecture']}, not a recogniser this version reads."
+            )
+        try:
+            classes = tuple(metadata["classes"])
+            network = LeNet(len(classes), int(metadata["size"]), int(metadata["channels"]))
+            network.load_state_dict(tensors)
+            cut: dict[str, Any] | None = metadata["segmenter"]
+            return cls(network, classes, int(metadata["size"]), Segmenter.from_dict(cut) if cut else None)
+        except (KeyError, TypeError, RuntimeError) as error:
+            raise CaptchaLabError(
+                f"The model {path} does not fit its own description ({error}): train again."
+            ) from error
+
+    @torch.inference_mode()
+    def probabilities(self, glyphs: np.ndarray) -> np.ndarray:
+        """Class probabilities of glyphs: uint8 [N, size, size] (or [N, size, size, 3]) to float32 [N, K]."""
+        parts = [torch.softmax(self.network(to_tensor(part)), 1).numpy() for part in self._parts(glyphs)]
+        return np.concatenate(parts) if parts else np.empty((0, len(self.classes)), np.float32)
+
+    @torch.inference_mode()
+    def features(self, glyphs: np.ndarray) -> np.ndarray:
+        """Penultimate activations of glyphs: uint8 as above to float32 [N, 500]."""
+        parts = [self.network.features(to_tensor(part)).numpy() for part in self._parts(glyphs)]
+        return np.concatenate(parts) if parts else np.empty((0, self.network.hidden.out_features), np.float32)
+
+    def classify(self, glyphs: np.ndarray) -> np.ndarray:
+        """Most probable class of glyphs: uint8 as above to int64 [N]."""
+        return self.probabilities(glyphs).argmax(axis=1)
+
+    def read(self, images: Sequence[np.ndarray]) -> list[Reading]:
+        """Texts of captchas of any sizes: uint8 [H, W] or RGB [H, W, 3] each.
+
+        Raises:
+            CaptchaLabError: the model reads single pictures (digits, faces), not captchas.
+        """
+        if self.segmenter is None:
+            raise CaptchaLabError("This model was trained on single pictures and cannot cut captchas.")
+        if len(images) == 0:
+            return []
+        glyphs = self.segmenter.cut_all(images)
+        probabilities = self.probabilities(glyphs.reshape(-1, self.size, self.size))
+        best = probabilities.argmax(axis=1).reshape(len(images), -1)
+        confidence = probabilities.max(axis=1).reshape(len(images), -1)
+        return [
+            Reading("".join(self.classes[k] for k in row), tuple(float(c) for c in certain))
+            for row, certain in zip(best, confidence, strict=True)
+        ]
+
+    def read_bytes(self, files: Sequence[bytes]) -> list[Reading]:
+        """Texts of captchas as encoded image files (see `store.images.decode` for errors)."""
+        return self.read([decode(data) for data in files])
+
+    def _parts(self, glyphs: np.ndarray) -> list[np.ndarray]:
+        if glyphs.shape[1:3] != (self.size, self.size):
+            raise CaptchaLabError(
+                f"The recogniser reads glyphs of {self.size}x{self.size} pixels, not {glyphs.shape[2]}x{glyphs.shape[1]}."
+            )
+        return [glyphs[start : start + BATCH] for start in range(0, len(glyphs), BATCH)]
