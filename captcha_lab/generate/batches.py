@@ -6,8 +6,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from captcha_lab.datasets.batches import Batches as PackedRows
 from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.generate.conditioning import one_hot
+from captcha_lab.generate.parallel import Group
 
 
 class Batches(Protocol):
@@ -25,7 +27,10 @@ class Batches(Protocol):
         ...
 
     def next(self, n: int) -> tuple[np.ndarray, np.ndarray | None]:
-        """The next n images, uint8 [n, H, W] or [n, H, W, 3], and their conditions, float32 [n, K] or None."""
+        """The next n images of this process, uint8 [n, H, W(, 3)], and their conditions, float32 [n, K] or None.
+
+        With several processes the global batch is cut into as many consecutive parts of n.
+        """
         ...
 
     def reference(self, n: int) -> tuple[np.ndarray, np.ndarray | None]:
@@ -86,6 +91,7 @@ class ArrayBatches:
         names: class names in label order, or attribute names.
         attributes: 0/1 [N, K] instead of labels.
         seed: fixes the order.
+        group: this process among others.
 
     Raises:
         CaptchaLabError: no images.
@@ -100,6 +106,7 @@ class ArrayBatches:
         *,
         attributes: np.ndarray | None = None,
         seed: int = 0,
+        group: Group | None = None,
     ) -> None:
         if len(images) == 0:
             raise CaptchaLabError("There are no images to train on: import or scrape some first.")
@@ -115,13 +122,15 @@ class ArrayBatches:
             self.condition = np.clip(attributes, 0, 1).astype(np.float32)
         self.names = names if self.condition is not None else ()
         self._rows = Shuffler(len(images), seed)
+        self._group = group or Group()
 
     def __len__(self) -> int:
         return len(self.images)
 
     def next(self, n: int) -> tuple[np.ndarray, np.ndarray | None]:
         """See `Batches.next`."""
-        rows = self._rows.next(n)
+        world = self._group.world
+        rows = self._rows.next(n * world)[self._group.part(n * world)]
         return self.images[rows], None if self.condition is None else self.condition[rows]
 
     def reference(self, n: int) -> tuple[np.ndarray, np.ndarray | None]:
@@ -136,3 +145,18 @@ class ArrayBatches:
     def restore(self, state: dict[str, Any]) -> None:
         """See `Batches.restore`."""
         self._rows.restore(state)
+
+
+class PackedBatches(PackedRows):
+    """Batches from a packed file, in memory where they fit, else read ahead from disk."""
+
+    @property
+    def exclusive(self) -> bool:
+        """See `Batches.exclusive`."""
+        return self.options.condition != "attributes"
+
+    def reference(self, n: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """See `Batches.reference`."""
+        chosen = np.sort(np.random.default_rng([self.options.seed, 0]).permutation(len(self))[:n])
+        images = self._reader.read(self._rows[chosen]) if self._images is None else self._images[chosen]
+        return images, None if self._condition is None else self._as_floats(self._condition[chosen])

@@ -28,23 +28,28 @@ def uniform_classes(n: int, classes: int, rng: torch.Generator) -> Tensor:
     return torch.eye(classes)[torch.randint(classes, (n,), generator=rng)]
 
 
-def wrong_condition(condition: Tensor, exclusive: bool, rng: torch.Generator) -> Tensor:
+def wrong_condition(condition: Tensor, exclusive: bool, draws: Tensor) -> Tensor:
     """A condition that is surely not the given one, for the improved conditional GAN.
 
     Reed et al. 2016, algorithm 1 (there: mismatching text). Classes: one of the K - 1 others, equally likely;
     attributes: one of them flipped.
 
     Args:
-        condition: [N, K] on the CPU.
+        condition: [N, K].
         exclusive: one-hot classes, else attributes.
-        rng: where the numbers come from.
+        draws: [N] uniform in [0, 1).
+
+    Raises:
+        UsageError: there is only one class.
     """
-    n, k = condition.shape
+    k = condition.shape[1]
     if exclusive:
-        shift = torch.randint(1, max(k, 2), (n,), generator=rng)
-        return torch.eye(k)[(condition.argmax(1) + shift) % k]
+        if k < 2:
+            raise UsageError("Wrong labels need at least two classes.")
+        shift = 1 + (draws * (k - 1)).long()
+        return torch.eye(k, device=condition.device)[(condition.argmax(1) + shift) % k]
     flipped = condition.clone()
-    rows, columns = torch.arange(n), torch.randint(k, (n,), generator=rng)
+    rows, columns = torch.arange(len(draws)), (draws * k).long()
     flipped[rows, columns] = 1 - flipped[rows, columns]
     return flipped
 

@@ -159,12 +159,12 @@ class Trainer:
         return values[self.part].to(self.device)
 
     def _draw_real(self) -> tuple[Tensor, Tensor | None]:
-        """A batch of real images [n, C, H, W] on the device and its conditions [N, K] (global, on the CPU)."""
-        images, condition = self.batches.next(self.recipe.batch_size)
+        """This process's batch of real images [n, C, H, W] and their conditions [n, K], on the device."""
+        images, condition = self.batches.next(self.part.stop - self.part.start)
         size = self.spec.image_shape[1:]
         self._real = (
-            to_network(images[self.part], self.recipe.output_range, size).to(self.device),
-            torch.from_numpy(condition) if condition is not None and self.names else None,
+            to_network(images, self.recipe.output_range, size).to(self.device),
+            torch.from_numpy(condition).to(self.device) if condition is not None and self.names else None,
         )
         return self._real
 
@@ -173,19 +173,16 @@ class Trainer:
         n = self.recipe.batch_size
         condition = real_condition
         if condition is not None and self.recipe.fake_labels == "uniform":
-            condition = conditioning.uniform_classes(n, len(self.names), self.rng)
-        mine = None if condition is None else self._mine(condition)
-        return self.generator(self._mine(self.noise(n)), mine), condition
+            condition = self._mine(conditioning.uniform_classes(n, len(self.names), self.rng))
+        return self.generator(self._mine(self.noise(n)), condition), condition
 
     # The critic
 
     def _critic_step(self) -> Figures:
         recipe = self.recipe
-        real, whole_condition = self._draw_real()
+        real, condition = self._draw_real()
         with torch.no_grad():
-            fake, whole_fake_condition = self._fakes(whole_condition)
-        condition = None if whole_condition is None else self._mine(whole_condition)
-        fake_condition = None if whole_fake_condition is None else self._mine(whole_fake_condition)
+            fake, fake_condition = self._fakes(condition)
         if self.replay is not None:
             fake, fake_condition = self.replay.mix(fake, fake_condition, self.rng)
         penalise = self.critic_updates % recipe.penalty_every == 0
@@ -194,9 +191,9 @@ class Trainer:
         if penalise and recipe.r2:
             fake.requires_grad_()
         pairs = [(real, condition), (fake, fake_condition)]
-        if recipe.wrong_labels and whole_condition is not None:
-            wrong = conditioning.wrong_condition(whole_condition, self.batches.exclusive, self.rng)
-            pairs.append((real, self._mine(wrong)))
+        if recipe.wrong_labels and condition is not None:
+            draws = self._mine(torch.rand(recipe.batch_size, generator=self.rng))
+            pairs.append((real, conditioning.wrong_condition(condition, self.batches.exclusive, draws)))
         judged = self._judge(pairs)
         negative = judged[1] if len(judged) == 2 else _joined(judged[1:])
         adversarial = self.loss.critic(judged[0], negative)
@@ -256,11 +253,9 @@ class Trainer:
     def _generator_step(self) -> Figures:
         recipe = self.recipe
         assert self.critic is not None
-        real, whole_condition = self._real or self._draw_real()
+        real, condition = self._real or self._draw_real()
         self._real = None  # the next step of this iteration draws its own
-        fake, whole_fake_condition = self._fakes(whole_condition)
-        condition = None if whole_condition is None else self._mine(whole_condition)
-        fake_condition = None if whole_fake_condition is None else self._mine(whole_fake_condition)
+        fake, fake_condition = self._fakes(condition)
         judged = self.critic(fake, fake_condition)
         judged_real = None
         if self.loss.needs_real or recipe.feature_matching:
@@ -290,8 +285,7 @@ class Trainer:
         """Variational auto-encoder: encoder and generator together, no critic."""
         assert isinstance(self.loss, EvidenceBound)
         assert self.encoder is not None
-        real, whole_condition = self._draw_real()
-        condition = None if whole_condition is None else self._mine(whole_condition)
+        real, condition = self._draw_real()
         mean, log_variance = self.encoder(real, condition)
         if log_variance is None:
             raise UsageError(f"The encoder of {self.spec.family} is not variational: choose another network.")
