@@ -127,6 +127,13 @@ class GeneratorNetwork(ConditionalNetwork):
 class CriticNetwork(ConditionalNetwork):
     """Images [N, C, H, W] (in the output range) and a condition [N, K] or None to a `Criticism`."""
 
+    def __init__(self, spec: NetworkSpec) -> None:
+        super().__init__(spec)
+        self.told = spec.conditioning in ("concat", "projection")
+        self.concat = spec.conditioning == "concat"
+        # How many values a family's own layers are to take in beside the image; projection happens in the head.
+        self.conditions = spec.classes if self.concat else 0
+
     def forward(self, images: Tensor, condition: Tensor | None = None) -> Criticism:
         """Score, features and whatever heads the network has. Auxiliary critics ignore the condition."""
         raise NotImplementedError

@@ -23,13 +23,13 @@ from captcha_lab.generate.networks.base import (
     GeneratorNetwork,
     NetworkSpec,
 )
-from captcha_lab.generate.networks.heads import CriticHead
+from captcha_lab.generate.networks.heads import CriticHead, CriticOptions
 from captcha_lab.generate.networks.layers import Ending, conv_double, conv_half, halving, joined
 from captcha_lab.generate.networks.normalise import normaliser
 
 
 @dataclass(frozen=True)
-class DcganOptions:
+class DcganOptions(CriticOptions):
     """Keyword options of the `dcgan` family."""
 
     update: bool = False  # the thesis's update: tanh and one more convolution before the last sigmoid
@@ -40,9 +40,6 @@ class DcganOptions:
     hidden: int = 1024
     slope: float = 0.2  # of the critic's leaky ReLU
     epsilon: float = 1e-5  # of batch and layer norm
-    spectral: bool = False  # spectral norm on every weight of the critic
-    minibatch: int = 0  # kernels of minibatch discrimination, 0 = none
-    minibatch_size: int = 8  # length of each kernel's vector
 
 
 class Convolver(nn.Module):
@@ -113,17 +110,8 @@ class DcganCritic(CriticNetwork):
 
     def __init__(self, spec: NetworkSpec, options: DcganOptions) -> None:
         super().__init__(spec)
-        self.told = spec.conditioning in ("concat", "projection")
-        self.concat = spec.conditioning == "concat"
-        self.body = Convolver(spec, options, spec.classes if self.concat else 0)
-        self.head = CriticHead(
-            spec,
-            options.hidden,
-            bias=False,
-            concat=True,
-            minibatch=options.minibatch,
-            minibatch_size=options.minibatch_size,
-        )
+        self.body = Convolver(spec, options, self.conditions)
+        self.head = CriticHead(spec, options, options.hidden, bias=False, concat=True)
 
     def forward(self, images: Tensor, condition: Tensor | None = None) -> Criticism:
         """See `CriticNetwork`."""
@@ -144,8 +132,7 @@ class AutoencodingCritic(CriticNetwork):
             raise UsageError(
                 "An auto-encoding critic has no score to add a projection to: use --conditioning concat."
             )
-        self.concat = spec.conditioning == "concat"
-        self.body = Convolver(spec, options, spec.classes if self.concat else 0)
+        self.body = Convolver(spec, options, self.conditions)
         told = (
             spec
             if self.concat

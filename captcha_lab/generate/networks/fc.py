@@ -12,14 +12,22 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from captcha_lab.errors import UsageError
-from captcha_lab.generate.networks.base import Criticism, CriticNetwork, Family, GeneratorNetwork, NetworkSpec
-from captcha_lab.generate.networks.heads import CriticHead
+from captcha_lab.generate.networks.base import (
+    Criticism,
+    CriticNetwork,
+    EncoderNetwork,
+    Encoding,
+    Family,
+    GeneratorNetwork,
+    NetworkSpec,
+)
+from captcha_lab.generate.networks.heads import CriticHead, CriticOptions
 from captcha_lab.generate.networks.layers import Ending, activation, joined
 from captcha_lab.generate.networks.normalise import normaliser
 
 
 @dataclass(frozen=True)
-class FcOptions:
+class FcOptions(CriticOptions):
     """Keyword options of the `fc` family."""
 
     generator: Sequence[int] = (500,)  # widths of the generator's hidden layers
@@ -32,10 +40,8 @@ class FcOptions:
     generator_bias: bool = True  # of the generator's hidden layers; its last layer always has one
     dropout: float = 0.0  # after each of the critic's hidden layers
     update: bool = False  # the thesis's update: tanh and a 5x5 convolution before the output activation
+    variational: bool = False  # the encoder, a critic's body, also gives a log variance
     label_layers: str = "all"  # or "first": where a condition is concatenated
-    spectral: bool = False  # spectral norm on every weight of the critic
-    minibatch: int = 0  # kernels of minibatch discrimination, 0 = none
-    minibatch_size: int = 8
 
 
 class Stack(nn.Module):
@@ -111,8 +117,6 @@ class FcCritic(CriticNetwork):
     def __init__(self, spec: NetworkSpec, options: FcOptions) -> None:
         super().__init__(spec)
         _check(options)
-        self.told = spec.conditioning in ("concat", "projection")
-        self.concat = spec.conditioning == "concat"
         channels, height, width = spec.image_shape
         self.body = Stack(
             channels * height * width,
@@ -122,21 +126,40 @@ class FcCritic(CriticNetwork):
             slope=options.critic_slope,
             bias=True,
             dropout=options.dropout,
-            conditions=spec.classes if self.concat else 0,
+            conditions=self.conditions,
         )
-        self.head = CriticHead(
-            spec,
-            options.critic[-1],
-            concat=options.label_layers == "all",
-            minibatch=options.minibatch,
-            minibatch_size=options.minibatch_size,
-        )
+        self.head = CriticHead(spec, options, options.critic[-1], concat=options.label_layers == "all")
 
     def forward(self, images: Tensor, condition: Tensor | None = None) -> Criticism:
         """See `CriticNetwork`."""
         condition = self.checked(condition, self.told)
         features = self.body(images.flatten(1), condition if self.concat else None)
         return self.head(features, condition)
+
+
+class FcEncoder(EncoderNetwork):
+    """The critic's hidden layers with Z outputs, or 2 Z for a variational auto-encoder (Kingma and Welling 2014)."""
+
+    def __init__(self, spec: NetworkSpec, options: FcOptions) -> None:
+        super().__init__(spec)
+        channels, height, width = spec.image_shape
+        self.body = Stack(
+            channels * height * width,
+            options.critic,
+            options.critic_norms,
+            options,
+            slope=options.critic_slope,
+            bias=True,
+            dropout=options.dropout,
+            conditions=spec.classes,
+        )
+        self.variational = options.variational
+        self.code = nn.Linear(options.critic[-1], spec.noise_size * (2 if options.variational else 1))
+
+    def forward(self, images: Tensor, condition: Tensor | None = None) -> Encoding:
+        """See `EncoderNetwork`."""
+        code = self.code(self.body(images.flatten(1), self.checked(condition, self.classes > 0)))
+        return Encoding(code[:, : self.noise_size], code[:, self.noise_size :] if self.variational else None)
 
 
 def _check(options: FcOptions) -> None:
@@ -150,4 +173,5 @@ FAMILY = Family(
     options=FcOptions,
     generator=FcGenerator,
     critic=FcCritic,
+    encoder=FcEncoder,
 )

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from torch import Tensor, nn
 
 from captcha_lab.generate.networks.base import Criticism, NetworkSpec
 from captcha_lab.generate.networks.layers import MinibatchDiscrimination, joined
+
+
+@dataclass(frozen=True)
+class CriticOptions:
+    """Keyword options that the critics of all families have."""
+
+    spectral: bool = False  # spectral norm on every weight (applied by `build_critic`)
+    minibatch: int = 0  # kernels of minibatch discrimination before the score, 0 = none
+    minibatch_size: int = 8  # length of each kernel's vector
 
 
 class CriticHead(nn.Module):
@@ -19,17 +30,19 @@ class CriticHead(nn.Module):
     def __init__(
         self,
         spec: NetworkSpec,
+        options: CriticOptions,
         features: int,
         *,
         bias: bool = True,
         concat: bool = False,
-        minibatch: int = 0,
-        minibatch_size: int = 8,
     ) -> None:
         super().__init__()
         self.concat = concat and spec.conditioning == "concat"
-        self.minibatch = MinibatchDiscrimination(features, minibatch, minibatch_size) if minibatch else None
-        inputs = features + minibatch
+        kernels = options.minibatch
+        self.minibatch = (
+            MinibatchDiscrimination(features, kernels, options.minibatch_size) if kernels else None
+        )
+        inputs = features + kernels
         self.score = nn.Linear(inputs + (spec.classes if self.concat else 0), 1, bias=bias)
         self.projection = (
             nn.Linear(spec.classes, inputs, False) if spec.conditioning == "projection" else None

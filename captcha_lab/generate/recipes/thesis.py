@@ -11,7 +11,9 @@ from dataclasses import replace
 
 from captcha_lab.generate.recipe import Recipe
 
-_SILENT = "Silent in the source and chosen by trial: learning rate, batch size, normal noise, initial weights."
+_SILENT = (
+    "Silent in the source and chosen by trial: learning rate, batch size, normal noise, initial weights."
+)
 
 GAN_FC = Recipe(
     name="gan-fc",
@@ -42,7 +44,8 @@ DCGAN = Recipe(
     loss="gan",
     generator_steps=5,
     iterations=800,
-    notes=_SILENT + " The printed code applies a sigmoid and then a cross-entropy that applies it again; here once.",
+    notes=_SILENT
+    + " The printed code applies a sigmoid and then a cross-entropy that applies it again; here once.",
 )
 
 WDCGAN = replace(

@@ -1,0 +1,89 @@
+"""The convolutional networks of the lecture slides (MNIST scaled to 32x32; any multiple of 8 works).
+
+The deck writes the generator's second and third layers as plain convolutions; only transposed ones give 32 pixels
+(4 - 9 - 17 - 32), so those are meant. Batch norm and ReLU follow every generator layer but the last, the fully
+connected one included (the deck leaves open whether it is). The critic has no hidden fully connected layer, so it
+sees a condition as planes beside the image.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from captcha_lab.generate.networks.base import Criticism, CriticNetwork, Family, GeneratorNetwork, NetworkSpec
+from captcha_lab.generate.networks.heads import CriticHead, CriticOptions
+from captcha_lab.generate.networks.layers import halving, joined, output_activation, with_planes
+from captcha_lab.generate.networks.normalise import normaliser
+
+
+@dataclass(frozen=True)
+class SlidesOptions(CriticOptions):
+    """Keyword options of the `slides` family."""
+
+    critic_norm: str = "batch"  # of all the critic's convolutions but the first
+    generator_norm: str = "batch"
+    slope: float = 0.2  # of the critic's leaky ReLU
+    epsilon: float = 1e-5
+
+
+class SlidesGenerator(GeneratorNetwork):
+    """FC 4096 as 4x4x256, transposed conv3 s2 p0 128, conv3 s2 p1 64, conv4 s2 p2 to the image."""
+
+    def __init__(self, spec: NetworkSpec, options: SlidesOptions) -> None:
+        super().__init__(spec)
+        self.start = (256, *halving(spec, 3))
+        bias = options.generator_norm == "none"
+        self.first = nn.Linear(spec.noise_size + spec.classes, 256 * self.start[1] * self.start[2])
+
+        def after(channels: int) -> nn.Sequential:
+            return nn.Sequential(normaliser(options.generator_norm, channels, options.epsilon), nn.ReLU())
+
+        self.deconvolutions = nn.Sequential(
+            after(256),
+            *(nn.ConvTranspose2d(256, 128, 3, stride=2, bias=bias), after(128)),
+            *(nn.ConvTranspose2d(128, 64, 3, stride=2, padding=1, bias=bias), after(64)),
+            nn.ConvTranspose2d(64, spec.image_shape[0], 4, stride=2, padding=2),
+            output_activation(spec),
+        )
+
+    def forward(self, noise: Tensor, condition: Tensor | None = None) -> Tensor:
+        """See `GeneratorNetwork`."""
+        code = self.first(joined(noise, self.checked(condition, self.classes > 0)))
+        images: Tensor = self.deconvolutions(code.view(-1, *self.start))
+        return images
+
+
+class SlidesCritic(CriticNetwork):
+    """conv3 s2 p1 16, 32, 64, then a convolution over all that is left to 128, and the score."""
+
+    def __init__(self, spec: NetworkSpec, options: SlidesOptions) -> None:
+        super().__init__(spec)
+        left = halving(spec, 3)  # (4, 4) for 32x32
+        inputs = spec.image_shape[0] + self.conditions
+        layers: list[nn.Module] = []
+        for outputs, norm in ((16, "none"), (32, options.critic_norm), (64, options.critic_norm)):
+            layers += [nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=norm == "none")]
+            layers += [normaliser(norm, outputs, options.epsilon), nn.LeakyReLU(options.slope)]
+            inputs = outputs
+        layers += [nn.Conv2d(inputs, 128, left, bias=options.critic_norm == "none")]
+        layers += [normaliser(options.critic_norm, 128, options.epsilon), nn.LeakyReLU(options.slope)]
+        self.convolutions = nn.Sequential(*layers, nn.Flatten())
+        self.head = CriticHead(spec, options, 128)
+
+    def forward(self, images: Tensor, condition: Tensor | None = None) -> Criticism:
+        """See `CriticNetwork`."""
+        condition = self.checked(condition, self.told)
+        return self.head(
+            self.convolutions(with_planes(images, condition if self.concat else None)), condition
+        )
+
+
+FAMILY = Family(
+    name="slides",
+    summary="the lecture slides' DCGAN, with or without its batch norms",
+    options=SlidesOptions,
+    generator=SlidesGenerator,
+    critic=SlidesCritic,
+)
