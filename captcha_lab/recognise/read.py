@@ -110,6 +110,7 @@ class Recogniser:
     def _parts(self, glyphs: np.ndarray) -> list[np.ndarray]:
         if glyphs.shape[1:3] != (self.size, self.size):
             raise CaptchaLabError(
-                f"The recogniser reads glyphs of {self.size}x{self.size} pixels, not {glyphs.shape[2]}x{glyphs.shape[1]}."
+                f"The recogniser reads glyphs of {self.size}x{self.size} pixels, not "
+                f"{glyphs.shape[2]}x{glyphs.shape[1]}: cut them with --size {self.size} or train anew."
             )
         return [glyphs[start : start + BATCH] for start in range(0, len(glyphs), BATCH)]

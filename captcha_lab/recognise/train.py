@@ -120,7 +120,7 @@ def _train_epoch(
         logits = network(batch)
         loss = F.cross_entropy(logits, target)
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimiser.step()
         total += loss.detach() * len(rows)
         right += (logits.argmax(1) == target).sum()
@@ -183,13 +183,18 @@ def train_recogniser(
     network = build_lenet(len(data.classes), size, channels, config.seed)
     run = Run.create(models, "recogniser", name, {"train": asdict(config), "data": data.info})
     started = time.perf_counter()
+
+    def logged(scalars: dict[str, Any]) -> None:
+        run.log(**scalars)
+        on_epoch(scalars)
+
     history = fit(
         network,
         train.images,
         _labels(train),
         (validation.images, _labels(validation)),
         config,
-        lambda scalars: (run.log(**scalars), on_epoch(scalars))[1],
+        logged,
     )
     seconds = time.perf_counter() - started
     save_weights(run.weights, network.state_dict(), _metadata(data, size, channels))
@@ -231,6 +236,7 @@ def _report(
         captchas = captcha_accuracy(_labels(test), readings(network, test.images), test.source // 256)
     trained = glyph_accuracy(_labels(train), readings(network, train.images))
     validation = share(data.part("validation", labelled=True, distinct=True))
+    counts = np.bincount(_labels(train), minlength=len(data.classes))
     return TrainReport(
         run=run,
         epochs=len(history),
@@ -283,9 +289,9 @@ def _draw(run: Run, history: list[dict[str, Any]]) -> None:
 
     from captcha_lab.recognise.curves import draw_curves
 
-    with SummaryWriter(str(run.tensorboard)) as writer:  # type: ignore[no-untyped-call]
+    with SummaryWriter(str(run.tensorboard)) as writer:
         for scalars in history:
             for key, value in scalars.items():
                 if key != "epoch":
-                    writer.add_scalar(key.replace("_", "/", 1), value, scalars["epoch"])  # type: ignore[no-untyped-call]
+                    writer.add_scalar(key.replace("_", "/", 1), value, scalars["epoch"])
     draw_curves(run.root / "curves.png", history)
