@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
 from io import BytesIO
 from itertools import repeat
@@ -101,7 +102,9 @@ def _check(fault: Fault, step: str, on_robots: bool) -> None:
     if fault.name not in known:
         where = "robots.txt knows" if on_robots else "there are"
         raise UsageError(f"--faults: no fault {step!r}; {where} 400 to 599, {', '.join(sorted(known))}.")
-    if fault.name in {"stall", "drip", "bomb", "delay"} and not re.fullmatch(r"|\d+(\.\d+)?", fault.value):
+    if fault.name in {"stall", "drip", "bomb", "delay"} and not re.fullmatch(
+        r"|\d+(\.\d*)?|\.\d+", fault.value
+    ):
         raise UsageError(f"--faults: {step!r}: the value is a number.")
     if fault.name == "exotic" and fault.value not in {"", *EXOTIC}:
         raise UsageError(f"--faults: {step!r}: the formats are {', '.join(EXOTIC)}.")
@@ -150,6 +153,7 @@ def png_header(width: int, height: int, body: bytes = b"") -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", ihdr) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
 
 
+@lru_cache(maxsize=4)
 def compressed_zeros(count: int, wrapper: int = zlib.MAX_WBITS) -> bytes:
     """`count` zero bytes, deflated without ever holding them; `wrapper` 31 makes it gzip."""
     packer = zlib.compressobj(9, zlib.DEFLATED, wrapper)

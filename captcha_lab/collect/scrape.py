@@ -1,0 +1,355 @@
+"""Fetch captchas from an endpoint the user may test: serially, politely, keeping account of every attempt."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from importlib.metadata import version
+
+from captcha_lab.collect.endpoint_config import ANSWER_HEADER
+from captcha_lab.collect.robots import AGENT, MAX_AGE, RobotsUnknownError, Rules, describe, fetch_rules
+from captcha_lab.collect.scrape_config import ScrapeConfig, ScrapeResult, ScrapeStopped
+from captcha_lab.collect.scrape_http import Client, FetchError, Reply
+from captcha_lab.collect.scrape_pace import Clock, Pace, retry_after
+from captcha_lab.collect.scrape_picture import check_picture
+from captcha_lab.collect.scrape_url import Redirected, check_url, follow, is_loopback, origin
+from captcha_lab.errors import CaptchaLabError, UsageError
+from captcha_lab.store.blobs import BlobStore
+from captcha_lab.store.catalog import Catalog
+from captcha_lab.store.workspace import DatasetFolder
+
+Say = Callable[[str], None]
+
+_DEFAULTS = ScrapeConfig()
+_REAL_TIME = Clock()
+
+# A random endpoint of 32^4 texts hardly ever repeats a picture; from this share on it is said.
+DUPLICATE_SHARE = 0.1
+DUPLICATE_SAMPLE = 20
+_ANSWER_NOTE = "answer="
+
+
+def scrape(
+    folder: DatasetFolder,
+    url: str,
+    config: ScrapeConfig = _DEFAULTS,
+    *,
+    confirm: Callable[[str], bool] | None = None,
+    say: Say = lambda message: None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    clock: Clock = _REAL_TIME,
+    rng: random.Random | None = None,
+) -> ScrapeResult:
+    """Fetch from `url` until the dataset has received `config.count` captchas in all.
+
+    Args:
+        folder: the dataset; made where it is missing.
+        url: of an endpoint that answers each GET with a fresh captcha.
+        config: limits.
+        confirm: asks the user a yes-no question; None where nobody can be asked.
+        say: told in one line what the user should know meanwhile.
+        on_progress: told how many captchas there are and shall be.
+        clock: the time; tests give their own.
+        rng: of the jitter.
+
+    Raises:
+        UsageError: not a URL, or authorisation or contact are missing.
+        ScrapeStopped: the site, robots.txt or too many failures ended it; what came is kept.
+        CaptchaLabError: the dataset can't be used.
+    """
+    url = check_url(url)
+    _check_contact(url, config)
+    _check_authorised(folder, url, config, confirm)
+    agent = user_agent(config.contact)
+    with (
+        Catalog(folder.catalog_path) as catalog,
+        Client(
+            agent,
+            max_bytes=config.max_bytes,
+            silence=config.silence,
+            deadline=config.deadline,
+            cookies=config.cookies,
+        ) as client,
+    ):
+        run = _Run(folder, url, config, catalog, client, clock, rng or random.Random(), say)
+        if run.total < config.count:
+            catalog.add_provenance(
+                "scrape",
+                url=url,
+                user_agent=agent,
+                count=config.count,
+                rate=config.rate,
+                cookies=config.cookies,
+            )
+            run.fetch_all(on_progress)
+        else:
+            say(f"The dataset has {run.total} scraped captchas already; a larger --count fetches more.")
+        return run.result()
+
+
+def user_agent(contact: str) -> str:
+    """What the scraper calls itself."""
+    return f"{AGENT}/{version(AGENT)} (captcha research" + (f"; contact {contact})" if contact else ")")
+
+
+def answers(catalog: Catalog) -> dict[int, str]:
+    """The texts a loopback endpoint gave with its captchas (`serve --with-answers`), by image id."""
+    return {
+        fetch.image_id: fetch.note.partition(_ANSWER_NOTE)[2].split()[0]
+        for fetch in catalog.fetches()
+        if fetch.image_id is not None and _ANSWER_NOTE in fetch.note
+    }
+
+
+def _check_contact(url: str, config: ScrapeConfig) -> None:
+    if not is_loopback(url) and not config.contact:
+        raise UsageError(
+            "A site's owner must be able to reach you: give --contact you@example.org, or contact = "
+            '"you@example.org" in captcha-lab.toml.'
+        )
+
+
+def _check_authorised(
+    folder: DatasetFolder, url: str, config: ScrapeConfig, confirm: Callable[[str], bool] | None
+) -> None:
+    """Make sure, once per dataset and origin, that the user may test this site; remember that they said so."""
+    if is_loopback(url):
+        return
+    site = origin(url)
+    if folder.catalog_path.exists():
+        with Catalog(folder.catalog_path) as catalog:
+            if any(p["kind"] == "authorisation" and p.get("origin") == site for p in catalog.provenance()):
+                return
+    how = "--i-am-authorised"
+    if not config.authorised:
+        how = "confirmed"
+        question = f"Are you authorised by the owner of {site} to fetch captchas from it for testing?"
+        if confirm is None:
+            raise UsageError(f"{question} If so, say it with --i-am-authorised.")
+        if not confirm(question):
+            raise UsageError(f"Nothing was fetched from {site}: captcha-lab is for sites you may test.")
+    with Catalog(folder.catalog_path) as catalog:
+        catalog.add_provenance("authorisation", origin=site, how=how, contact=config.contact)
+
+
+class _Run:
+    """One scrape under way."""
+
+    def __init__(
+        self,
+        folder: DatasetFolder,
+        url: str,
+        config: ScrapeConfig,
+        catalog: Catalog,
+        client: Client,
+        clock: Clock,
+        rng: random.Random,
+        say: Say,
+    ) -> None:
+        self.folder, self.url, self.config = folder, url, config
+        self.catalog, self.client, self.clock, self.say = catalog, client, clock, say
+        self.blobs = BlobStore(folder.blobs)
+        self.tally: Counter[str] = Counter()
+        self.failures = 0  # in a row
+        self.total = sum(
+            fetch.outcome in ("stored", "duplicate") and fetch.url.startswith(("http:", "https:"))
+            for fetch in catalog.fetches()
+        )
+        self.started = clock.monotonic()
+        delay = 1 / config.rate if config.rate else 0.0 if is_loopback(url) else 1.0
+        self.pace = Pace(delay, config.jitter, config.max_wait, clock, rng)
+        self.rules: Rules | None = None
+        self.rules_at = 0.0
+
+    # The whole
+
+    def fetch_all(self, on_progress: Callable[[int, int], None]) -> None:
+        self._heed_earlier_hold()
+        on_progress(self.total, self.config.count)
+        while self.total < self.config.count:
+            self._attempt(self._permission())
+            on_progress(self.total, self.config.count)
+            if self.failures >= self.config.max_failures:
+                last = self.catalog.fetches()[-1].note
+                raise self._stop(f"{self.failures} attempts in a row gave no captcha (the last: {last}).")
+
+    def result(self) -> ScrapeResult:
+        return ScrapeResult(
+            dataset=self.folder.name,
+            url=self.url,
+            count=self.config.count,
+            total=self.total,
+            distinct=len(self.catalog.images()),
+            stored=self.tally["stored"],
+            duplicates=self.tally["duplicate"],
+            refused=self.tally["refused"],
+            failed=self.tally["failed"],
+            seconds=round(self.clock.monotonic() - self.started, 3),
+            warnings=self._warnings(),
+        )
+
+    def _warnings(self) -> tuple[str, ...]:
+        received = self.tally["stored"] + self.tally["duplicate"]
+        if received >= DUPLICATE_SAMPLE and self.tally["duplicate"] >= DUPLICATE_SHARE * received:
+            share = self.tally["duplicate"] / received
+            return (
+                f"{share:.0%} of the captchas received are exact duplicates: the endpoint is not random, "
+                "more requests will bring little that is new.",
+            )
+        return ()
+
+    def _stop(self, reason: str, resume_at: float | None = None) -> ScrapeStopped:
+        return ScrapeStopped(reason, self.result(), resume_at)
+
+    # One request
+
+    def _get(self, url: str) -> Reply:
+        """One polite GET: waits its turn first."""
+        self.pace.wait()
+        try:
+            return self.client.get(url)
+        finally:
+            self.pace.done()
+
+    def _permission(self) -> Rules:
+        """The site's rules, not older than a day, after making sure that they allow the URL."""
+        if self.rules is None or self.clock.monotonic() - self.rules_at > MAX_AGE:
+            try:
+                self.rules = fetch_rules(self.url, self._get)
+            except RobotsUnknownError as error:
+                status = error.reply.status if error.reply else None
+                self._record("failed", status=status, note=str(error))
+                until = self._heed_retry_after(error.reply)
+                again = "Try again later." if until is None else f"Try again {self._when(until)}."
+                raise self._stop(f"{error} {again}", until) from error
+            self.rules_at = self.clock.monotonic()
+            self.pace.at_least(self.rules.delay)
+            self.pace.done()  # the delay it asks for starts with the next request
+            if self.rules.note:
+                self.say(self.rules.note)
+        if not self.rules.allows(self.url):
+            self._record("refused", note="forbidden by robots.txt")
+            raise self._stop(
+                f"robots.txt of {origin(self.url)} forbids {self.url} to {AGENT}: nothing was fetched."
+            )
+        return self.rules
+
+    def _attempt(self, rules: Rules) -> None:
+        started = self.clock.monotonic()
+        try:
+            reply, last_url = follow(self.url, self._get, rules.allows)
+        except FetchError as error:
+            self._fail(str(error), started, error.status, error.size)
+            if error.fatal:
+                raise self._stop(f"{self.url}: {error}.") from error
+            self._say_wait(str(error))
+            return
+        except Redirected as error:
+            self._record("refused", note=str(error), seconds=self.clock.monotonic() - started)
+            raise self._stop(
+                f"{self.url}: {error}. If you may test that address, give it as the URL."
+            ) from error
+        if reply.status == 200:
+            self._keep(reply, started, "" if last_url == self.url else f"redirected to {last_url}")
+        else:
+            self._complain(reply, started)
+
+    def _complain(self, reply: Reply, started: float) -> None:
+        """A status other than 200: wait longer where that may help, else stop."""
+        words = describe(reply.status)
+        self._fail(words, started, reply.status)
+        if reply.status in (401, 403):
+            raise self._stop(f"{self.url} answers {words}: the site does not want this; ask its owner.")
+        if reply.status in (408, 429) or reply.status >= 500:
+            until = self._heed_retry_after(reply)
+            if until is not None and until - self.clock.wall() > self.config.max_wait:
+                raise self._stop(
+                    f"{self.url} answers {words} and asks to come back {self._when(until)}.", until
+                )
+            self._say_wait(words)
+            return
+        raise self._stop(f"{self.url} answers {words}: check the URL.")
+
+    def _fail(self, reason: str, started: float, status: int | None = None, size: int = 0) -> None:
+        self.pace.slower()
+        self.pace.done()
+        self._record("failed", status, size, self.clock.monotonic() - started, note=reason)
+        self.failures += 1
+
+    def _say_wait(self, reason: str) -> None:
+        if self.failures < self.config.max_failures:
+            self.say(f"{reason}; waiting {self.pace.left:.0f} s")
+
+    def _keep(self, reply: Reply, started: float, note: str) -> None:
+        """Check a body and store it: bytes first, then the row that vouches for them."""
+        seconds = self.clock.monotonic() - started
+        try:
+            header = check_picture(reply)
+        except CaptchaLabError as error:
+            self._record("refused", 200, len(reply.body), seconds, note=str(error))
+            self.failures += 1
+            self.say(f"refused: {error}")
+            return
+        answer = reply.headers.get(ANSWER_HEADER, "")
+        if answer and is_loopback(self.url) and answer.isprintable() and " " not in answer:
+            note = f"{_ANSWER_NOTE}{answer} {note}".strip()
+        sha256 = self.blobs.put(reply.body, header.extension)
+        with self.catalog.transaction():
+            image_id, new = self.catalog.add_image(
+                sha256, header.extension, header.width, header.height, len(reply.body)
+            )
+            outcome = "stored" if new else "duplicate"
+            self._record(outcome, 200, len(reply.body), seconds, image_id, note)
+        self.total += 1
+        self.failures = 0
+        self.pace.easier()
+
+    def _record(
+        self,
+        outcome: str,
+        status: int | None = None,
+        size: int = 0,
+        seconds: float = 0.0,
+        image_id: int | None = None,
+        note: str = "",
+    ) -> None:
+        self.catalog.add_fetch(
+            self.url, outcome, status=status, size=size, seconds=seconds, image_id=image_id, note=note
+        )
+        self.tally[outcome] += 1
+
+    # Being told to wait
+
+    def _heed_retry_after(self, reply: Reply | None) -> float | None:
+        """Hold back as long as the site says, and let the next run know; until when, in Unix seconds."""
+        headers, now = (reply.headers if reply else {}), self.clock.wall()
+        wait = retry_after(headers.get("Retry-After"), headers.get("Date"), now)
+        if wait is None:
+            return None
+        self.pace.hold(wait)
+        self.catalog.set_meta(self._hold_key, repr(now + wait))
+        return now + wait
+
+    def _heed_earlier_hold(self) -> None:
+        """A wait an earlier run was told of holds for this one too."""
+        until = float(self.catalog.get_meta(self._hold_key) or 0)
+        left = until - self.clock.wall()
+        if left > self.config.max_wait:
+            site = origin(self.url)
+            raise self._stop(f"{site} asked an earlier run to come back {self._when(until)}.", until)
+        if left > 0:
+            self.say(f"{origin(self.url)} asked an earlier run to wait: {left:.0f} s left")
+            self.pace.hold(left)
+
+    @property
+    def _hold_key(self) -> str:
+        return f"not_before {origin(self.url)}"
+
+    def _when(self, moment: float) -> str:
+        """A time to come back at, in the user's own zone."""
+        try:
+            return f"after {datetime.fromtimestamp(moment).astimezone():%Y-%m-%d %H:%M:%S %Z}"
+        except (OverflowError, ValueError, OSError):
+            return f"in {(moment - self.clock.wall()) / 86400:.0f} days"
