@@ -6,13 +6,12 @@ from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import Parameter
 
 from captcha_lab.errors import UsageError
 from captcha_lab.generate.networks.base import CriticNetwork
 
 
-def clipped_parameters(critic: nn.Module, generator: nn.Module, scope: str) -> list[Parameter]:
+def clipped_parameters(critic: nn.Module, generator: nn.Module, scope: str) -> list[Tensor]:
     """The parameters that weight clipping holds in a range.
 
     Args:
@@ -36,7 +35,7 @@ def clipped_parameters(critic: nn.Module, generator: nn.Module, scope: str) -> l
 
 
 @torch.no_grad()
-def clip(parameters: Iterable[Parameter], limit: float) -> None:
+def clip(parameters: Iterable[Tensor], limit: float) -> None:
     """Clip every number to [-limit, limit], in place."""
     torch._foreach_clamp_min_(list(parameters), -limit)
     torch._foreach_clamp_max_(list(parameters), limit)

@@ -54,6 +54,12 @@ class Group:
         parts = flat.split([t.numel() for t in tensors])
         return [p.view(t.shape).to(t.dtype) for p, t in zip(parts, tensors, strict=True)]
 
+    def first(self, values: Tensor) -> Tensor:
+        """The first process's values, in all of them."""
+        if self.world > 1:
+            dist.broadcast(values, 0)
+        return values
+
 
 def join_group(device: str = "cpu") -> Group:
     """The group that torchrun started this process in; a group of one without torchrun."""
@@ -81,4 +87,4 @@ class _Sum(torch.autograd.Function):
 
 def sum_over_processes(values: Tensor) -> Tensor:
     """Element-wise sum over the group's processes, differentiable."""
-    return _Sum.apply(values)  # type: ignore[no-any-return]
+    return _Sum.apply(values)

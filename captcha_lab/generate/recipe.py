@@ -163,7 +163,8 @@ class Recipe:
         unknown = sorted(set(values) - {f.name for f in fields(cls)})
         if unknown:
             raise UsageError(f"A recipe has no field {', '.join(unknown)}.")
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        tupled: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        return cls(**tupled)
 
     def changed(self, **changes: Any) -> Recipe:
         """A copy with other values; None leaves a field as it is."""

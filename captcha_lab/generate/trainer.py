@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -97,7 +97,7 @@ class Trainer:
         self.generator_parameters = [p for p in made if p.requires_grad]
         self.generator_optimiser = make_optimiser(recipe, self.generator_parameters, recipe.learning_rate)
         self.critic_parameters: list[nn.Parameter] = []
-        self.clipped: list[nn.Parameter] = []
+        self.clipped: list[Tensor] = []
         if not isinstance(self.loss, EvidenceBound):
             self.critic = build_critic(self.spec, seed).to(self.device)
             self.critic_parameters = [p for p in self.critic.parameters() if p.requires_grad]
@@ -112,7 +112,8 @@ class Trainer:
     @property
     def sampling_network(self) -> GeneratorNetwork:
         """The generator to draw samples with: the moving average where there is one."""
-        return self.generator if self.average is None else self.average.network
+        network = self.generator if self.average is None else self.average.network
+        return cast(GeneratorNetwork, network)
 
     def iterate(self) -> Figures:
         """One iteration: as many critic and generator steps as the schedule says.
@@ -233,7 +234,8 @@ class Trainer:
         return weight * term
 
     def _penalty(self, pairs: list[tuple[Tensor, Tensor | None]], judged: list[Criticism]) -> Tensor | float:
-        recipe, total = self.recipe, 0.0
+        recipe = self.recipe
+        total: Tensor | float = 0.0
         (real, condition), (fake, _) = pairs[:2]
         if recipe.gradient_penalty:
             alpha = self._mine(torch.rand(recipe.batch_size, generator=self.rng))

@@ -1,0 +1,119 @@
+"""Alarms: what can go wrong in a run, noticed while it goes wrong, each told once in one clear line."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# A log entry averages many iterations, so a few in a row mean a lasting state.
+IN_A_ROW = 5
+CRITIC_PERFECT = 0.995
+GRADIENT_SHARE = 1e-4
+# Evaluations: below half of the best there was is a fall; below a fifth of real there never was variety.
+FALL = 0.5
+POOR = 0.2
+SETTLED = 0.25
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """One thing that went wrong."""
+
+    kind: str
+    """nan, collapse, vanished or critic."""
+    iteration: int
+    message: str
+
+
+class Alarms:
+    """Watches the logged figures and the evaluations of a run.
+
+    Args:
+        iterations: the length of the run.
+        saturates: the loss works on probabilities, so that a perfect critic starves the generator.
+    """
+
+    def __init__(self, iterations: int, saturates: bool) -> None:
+        self.iterations = iterations
+        self.saturates = saturates
+        self.raised: list[Alarm] = []
+        self._state: dict[str, float] = {
+            "perfect": 0, "vanished": 0, "largest_gradient": 0, "best_recall": 0, "best_variance": 0, "poor": 0,
+        }  # fmt: skip
+
+    def training(self, iteration: int, figures: Mapping[str, float]) -> list[Alarm]:
+        """Look at the figures of a log entry (means since the last one); returns what is newly wrong."""
+        found = []
+        bad = [name for name, value in figures.items() if not math.isfinite(value)]
+        if bad:
+            found.append(
+                Alarm(
+                    "nan",
+                    iteration,
+                    f"{bad[0]} is not a number any more: the run stops; lower --lr or add a constraint.",
+                )
+            )
+        found += self._critic(iteration, figures.get("critic_accuracy"))
+        found += self._gradient(iteration, figures.get("generator_gradient"))
+        return self._new(found)
+
+    def evaluation(self, iteration: int, figures: Mapping[str, float]) -> list[Alarm]:
+        """Look at an evaluation's `recall` and `variance_ratio`; returns what is newly wrong."""
+        s = self._state
+        recall, variance = figures.get("recall", math.nan), figures.get("variance_ratio", math.nan)
+        reasons = []
+        if recall < FALL * s["best_recall"]:
+            reasons.append(f"recall fell from {s['best_recall']:.2f} to {recall:.2f}")
+        if variance < FALL * s["best_variance"]:
+            reasons.append(f"variance fell from {s['best_variance']:.2f} to {variance:.2f} of real")
+        late = iteration >= SETTLED * self.iterations
+        if late and not reasons and (recall < POOR * 0.5 or variance < POOR):
+            reasons.append(f"recall is only {recall:.2f} and variance {variance:.2f} of real")
+        s["poor"] = s["poor"] + 1 if reasons else 0
+        if recall >= POOR:  # before it is any good, a generator's noise has variance too
+            s["best_recall"] = max(s["best_recall"], recall)
+            s["best_variance"] = max(s["best_variance"], min(1.0, variance) if math.isfinite(variance) else 0)
+        # Twice running, or at the end of the run: one bad look can be chance.
+        if reasons and (s["poor"] >= 2 or iteration >= self.iterations):
+            text = f"the generator has collapsed ({'; '.join(reasons)}): its samples are too much alike."
+            return self._new([Alarm("collapse", iteration, text)])
+        return []
+
+    def _critic(self, iteration: int, accuracy: float | None) -> list[Alarm]:
+        if accuracy is None or not self.saturates:
+            return []
+        s = self._state
+        s["perfect"] = s["perfect"] + 1 if accuracy >= CRITIC_PERFECT else 0
+        if s["perfect"] < IN_A_ROW:
+            return []
+        text = "the critic is right every time (100 %), so the generator learns nothing: try fewer --critic-steps."
+        return [Alarm("critic", iteration, text)]
+
+    def _gradient(self, iteration: int, norm: float | None) -> list[Alarm]:
+        if norm is None or not math.isfinite(norm):
+            return []
+        s = self._state
+        s["largest_gradient"] = max(s["largest_gradient"], norm)
+        s["vanished"] = s["vanished"] + 1 if norm <= GRADIENT_SHARE * s["largest_gradient"] else 0
+        if s["vanished"] < IN_A_ROW:
+            return []
+        text = f"the generator's gradient has vanished (norm {norm:.1e}): it no longer learns."
+        return [Alarm("vanished", iteration, text)]
+
+    def _new(self, found: list[Alarm]) -> list[Alarm]:
+        known = {alarm.kind for alarm in self.raised}
+        new = [alarm for alarm in found if alarm.kind not in known]
+        self.raised += new
+        return new
+
+    def state(self) -> dict[str, Any]:
+        """Counters and what was raised."""
+        raised = [[a.kind, a.iteration, a.message] for a in self.raised]
+        return {"counters": dict(self._state), "raised": raised}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Undo to a `state`."""
+        self._state = {key: float(value) for key, value in state["counters"].items()}
+        self.raised = [Alarm(str(k), int(i), str(m)) for k, i, m in state["raised"]]

@@ -1,0 +1,39 @@
+"""TensorBoard event files of a run."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+
+class Board:
+    """Writes scalars and pictures; the import of TensorBoard waits until there is something to write.
+
+    Args:
+        folder: of the event files.
+        done: iterations already done: what older files say beyond them is hidden.
+    """
+
+    def __init__(self, folder: Path, done: int) -> None:
+        with warnings.catch_warnings():
+            # TensorBoard's own imports warn about their dependencies, which is none of the user's business.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._writer = SummaryWriter(str(folder), purge_step=done + 1 if done else None)
+
+    def scalars(self, kind: str, figures: dict[str, float], iteration: int) -> None:
+        """One point on each curve."""
+        for key, value in figures.items():
+            self._writer.add_scalar(f"{kind}/{key}", value, iteration)
+
+    def picture(self, name: str, pixels: np.ndarray, iteration: int) -> None:
+        """A picture uint8 [H, W] or [H, W, 3]."""
+        layout = "HW" if pixels.ndim == 2 else "HWC"
+        self._writer.add_image(name, pixels, iteration, dataformats=layout)
+
+    def close(self) -> None:
+        """Flush and close the files."""
+        self._writer.close()
