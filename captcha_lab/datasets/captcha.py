@@ -192,7 +192,8 @@ def pack(
             [_label(labels[p].value, alphabet, p) if p in labels else UNLABELLED for p in places], np.int16
         ),
         source=np.array([image_id * POSITIONS + position for image_id, position in places], np.int64),
-        duplicate=mark_duplicates(images, split),
+        # Ink differs in grey from captcha to captcha: what repeats is the shape.
+        duplicate=mark_duplicates(images < 255, split),
         classes=tuple(alphabet),
         info=info,
     )

@@ -25,6 +25,7 @@ from captcha_lab.store.runs import Run, save_weights
 
 EpochHook = Callable[[dict[str, Any]], None]
 FEW = 5  # training examples; a class with fewer gets a warning
+MIN_VALIDATION = 30  # distinct glyphs; with fewer the best epoch would be chosen by chance
 MEMORISED_GAP = 0.10  # training accuracy 100 % and validation lower by more: said as over-fitting
 
 
@@ -173,7 +174,7 @@ def train_recogniser(
     """
     config = config or TrainConfig()
     train = data.part("train", labelled=True)
-    validation = data.part("validation", labelled=True, distinct=True)
+    validation = _held_out(data)
     if data.labels is None or len(np.unique(_labels(train))) < 2:
         raise CaptchaLabError(
             f"Only {len(train)} labelled training glyphs of fewer than two classes: give labels with "
@@ -212,6 +213,12 @@ def _labels(part: PackedSet) -> np.ndarray:
     return np.empty(0, np.int16) if part.labels is None else part.labels
 
 
+def _held_out(data: PackedSet) -> PackedSet:
+    """The validation glyphs that occur in no training glyph; all of them where that leaves too few to choose by."""
+    distinct = data.part("validation", labelled=True, distinct=True)
+    return distinct if len(distinct) >= MIN_VALIDATION else data.part("validation", labelled=True)
+
+
 def _metadata(data: PackedSet, size: int, channels: int) -> dict[str, Any]:
     return {
         "architecture": ARCHITECTURE,
@@ -235,7 +242,7 @@ def _report(
     if len(test) and test.source is not None and data.info.get("kind") == "captcha":
         captchas = captcha_accuracy(_labels(test), readings(network, test.images), test.source // 256)
     trained = glyph_accuracy(_labels(train), readings(network, train.images))
-    validation = share(data.part("validation", labelled=True, distinct=True))
+    validation = share(_held_out(data))
     counts = np.bincount(_labels(train), minlength=len(data.classes))
     return TrainReport(
         run=run,
@@ -246,9 +253,7 @@ def _report(
         test=share(test),
         test_captchas=captchas,
         test_distinct=share(data.part("test", labelled=True, distinct=True)),
-        warnings=warnings_for(
-            trained, validation, np.bincount(_labels(train), minlength=len(data.classes)), data.classes
-        ),
+        warnings=warnings_for(trained, validation, counts, data.classes),
     )
 
 
