@@ -1,4 +1,4 @@
-"""The thesis's convolutional networks (section 4.2; after Radford et al. 2016).
+"""The thesis's convolutional networks (chapter 4; after Radford et al. 2016).
 
 Critic: two 5x5 convolutions of stride 2, a hidden fully connected layer with batch norm, the score. Generator: two
 fully connected layers, two 5x5 transposed convolutions of stride 2. No biases, no norm on the critic's convolutions.

@@ -1,4 +1,4 @@
-"""The thesis's last face generator (section 5.4): a small code drawn large, no batch norm, against an fc critic.
+"""The thesis's last face generator (chapter 5): a small code drawn large, no batch norm, against an fc critic.
 
 z - 4096 as 32x32x4, transposed convolutions of stride 2 to 16 and 8 channels with tanh, one 5x5 convolution to the
 image. The fully connected layer is followed by no activation, as printed. The critic is the fc family's.

@@ -1,4 +1,4 @@
-"""The thesis's convolutional networks for faces (section 5.2): four strides of two each way, 128x128 or 64x64.
+"""The thesis's convolutional networks for faces (chapter 5): four strides of two each way, 128x128 or 64x64.
 
 Kernels are 5x5. The source prints no biases for these networks; here every layer without batch norm has one. It
 prints no activation after the critic's last convolution; here a ReLU, since two linear layers in a row are one.

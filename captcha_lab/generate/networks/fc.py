@@ -1,4 +1,4 @@
-"""Fully connected networks: the thesis's (sections 4.2.2 and 5.4), the CS231n notebook's, PML's and the slides'.
+"""Fully connected networks: the thesis's (chapters 4 and 5), the CS231n notebook's, PML's and the slides'.
 
 Lists of widths say how deep they are. A condition is concatenated to the inputs of all layers (the house default)
 or of the first alone, as the slides do.

@@ -62,7 +62,7 @@ def conv_double(inputs: int, outputs: int, bias: bool) -> nn.ConvTranspose2d:
 class Ending(nn.Sequential):
     """A generator's last step, on images [N, C, H, W]: the output activation, after the thesis's update if asked.
 
-    The update (thesis, section 4.3) puts a tanh and one more 5x5 convolution before the activation, so that the
+    The update (thesis, chapter 4) puts a tanh and one more 5x5 convolution before the activation, so that the
     clipped weights no longer bound the contrast of the picture.
     """
 

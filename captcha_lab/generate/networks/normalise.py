@@ -1,12 +1,10 @@
 """Normalisation layers; the batch norm takes its statistics over all processes of a distributed run.
 
 torch's SyncBatchNorm refuses CPUs and cannot be differentiated twice, which a gradient penalty on a critic with
-batch norm needs; here the reduction is an autograd function whose backward is the same function again.
+batch norm needs; here the sums are `parallel.sum_over_processes`, differentiable any number of times.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -14,35 +12,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from captcha_lab.errors import UsageError
+from captcha_lab.generate.parallel import sum_over_processes
 
 NORMS = ("batch", "layer", "none")
-
-
-class _SumOverProcesses(torch.autograd.Function):
-    """Sum of a tensor over all processes. Every process's loss depends on it, so its gradient is summed too."""
-
-    @staticmethod
-    def forward(ctx: Any, tensor: Tensor) -> Tensor:
-        total = tensor.contiguous().clone()
-        dist.all_reduce(total)
-        return total
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        return sum_over_processes(gradient)
 
 
 def distributed() -> bool:
     """Whether this process is one of several that train together."""
     return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
-
-
-def sum_over_processes(tensor: Tensor) -> Tensor:
-    """The differentiable (any number of times) sum over all processes; the tensor itself when there is one."""
-    if not distributed():
-        return tensor
-    total: Tensor = _SumOverProcesses.apply(tensor)
-    return total
 
 
 def gather_batch(tensor: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ _SILENT = (
 GAN_FC = Recipe(
     name="gan-fc",
     summary="fully connected GAN with cross-entropy: collapses into a wallpaper",
-    source="thesis 4.2.2, fig. 4-10",
+    source="thesis ch. 4, fig. 4-10",
     network="fc",
     loss="gan",
     critic_steps=3,
@@ -30,7 +30,7 @@ WGAN_FC = replace(
     GAN_FC,
     name="wgan-fc",
     summary="the same networks with the Wasserstein loss and every critic parameter clipped",
-    source="thesis 4.2.2, fig. 4-9",
+    source="thesis ch. 4, fig. 4-9",
     loss="wgan",
     optimiser="rmsprop",
     clip=0.05,
@@ -39,7 +39,7 @@ WGAN_FC = replace(
 DCGAN = Recipe(
     name="dcgan",
     summary="convolutional GAN, one critic step to five of the generator; collapses when trained too long",
-    source="thesis 4.2.1, figs. 4-6 and 4-7",
+    source="thesis ch. 4, figs. 4-6 and 4-7",
     network="dcgan",
     loss="gan",
     generator_steps=5,
@@ -52,7 +52,7 @@ WDCGAN = replace(
     DCGAN,
     name="wdcgan",
     summary="the DCGAN's networks with the Wasserstein loss and every critic parameter clipped",
-    source="thesis 4.2.3, figs. 4-11 and 4-12",
+    source="thesis ch. 4, figs. 4-11 and 4-12",
     loss="wgan",
     optimiser="rmsprop",
     clip=0.05,
@@ -64,7 +64,7 @@ WDCGAN_UPDATE = replace(
     WDCGAN,
     name="wdcgan-update",
     summary="the thesis's own: clips fully connected and transposed weights only, one more convolution at the end",
-    source="thesis 4.3, fig. 4-13",
+    source="thesis ch. 4, fig. 4-13",
     options={"update": True},
     clip_scope="update",
     opening=(50, 5, 1),
@@ -72,13 +72,50 @@ WDCGAN_UPDATE = replace(
     iterations=300,
 )
 
+WDCGAN_GP = replace(
+    WDCGAN,
+    name="wdcgan-gp",
+    summary="the WDCGAN's networks with a gradient penalty instead of the clip",
+    source="thesis, fig. 6-1",
+    options={"critic_norm": "layer"},
+    clip=0.0,
+    gradient_penalty=10.0,
+    optimiser="adam",
+    iterations=860,
+    notes=_SILENT
+    + " The printed penalty takes its norm over one image axis only; here over all pixels of a sample.",
+)
+
+WGAN_FC_GP = replace(
+    WGAN_FC,
+    name="wgan-fc-gp",
+    summary="the fully connected networks with a gradient penalty instead of the clip",
+    source="thesis, fig. 6-3",
+    clip=0.0,
+    gradient_penalty=10.0,
+    optimiser="adam",
+    iterations=4500,
+    notes=WDCGAN_GP.notes,
+)
+
+
+def _labelled(recipe: Recipe, name: str, summary: str, iterations: int) -> Recipe:
+    """The thesis's labelled form: the one-hot label at the inputs of the fully connected layers."""
+    source = "thesis ch. 4, fig. 4-15"
+    return replace(
+        recipe, name=name, summary=summary, source=source, conditioning="concat", iterations=iterations
+    )
+
+
 RECIPES: tuple[Recipe, ...] = (
     GAN_FC,
     WGAN_FC,
     DCGAN,
     WDCGAN,
     WDCGAN_UPDATE,
-    replace(DCGAN, name="dcgan-label", conditioning="concat", iterations=780),
-    replace(WDCGAN, name="wdcgan-label", conditioning="concat", iterations=580),
-    replace(WDCGAN_UPDATE, name="wdcgan-update-label", conditioning="concat", iterations=280),
+    _labelled(DCGAN, "dcgan-label", "the DCGAN told which character to make", 780),
+    _labelled(WDCGAN, "wdcgan-label", "the WDCGAN told which character to make", 580),
+    _labelled(WDCGAN_UPDATE, "wdcgan-update-label", "the thesis's own, told which character to make", 280),
+    WDCGAN_GP,
+    WGAN_FC_GP,
 )
