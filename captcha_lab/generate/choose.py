@@ -1,0 +1,175 @@
+"""From command-line options to one recipe. No torch here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from captcha_lab.errors import UsageError
+from captcha_lab.generate.recipe import Recipe
+from captcha_lab.generate.recipes import get_recipe, recipes
+
+DEFAULT = "fast"
+LABEL, UPDATE = "-label", "-update"
+# What `--loss L` means where no recipe is named: the thesis's networks with that loss.
+_OF_LOSS = {
+    "gan": "dcgan", "wgan": "wdcgan", "lsgan": "lsgan", "ali": "ali", "acgan": "acgan", "magan": "magan",
+    "mrgan": "mrgan", "vae": "pml-vae", "minimax": "dcgan", "hinge": "dcgan", "rpgan": "dcgan",
+}  # fmt: skip
+# A Wasserstein critic without any constraint is no distance; this is the thesis's clip.
+THESIS_CLIP = 0.05
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a user asks for; None = nothing said."""
+
+    recipe: str | None = None
+    loss: str | None = None
+    label: bool | None = None
+    update: bool | None = None
+    critic_steps: int | None = None
+    generator_steps: int | None = None
+    clip: float | None = None
+    learning_rate: float | None = None
+    batch_size: int | None = None
+    changes: Sequence[str] = ()
+    """`field=value` for any other field of the recipe; values are JSON, or plain words. Objects are merged."""
+
+
+def choose(choice: Choice, *, labelled: bool = True) -> Recipe:
+    """The recipe that was asked for.
+
+    Where the thesis has a form of its own for `--label` or `--update` (a recipe with that ending), that one is
+    meant; otherwise the recipe is changed. With nothing said about labels, the default recipe is conditional where
+    the data is labelled.
+
+    Args:
+        choice: the options.
+        labelled: whether the data has labels.
+
+    Raises:
+        UsageError: no such recipe or field, values that don't fit, a conditional recipe for unlabelled data.
+    """
+    base = _base(choice)
+    recipe = _labelled(base, choice, labelled)
+    if choice.update is not None:
+        recipe = _updated(recipe, choice.update)
+    recipe = _with_loss(recipe, choice) if choice.loss else recipe
+    plain = {
+        "critic_steps": choice.critic_steps,
+        "generator_steps": choice.generator_steps,
+        "clip": choice.clip,
+        "learning_rate": choice.learning_rate,
+        "batch_size": choice.batch_size,
+        **_parsed(choice.changes),
+    }
+    given = {key: value for key, value in plain.items() if value is not None}
+    if "critic_steps" in given or "generator_steps" in given:
+        given |= {"opening": None, "switch": False}
+    for name in ("options", "loss_options"):
+        if name in given:
+            given[name] = {**getattr(recipe, name), **given[name]}
+    recipe = _renamed(replace(recipe, **given))
+    if recipe.labelled and not labelled:
+        raise UsageError(
+            f"The recipe {recipe.name} needs labels and the data has none: run `captcha-lab label`, "
+            "or train without a condition (--no-label)."
+        )
+    return recipe
+
+
+def _base(choice: Choice) -> Recipe:
+    if choice.recipe is not None:
+        return get_recipe(choice.recipe)
+    if choice.loss is None:
+        return get_recipe(DEFAULT)
+    if choice.loss not in _OF_LOSS:
+        raise UsageError(f"No loss {choice.loss!r}: choose one of {', '.join(_OF_LOSS)}.")
+    return get_recipe(_OF_LOSS[choice.loss])
+
+
+def _labelled(recipe: Recipe, choice: Choice, labelled: bool) -> Recipe:
+    wanted = choice.label
+    if wanted is None and choice.recipe is None and choice.loss is None:
+        wanted = labelled  # the default recipe follows the data
+    if wanted is None or wanted == recipe.labelled:
+        return recipe
+    known = recipes()
+    if wanted:
+        return known.get(_ending(recipe.name, choice.update) + LABEL) or recipe.with_label()
+    return known.get(recipe.name.removesuffix(LABEL)) or recipe.without_label()
+
+
+def _ending(name: str, update: bool | None) -> str:
+    """`wdcgan` with --update is `wdcgan-update`, so that --label finds `wdcgan-update-label`."""
+    return name + UPDATE if update and name + UPDATE in recipes() else name
+
+
+def _updated(recipe: Recipe, update: bool) -> Recipe:
+    if bool(recipe.options.get("update", False)) == update:
+        return recipe
+    label = LABEL if recipe.name.endswith(LABEL) else ""
+    stem = recipe.name.removesuffix(LABEL)
+    twin = (stem + UPDATE if update else stem.removesuffix(UPDATE)) + label
+    known = recipes().get(twin)
+    if known is not None and known.labelled == recipe.labelled and known is not recipe:
+        return known
+    scope = "update" if update and recipe.clip else "all"
+    return replace(recipe, options={**recipe.options, "update": update}, clip_scope=scope)
+
+
+def _with_loss(recipe: Recipe, choice: Choice) -> Recipe:
+    loss = choice.loss
+    if loss not in _OF_LOSS:
+        raise UsageError(f"No loss {loss!r}: choose one of {', '.join(_OF_LOSS)}.")
+    if loss == "acgan":
+        weight = recipe.auxiliary_weight or 1.0
+        return replace(recipe, loss="gan", conditioning="auxiliary", auxiliary_weight=weight)
+    if loss == recipe.loss:
+        return recipe
+    changed = replace(recipe, loss=loss, loss_options={})
+    constrained = recipe.clip or recipe.gradient_penalty or recipe.options.get("spectral")
+    if loss == "wgan" and not constrained and choice.clip is None:
+        changed = replace(changed, clip=THESIS_CLIP)
+    return changed
+
+
+def _parsed(changes: Sequence[str]) -> dict[str, Any]:
+    """`field=value` texts as values."""
+    known = {f.name for f in fields(Recipe)} - {"name", "summary", "source", "notes"}
+    result: dict[str, Any] = {}
+    for text in changes:
+        name, equals, value = text.partition("=")
+        if not equals or name not in known:
+            raise UsageError(f"--set {text}: write FIELD=VALUE with one of {', '.join(sorted(known))}.")
+        try:
+            parsed = json.loads(value)
+        except ValueError:
+            parsed = value
+        result[name] = tuple(parsed) if isinstance(parsed, list) else parsed
+    for name in ("options", "loss_options"):
+        if name in result and not isinstance(result[name], Mapping):
+            raise UsageError(
+                f"--set {name}=... wants a JSON object, for example '{name}={{\"spectral\": true}}'."
+            )
+    return result
+
+
+def _renamed(recipe: Recipe) -> Recipe:
+    """A recipe that differs from the registry's says in its name how."""
+    original = recipes().get(recipe.name)
+    if original is None or original == recipe:
+        return recipe
+    changed = [
+        f"{f.name}={_short(getattr(recipe, f.name))}"
+        for f in fields(Recipe)
+        if getattr(recipe, f.name) != getattr(original, f.name)
+    ]
+    return replace(recipe, name=f"{recipe.name}+{','.join(changed)}")
+
+
+def _short(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":")).replace('"', "")
