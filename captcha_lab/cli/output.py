@@ -1,0 +1,104 @@
+"""What commands share in talking to people and to scripts: results, tables, progress bars, common options."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Progress = Callable[[int, int], None]  # (done, total)
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object, for scripts.")]
+DatasetOption = Annotated[
+    str | None,
+    typer.Option("--dataset", help="Dataset in the workspace [default: the configured one, else 'captcha']."),
+]
+SeedOption = Annotated[int, typer.Option("--seed", help="Seed of everything drawn at random.")]
+
+
+def plain(value: Any) -> Any:
+    """Anything a command reports, as JSON types: dataclasses, named tuples, paths, arrays, numpy numbers."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if hasattr(value, "_asdict"):
+        return plain(value._asdict())
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if isinstance(value, float) and value != value:
+        return None  # JSON has no NaN
+    return value
+
+
+def emit(result: Any, as_json: bool, *lines: str) -> None:
+    """Print the result as one JSON object, or else the lines meant for people."""
+    if as_json:
+        typer.echo(json.dumps(plain(result)))
+    else:
+        for line in lines:
+            typer.echo(line)
+
+
+def say(message: str) -> None:
+    """Tell a person what is going on; on stderr, so that it never mixes with a result."""
+    typer.echo(message, err=True)
+
+
+@contextmanager
+def progress(description: str) -> Iterator[Progress]:
+    """A progress bar on stderr as a callback `(done, total)`; silent when that is not a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(description, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str | None = None) -> str:
+    """A plain table as text, numbers to the right; fits the terminal's width."""
+    import io
+
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    def is_number(text: str) -> bool:
+        return bool(text) and text.strip("%± ").replace(".", "").replace("-", "").replace(",", "").isdigit()
+
+    texts = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    grid = Table(title=title, box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    for k, column in enumerate(columns):
+        right = bool(texts) and all(is_number(row[k]) or not row[k] for row in texts)
+        grid.add_column(column, justify="right" if right else "left")
+    for row in texts:
+        grid.add_row(*row)
+    width = Console().width if sys.stdout.isatty() else 110
+    out = io.StringIO()
+    Console(file=out, width=width, highlight=False, markup=False).print(grid)
+    return out.getvalue().rstrip()
+
+
+def percent(share: Any) -> str:
+    """A `metrics.intervals.Share` as people read it: `99.6 % (98.9 to 99.8)`."""
+    if share is None:
+        return "not measured (no labels)"
+    return (
+        f"{100 * share.value:.2f} % ({100 * share.low:.1f} to {100 * share.high:.1f}, {share.trials} glyphs)"
+    )

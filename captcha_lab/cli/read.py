@@ -1,0 +1,36 @@
+"""`captcha-lab read`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from captcha_lab.cli.output import JsonFlag, emit, progress
+
+
+def run(
+    files: Annotated[list[Path], typer.Argument(help="Captcha images, or folders of them.")],
+    model: Annotated[
+        str | None, typer.Option(help="Run name, run folder or model file [default: the newest recogniser].")
+    ] = None,
+    json: JsonFlag = False,
+) -> None:
+    """Read captchas: text and the confidence of each character."""
+    from captcha_lab import pipeline
+
+    with progress("Reading") as bar:
+        report = pipeline.read(files, model, bar)
+    emit(
+        report,
+        json,
+        *(
+            f"{row.file}\t{row.text}\t{' '.join(f'{c:.3f}' for c in row.confidences)}"
+            for row in report.readings
+        ),
+    )
+    for problem in report.unreadable:
+        typer.echo(f"Error: {problem}", err=True)
+    if report.unreadable:
+        raise typer.Exit(1)
