@@ -1,1 +1,37 @@
-"""captcha-lab: from a captcha endpoint you may test to a recogniser that reads it and generators it scores."""
+"""captcha-lab: from a captcha endpoint you may test to a recogniser that reads it and generators it scores.
+
+The interface for scripts: `load_recogniser` and `load_generator`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from captcha_lab.generate.sample import Generator
+    from captcha_lab.recognise.read import Recogniser
+
+__all__ = ["load_generator", "load_recogniser"]
+
+
+def load_recogniser(path: Path | str) -> Recogniser:
+    """A recogniser from its run folder or model file; `.read(images)` reads captchas.
+
+    Raises:
+        CaptchaLabError: the file is absent, damaged, or another kind of model.
+    """
+    from captcha_lab.recognise.read import Recogniser
+
+    return Recogniser.load(path)
+
+
+def load_generator(path: Path | str) -> Generator:
+    """A generator from its run folder or model file; `.sample(labels=…, seed=…)` draws images.
+
+    Raises:
+        CaptchaLabError: the file is absent, damaged, or another kind of model.
+    """
+    from captcha_lab.generate.sample import load_generator as load
+
+    return load(Path(path))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from captcha_lab.errors import CaptchaLabError
 from captcha_lab.recognise.lenet import ARCHITECTURE, LeNet
 from captcha_lab.recognise.tensors import SCALING, to_tensor
 from captcha_lab.segment import Segmenter
-from captcha_lab.store.images import decode
+from captcha_lab.store.images import decode, read_image
 from captcha_lab.store.runs import load_weights
 
 BATCH = 1024  # glyphs through the network at a time
@@ -114,3 +115,67 @@ class Recogniser:
                 f"{glyphs.shape[2]}x{glyphs.shape[1]}: cut them with --size {self.size} or train anew."
             )
         return [glyphs[start : start + BATCH] for start in range(0, len(glyphs), BATCH)]
+
+
+@dataclass(frozen=True)
+class FileReading:
+    """One file's text, with the probability of each character."""
+
+    file: str
+    text: str
+    confidences: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class ReadReport:
+    """What `read_files` read, what it could not and why, and how fast it was (wall-clock seconds)."""
+
+    readings: list[FileReading]
+    unreadable: list[str]
+    seconds: float
+
+
+def read_files(
+    recogniser: Recogniser,
+    paths: Sequence[Path],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    batch: int = 256,
+) -> ReadReport:
+    """Read image files, and the files in folders (recursively, by name), in batches.
+
+    A file that is no image is reported and the rest goes on.
+
+    Raises:
+        CaptchaLabError: a named path does not exist, or a folder holds no file.
+    """
+    files = [file for path in paths for file in files_in(path)]
+    readings: list[FileReading] = []
+    problems: list[str] = []
+    started = time.perf_counter()
+    for start in range(0, len(files), batch):
+        decoded: list[tuple[Path, np.ndarray]] = []
+        for file in files[start : start + batch]:
+            try:
+                decoded.append((file, read_image(file)))
+            except CaptchaLabError as error:
+                problems.append(str(error))
+        for (file, _), reading in zip(decoded, recogniser.read([image for _, image in decoded]), strict=True):
+            readings.append(FileReading(str(file), reading.text, reading.confidences))
+        progress(min(start + batch, len(files)), len(files))
+    return ReadReport(readings, problems, time.perf_counter() - started)
+
+
+def files_in(path: Path) -> list[Path]:
+    """The path itself, or all files under a folder in the order of their names.
+
+    Raises:
+        CaptchaLabError: it does not exist, or the folder is empty.
+    """
+    if not path.exists():
+        raise CaptchaLabError(f"{path} does not exist: name image files or folders of them.")
+    if not path.is_dir():
+        return [path]
+    found = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
+    if not found:
+        raise CaptchaLabError(f"The folder {path} holds no files.")
+    return found
