@@ -91,7 +91,7 @@ class _RawResponse:
             transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             transport.abort()
         else:  # endless
-            transport.write(response(200, typed, length=1 << 40))
+            transport.write(response(200, typed, length=-1))
             while not await _until_closed(transport, 0.001):
                 if transport.get_write_buffer_size() < 1 << 16:
                     transport.write(bytes(1 << 14))
@@ -212,5 +212,5 @@ def running_endpoint(config: EndpointConfig | None = None, **options: Any) -> It
         try:
             yield _url(sock)
         finally:
-            server.should_exit = True
+            server.should_exit = server.force_exit = True  # whoever is still stalled waits in vain
             thread.join(timeout=10)

@@ -120,10 +120,14 @@ def steps(plan: tuple[tuple[Fault, int], ...]) -> Iterator[Fault]:
 def response(
     status: int, headers: dict[str, str] | None = None, body: bytes = b"", length: int | None = None
 ) -> bytes:
-    """The raw bytes of one HTTP/1.1 response that closes its connection; `length` overrides Content-Length."""
+    """The raw bytes of one HTTP/1.1 response that closes its connection.
+
+    `length` is what Content-Length says, by default the truth; -1 leaves it out.
+    """
     lines = [f"HTTP/1.1 {status} {_phrase(status)}", "Connection: close"]
     lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
-    lines.append(f"Content-Length: {len(body) if length is None else length}")
+    if length != -1:
+        lines.append(f"Content-Length: {len(body) if length is None else length}")
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body
 
 

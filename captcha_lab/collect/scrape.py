@@ -232,7 +232,7 @@ class _Run:
         if not self.rules.allows(self.url):
             self._record("refused", note="forbidden by robots.txt")
             raise self._stop(
-                f"robots.txt of {origin(self.url)} forbids {self.url} to {AGENT}: nothing was fetched."
+                f"robots.txt of {origin(self.url)} forbids {self.url} to {AGENT}, so it is not fetched."
             )
         return self.rules
 

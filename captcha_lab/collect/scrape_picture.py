@@ -9,7 +9,7 @@ from PIL import Image
 
 from captcha_lab.collect.scrape_http import Reply
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.store.images import ImageHeader, identify
+from captcha_lab.store.images import MAX_PIXELS, ImageHeader, identify
 
 # Types under which images come; servers that declare nothing or "bytes" are believed if the magic is right.
 _UNTYPED = ("", "application/octet-stream", "binary/octet-stream")
@@ -32,8 +32,10 @@ def check_picture(reply: Reply) -> ImageHeader:
         raise CaptchaLabError(f"an HTML page, sent as {declared or 'nothing in particular'}")
     if not declared.startswith("image/") and declared not in _UNTYPED:
         raise CaptchaLabError(f"sent as {declared}, not as an image")
-    if body.startswith(_PNG) and 0 in struct.unpack(">II", body[16:24].ljust(8, b"\xff")):
-        raise CaptchaLabError("a PNG of no size: {}x{} pixels".format(*struct.unpack(">II", body[16:24])))
+    if body.startswith(_PNG) and len(body) >= 24:
+        width, height = struct.unpack(">II", body[16:24])
+        if not 0 < width * height <= MAX_PIXELS:  # said here, as PIL only calls such a file broken
+            raise CaptchaLabError(f"a PNG of {width}x{height} pixels is not taken")
     header = identify(body)
     try:
         # Header and size are known to be harmless: now every pixel must be there.

@@ -1,0 +1,60 @@
+"""What the scraper's tests share: time that passes only when slept through, and a dataset in a scratch folder."""
+
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from captcha_lab.collect.scrape import scrape
+from captcha_lab.collect.scrape_config import ScrapeConfig, ScrapeResult
+from captcha_lab.collect.scrape_pace import Clock
+from captcha_lab.store.catalog import Catalog, FetchRow
+from captcha_lab.store.workspace import DatasetFolder, Workspace
+
+
+class Scraping:
+    """Scrapes into one dataset; sleeps take no time, but the clock goes on as if they had."""
+
+    def __init__(self, root: Path) -> None:
+        self.folder: DatasetFolder = Workspace(root).dataset()
+        self.skipped = 0.0
+        self.sleeps: list[float] = []
+        self.said: list[str] = []
+        self.clock = Clock(
+            lambda: time.monotonic() + self.skipped, lambda: time.time() + self.skipped, self._sleep
+        )
+
+    def _sleep(self, seconds: float) -> None:
+        self.skipped += seconds
+        self.sleeps.append(seconds)
+
+    def __call__(
+        self, url: str, *, confirm=None, on_progress=lambda done, total: None, **options
+    ) -> ScrapeResult:
+        config = ScrapeConfig(**{"silence": 5.0, "deadline": 8.0, **options})
+        return scrape(
+            self.folder,
+            url,
+            config,
+            confirm=confirm,
+            say=self.said.append,
+            on_progress=on_progress,
+            clock=self.clock,
+            rng=random.Random(0),
+        )
+
+    @property
+    def fetches(self) -> list[FetchRow]:
+        with Catalog(self.folder.catalog_path) as catalog:
+            return catalog.fetches()
+
+    @property
+    def provenance(self) -> list[dict]:
+        with Catalog(self.folder.catalog_path) as catalog:
+            return catalog.provenance()
+
+
+@pytest.fixture
+def scraping(tmp_path: Path) -> Scraping:
+    return Scraping(tmp_path)

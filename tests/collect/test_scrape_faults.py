@@ -1,0 +1,185 @@
+"""The scraper against an endpoint that misbehaves, over real sockets: what is stored, said and remembered."""
+
+import subprocess
+import sys
+
+import pytest
+
+from captcha_lab.collect.endpoint import running_endpoint
+from captcha_lab.collect.endpoint_faults import huge_png
+from captcha_lab.collect.scrape_config import ScrapeStopped
+from captcha_lab.store.blobs import BlobStore
+from captcha_lab.store.catalog import Catalog
+from captcha_lab.store.images import decode
+
+# Faults that pass: each costs one attempt, which leaves this row; then three captchas come.
+PASSING = {
+    "429": ("failed", 429, "429 Too Many Requests"),
+    "429=2": ("failed", 429, "429 Too Many Requests"),
+    "429=date:3": ("failed", 429, "429 Too Many Requests"),
+    "503": ("failed", 503, "503 Service Unavailable"),
+    "503=2": ("failed", 503, "503 Service Unavailable"),
+    "503=date:3": ("failed", 503, "503 Service Unavailable"),
+    "503=soon": ("failed", 503, "503 Service Unavailable"),
+    "408": ("failed", 408, "408 Request Timeout"),
+    "500": ("failed", 500, "500 Internal Server Error"),
+    "599": ("failed", 599, "599"),
+    "stall=30": ("failed", None, "no answer within 0.5 s"),
+    "drip=.02": ("failed", 200, "not done after 1 s"),
+    "drip=.1": ("failed", None, "not done after 1 s"),  # not even the headers come through
+    "reset": ("failed", 200, "the body broke off"),
+    "truncate": ("failed", 200, "the body broke off"),
+    "short": ("refused", 200, "cut short"),
+    "html": ("refused", 200, "an HTML page, sent as image/jpeg"),
+    "empty": ("refused", 200, "the body is empty"),
+    "zero": ("refused", 200, "0x0 pixels"),
+    "huge": ("refused", 200, "20000x20000 pixels"),
+    "bomb=8": ("failed", 200, "unpacks to more than 1048576"),
+    "endless": ("failed", 200, "a body of more than 1048576 bytes"),
+    "animated": ("refused", 200, "an animated GIF is not taken"),
+    "exotic=apng": ("refused", 200, "an animated PNG is not taken"),
+    "exotic=tiff": ("refused", 200, "TIFF images are not taken"),
+    "exotic=svg": ("refused", 200, "SVG images are not taken"),
+}
+
+
+@pytest.mark.parametrize("spec", PASSING)
+def test_a_passing_fault_costs_one_attempt(spec: str, scraping) -> None:
+    outcome, status, note = PASSING[spec]
+    huge_png()  # made once, before the clock runs
+    limits = {"silence": 0.5, "deadline": 1.0} if spec.startswith(("stall", "drip")) else {}
+    with running_endpoint(seed=1, faults=spec) as url:
+        result = scraping(url, count=3, **limits)
+    first, *others = scraping.fetches
+    assert (first.outcome, first.status, first.image_id) == (outcome, status, None)
+    assert note in first.note
+    assert any(note in line for line in scraping.said)
+    assert [row.outcome for row in others] == ["stored"] * 3
+    assert (result.total, result.distinct, result.stored) == (3, 3, 3)
+    assert (result.refused, result.failed) == ((1, 0) if outcome == "refused" else (0, 1))
+    assert_whole(scraping, 3)
+
+
+def assert_whole(scraping, count: int) -> None:
+    """Every image row has its bytes, they decode, and no bytes lie there that no row names."""
+    blobs = BlobStore(scraping.folder.blobs)
+    with Catalog(scraping.folder.catalog_path) as catalog:
+        rows = catalog.images()
+    for row in rows:
+        assert decode(blobs.get(row.sha256, row.extension)).shape[:2] == (row.height, row.width)
+    files = [path for path in scraping.folder.blobs.rglob("*") if path.is_file()] if count else []
+    assert len(rows) == len(files) == count
+
+
+# Faults that end the run: what is said, the last row, and how many captchas were kept before.
+ENDING = {
+    "ok,401": ("401 Unauthorized: the site does not want this", "failed", 401, 1),
+    "ok,403": ("403 Forbidden: the site does not want this", "failed", 403, 1),
+    "ok,404": ("404 Not Found: check the URL", "failed", 404, 1),
+    "ok,410": ("410 Gone: check the URL", "failed", 410, 1),
+    "ok*2,500*forever": ("5 attempts in a row gave no captcha (the last: 500 Internal", "failed", 500, 2),
+    "html*forever": ("5 attempts in a row gave no captcha (the last: an HTML page", "refused", 200, 0),
+    "reset*forever": ("5 attempts in a row gave no captcha (the last: the body broke", "failed", 200, 0),
+    "ok,429=301": ("429 Too Many Requests and asks to come back after 2", "failed", 429, 1),
+    "503=date:9999": ("503 Service Unavailable and asks to come back after 2", "failed", 503, 0),
+    "503=99999999999999999999": ("asks to come back after 2343", "failed", 503, 0),
+    "ok,elsewhere": ("redirects to another origin, http://127.0.0.1:9/captcha", "refused", None, 1),
+    "elsewhere=file:///etc/passwd": ("redirects to another origin", "refused", None, 0),
+    "loop": ("redirects in a circle", "refused", None, 0),
+    "elsewhere=/private": ("/private, which robots.txt forbids", "refused", None, 0),
+    "robots.disallow": ("forbids", "refused", None, 0),
+    "robots.500": ("robots.txt answers 500 Internal Server Error", "failed", 500, 0),
+    "robots.429=60": ("so its rules are unknown and nothing is fetched. Try again after 2", "failed", 429, 0),
+    "robots.403": ("robots.txt answers 403 Forbidden", "failed", 403, 0),
+    "robots.stall": ("robots.txt can't be read (no answer within 0.5 s)", "failed", None, 0),
+    "robots.drip=.1": ("robots.txt can't be read (not done after 1 s)", "failed", None, 0),
+    "robots.truncate": ("robots.txt can't be read (the body broke off", "failed", None, 0),
+    "robots.endless": ("robots.txt can't be read (a body of more than", "failed", None, 0),
+    "robots.elsewhere": ("robots.txt: it redirects to another origin", "failed", None, 0),
+}
+
+
+@pytest.mark.parametrize("spec", ENDING)
+def test_an_ending_fault_stops_and_says_why(spec: str, scraping) -> None:
+    said, outcome, status, kept = ENDING[spec]
+    limits = {"silence": 0.5, "deadline": 1.0} if "robots" in spec else {}
+    with running_endpoint(seed=1, faults=spec) as url, pytest.raises(ScrapeStopped) as stop:
+        scraping(url, count=9, **limits)
+    assert said in str(stop.value)
+    assert f"{kept} of 9 captchas are in dataset 'captcha'; the same command goes on" in str(stop.value)
+    last = scraping.fetches[-1]
+    assert (last.outcome, last.status) == (outcome, status)
+    assert stop.value.result.total == kept
+    assert_whole(scraping, kept)
+
+
+def test_a_stopped_scrape_goes_on_when_the_site_is_well(scraping) -> None:
+    with running_endpoint(seed=1, faults="ok*2,403") as url:
+        with pytest.raises(ScrapeStopped):
+            scraping(url, count=5)
+        result = scraping(url, count=5)
+    assert (result.total, result.stored) == (5, 3)
+
+
+def test_robots_that_are_a_page_bind_nothing_and_are_said(scraping) -> None:
+    with running_endpoint(faults="robots.page") as url:
+        assert scraping(url, count=2).stored == 2
+    assert any("HTML page" in line for line in scraping.said)
+
+
+def test_a_crawl_delay_is_kept_even_on_loopback(scraping) -> None:
+    with running_endpoint(faults="robots.delay=7") as url:
+        scraping(url, count=3, rate=100.0)
+    assert len(scraping.sleeps) == 3  # after robots.txt, and between the captchas
+    assert min(scraping.sleeps) > 6.9
+
+
+def test_redirects_within_the_site_are_followed_and_noted(scraping) -> None:
+    with running_endpoint(seed=1, faults="hop") as url:
+        scraping(url, count=2)
+    assert scraping.fetches[0].note == f"redirected to {url.replace('/captcha', '/moved/captcha')}"
+    assert scraping.fetches[1].note == ""
+
+
+def test_duplicates_are_stored_once_counted_and_warned_of(scraping) -> None:
+    with running_endpoint(seed=1, faults="same*25") as url:
+        result = scraping(url, count=25)
+    assert (result.total, result.distinct, result.stored, result.duplicates) == (25, 1, 1, 24)
+    assert "96% of the captchas received are exact duplicates" in result.warnings[0]
+    assert_whole(scraping, 1)
+
+
+def test_a_random_endpoint_is_not_suspected(scraping) -> None:
+    with running_endpoint(seed=1) as url:
+        assert scraping(url, count=25).warnings == ()
+
+
+_MEASURE = """
+import resource, sys
+from pathlib import Path
+from captcha_lab.collect.scrape import scrape
+from captcha_lab.collect.scrape_config import ScrapeConfig
+from captcha_lab.collect.scrape_pace import Clock
+from captcha_lab.store.workspace import Workspace
+folder, url = Workspace(Path(sys.argv[1])).dataset(), sys.argv[2]
+def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # KiB
+time = [0.0]
+clock = Clock(lambda: time[0], lambda: time[0], lambda s: time.__setitem__(0, time[0] + s))
+scrape(folder, url, ScrapeConfig(count=2), clock=clock)
+before = peak()
+result = scrape(folder, url, ScrapeConfig(count=6, max_failures=9), clock=clock)
+print(result.total, result.refused, result.failed, peak() - before)
+"""
+
+
+def test_memory_stays_bounded_under_bombs(tmp_path) -> None:
+    faults = "ok*2,bomb=512,huge,endless,zero,bomb=512,huge,endless"
+    huge_png()
+    with running_endpoint(seed=1, faults=faults) as url:
+        done = subprocess.run(
+            [sys.executable, "-c", _MEASURE, str(tmp_path), url], capture_output=True, text=True, check=True
+        )
+    total, refused, failed, grown = map(int, done.stdout.split())
+    assert (total, refused, failed) == (6, 3, 4)
+    # The bombs would be 512 MiB, 400 MB and without end; two body caps and their copies are a few MiB.
+    assert grown < 24 * 1024
