@@ -1,0 +1,138 @@
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from captcha_lab.errors import CaptchaLabError
+from captcha_lab.store.catalog import Catalog
+from captcha_lab.store.labels import LabelEvent, LabelLog, StaleRevisionError
+
+
+@pytest.fixture
+def log(tmp_path: Path):
+    with Catalog(tmp_path / "catalog.sqlite") as catalog:
+        for number in range(3):
+            catalog.add_image(f"{number:064d}", "png", 80, 20, 100)
+        yield LabelLog(catalog)
+
+
+def typed(image_id: int, text: str) -> list[LabelEvent]:
+    return [LabelEvent(image_id, k, character) for k, character in enumerate(text)]
+
+
+def test_the_last_word_counts(log: LabelLog) -> None:
+    log.record("type", typed(1, "ABCD"), keystrokes=5)
+    log.record("key", [LabelEvent(1, 2, "Z")], keystrokes=1)
+    assert log.texts() == {1: "ABZD"}
+    assert log.keystrokes() == 6
+    assert log.revision == 2
+
+
+def test_undo_is_a_new_act_and_goes_back_without_end(log: LabelLog) -> None:
+    log.record("type", typed(1, "ABCD"), keystrokes=5)
+    log.record("accept", [LabelEvent(1, 0, "X", "batch"), LabelEvent(2, 0, "Y", "batch")], keystrokes=1)
+    undone = log.undo()
+    assert undone is not None
+    assert undone.kind == "accept"
+    assert log.texts() == {1: "ABCD"}
+    assert log.undo() is not None
+    assert log.current() == {}
+    assert log.undo() is None
+    assert [act.undoes for act in log.acts()] == [None, None, 2, 1]
+    assert log.keystrokes() == 8
+
+
+def test_undo_leaves_imported_labels(log: LabelLog) -> None:
+    log.record("import", [LabelEvent(1, 0, "A", "import")])
+    log.record("key", [LabelEvent(1, 0, "B")])
+    log.undo()
+    assert log.undo() is None
+    assert log.current()[1, 0].value == "A"
+
+
+def test_a_token_is_applied_once(log: LabelLog) -> None:
+    first = log.record("key", [LabelEvent(1, 0, "A")], token="t1", keystrokes=1)
+    assert log.record("key", [LabelEvent(1, 0, "A")], token="t1", keystrokes=1) == first
+    log.record("key", [LabelEvent(1, 1, "B")], token="t2")
+    undone = log.undo(token="u1")
+    assert log.undo(token="u1") == undone
+    assert {place: label.value for place, label in log.current().items()} == {(1, 0): "A"}
+    assert log.keystrokes() == 2
+
+
+def test_a_stale_revision_writes_nothing(log: LabelLog) -> None:
+    log.record("key", [LabelEvent(1, 0, "A")])
+    with pytest.raises(StaleRevisionError, match="nothing was saved"):
+        log.record("key", [LabelEvent(1, 0, "B")], expected_revision=0)
+    with pytest.raises(StaleRevisionError):
+        log.undo(expected_revision=0)
+    assert log.current()[1, 0].value == "A"
+    log.record("key", [LabelEvent(1, 0, "B")], expected_revision=1)
+    assert log.current()[1, 0].value == "B"
+
+
+def test_texts_want_every_place(log: LabelLog) -> None:
+    log.record("type", [*typed(1, "ABCD"), LabelEvent(2, 1, "X"), *typed(3, "AB"), LabelEvent(3, 2, "")])
+    assert log.texts() == {1: "ABCD"}
+    assert log.texts(length=3) == {}
+
+
+def test_events_can_be_neither_changed_nor_removed(log: LabelLog) -> None:
+    log.record("key", [LabelEvent(1, 0, "A")])
+    for sql in ("UPDATE label_event SET value = 'B'", "DELETE FROM label_event"):
+        with pytest.raises(CaptchaLabError, match="append-only"):
+            log.catalog.execute(sql)
+
+
+def test_an_act_with_a_bad_event_is_not_half_applied(log: LabelLog) -> None:
+    with pytest.raises(CaptchaLabError):
+        log.record("key", [LabelEvent(1, 0, "A"), LabelEvent(99, 0, "B")])
+    assert log.current() == {}
+    assert log.revision == 0
+
+
+# A labeller that prints the number of each act after it was saved, until it is killed.
+LABELLER = """
+import sys
+from pathlib import Path
+from captcha_lab.store.catalog import Catalog
+from captcha_lab.store.labels import LabelEvent, LabelLog
+log = LabelLog(Catalog(Path(sys.argv[1])))
+while True:
+    act = log.record("key", [LabelEvent(1, log.revision % 1000, "A"), LabelEvent(2, 0, "B")], keystrokes=1)
+    print(act, flush=True)
+"""
+
+
+def kill_a_labeller(path: Path, after: int) -> int:
+    """Start a labeller, kill -9 it at some moment after `after` acts, return the last act it said was saved."""
+    with subprocess.Popen(
+        [sys.executable, "-c", LABELLER, str(path)], stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        for _ in range(after):
+            child.stdout.readline()
+        child.send_signal(signal.SIGKILL)
+        said = [line for line in child.stdout.read().splitlines() if line]
+    return int(said[-1]) if said else -1
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(30, marks=pytest.mark.slow)])
+def test_what_was_said_to_be_saved_survives_kill_9(tmp_path: Path, kills: int) -> None:
+    path = tmp_path / "catalog.sqlite"
+    with Catalog(path) as catalog:
+        for number in range(2):
+            catalog.add_image(f"{number:064d}", "png", 80, 20, 100)
+    draw = random.Random(0)
+    saved = 0
+    for _ in range(kills):
+        saved = max(saved, kill_a_labeller(path, draw.randrange(1, 40)))
+        with Catalog(path) as catalog:
+            log = LabelLog(catalog)
+            assert catalog.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+            assert log.revision >= saved > 0
+            events = catalog.execute("SELECT act_id, count(*) FROM label_event GROUP BY act_id").fetchall()
+            assert [tuple(row) for row in events] == [(k, 2) for k in range(1, log.revision + 1)]
