@@ -163,8 +163,7 @@ class Recipe:
         unknown = sorted(set(values) - {f.name for f in fields(cls)})
         if unknown:
             raise UsageError(f"A recipe has no field {', '.join(unknown)}.")
-        tupled: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-        return cls(**tupled)
+        return cls(**{key: _frozen(value) for key, value in values.items()})
 
     def changed(self, **changes: Any) -> Recipe:
         """A copy with other values; None leaves a field as it is."""
@@ -179,6 +178,13 @@ class Recipe:
         return replace(
             self, conditioning="none", auxiliary_weight=0.0, wrong_labels=False, fake_labels="data"
         )
+
+
+def _frozen(value: Any) -> Any:
+    """JSON's lists as tuples, in objects too."""
+    if isinstance(value, Mapping):
+        return {key: _frozen(item) for key, item in value.items()}
+    return tuple(_frozen(item) for item in value) if isinstance(value, list | tuple) else value
 
 
 _CHOICES: dict[str, tuple[str, ...]] = {

@@ -1,0 +1,39 @@
+"""What several generator tests share: recipes with tiny networks, and random data of the right shape."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import Any
+
+from captcha_lab.generate.batches import ArrayBatches
+from captcha_lab.generate.networks import NETWORKS
+from captcha_lab.generate.overview import random_batches
+from captcha_lab.generate.recipe import Recipe
+
+BATCH = 4
+
+
+def shrunk(recipe: Recipe, **changes: Any) -> Recipe:
+    """The same parts with narrow layers and small images, so that a step takes milliseconds."""
+    options: dict[str, Any] = {}
+    for option in fields(NETWORKS[recipe.network].options):
+        value = recipe.options.get(option.name, option.default)
+        if option.name in ("channels", "hidden") and isinstance(value, int):
+            options[option.name] = 8
+        elif isinstance(value, list | tuple) and value and all(isinstance(v, int) for v in value):
+            options[option.name] = tuple(min(v, 12) for v in value)
+    c, h, _ = recipe.image_shape
+    size = 32 if h > 32 else h
+    small = {
+        "noise_size": 6,
+        "batch_size": BATCH,
+        "image_shape": (c, size, size),
+        "classes": 5,
+        "iterations": 4,
+    }
+    return replace(recipe, options={**recipe.options, **options}, **{**small, **changes})
+
+
+def data(recipe: Recipe, n: int = 24) -> ArrayBatches:
+    """Random pixels, with classes where the recipe wants them."""
+    return random_batches(recipe, n)

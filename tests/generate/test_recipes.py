@@ -1,0 +1,169 @@
+"""Every recipe of the registry: builds, steps, keeps its constraint, listens to its condition, saves and loads."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from generator_tools import data, shrunk
+
+from captcha_lab.errors import UsageError
+from captcha_lab.generate.constraints import clipped_parameters, gradient_penalty, squared_gradients
+from captcha_lab.generate.networks import build_generator
+from captcha_lab.generate.recipe import Recipe
+from captcha_lab.generate.recipes import get_recipe, recipes
+from captcha_lab.generate.sample import Generator, load_generator, save_generator
+from captcha_lab.generate.trainer import Trainer
+
+UNLABELLED = [name for name, recipe in recipes().items() if not recipe.labelled]
+
+
+def trainer_of(recipe: Recipe) -> Trainer:
+    return Trainer(recipe, data(recipe), recipe.iterations, seed=3)
+
+
+def networks(trainer: Trainer) -> dict[str, torch.nn.Module]:
+    named = {"generator": trainer.generator, "critic": trainer.critic, "encoder": trainer.encoder}
+    return {name: network for name, network in named.items() if network is not None}
+
+
+def check_step(trainer: Trainer) -> None:
+    before = {name: copy.deepcopy(net.state_dict()) for name, net in networks(trainer).items()}
+    figures = trainer.iterate()
+    assert all(torch.isfinite(value) for value in figures.values())
+    for name, network in networks(trainer).items():
+        moved = [key for key, p in network.named_parameters() if not torch.equal(p, before[name][key])]
+        still = sorted(set(dict(network.named_parameters())) - set(moved))
+        assert moved, f"{name} did not move"
+        # A condition's columns and rarely used heads may stay; the bulk must not.
+        assert len(moved) >= len(still), f"{name}: only {moved} moved"
+
+
+def check_constraint(trainer: Trainer) -> None:
+    recipe = trainer.recipe
+    if trainer.critic is None:
+        return
+    if recipe.clip:
+        held = clipped_parameters(trainer.critic, trainer.generator, recipe.clip_scope)
+        assert held
+        assert max(float(p.detach().abs().max()) for p in held) <= recipe.clip + 1e-7
+    if recipe.gradient_penalty or recipe.r1 or recipe.r2:
+        real, condition = trainer._draw_real()
+        fake = torch.rand_like(real)
+        if recipe.gradient_penalty:
+            penalty = gradient_penalty(trainer.critic, real, fake, condition, torch.rand(len(real)))
+        else:
+            real.requires_grad_()
+            penalty = squared_gradients(trainer.critic(real, condition).score.sum(), [real])[0]
+        gradients = torch.autograd.grad(penalty, trainer.critic_parameters, allow_unused=True)
+        assert any(g is not None and float(g.abs().max()) > 0 for g in gradients)
+
+
+def check_condition(trainer: Trainer) -> None:
+    """Generator and critic answer differently to different classes, or the critic names them."""
+    k = len(trainer.names)
+    noise = trainer.noise(1).expand(2, -1)
+    condition = torch.eye(k)[:2]
+    network = trainer.generator.eval()
+    with torch.no_grad():
+        one, other = network(noise, condition)
+        assert not torch.equal(one, other)
+        if trainer.critic is None:
+            return
+        image = trainer._draw_real()[0][:1].expand(2, -1, -1, -1)
+        judged = trainer.critic.eval()(image, condition)
+    network.train()
+    trainer.critic.train()
+    if trainer.recipe.conditioning == "auxiliary":
+        assert judged.class_logits is not None
+        assert judged.class_logits.shape == (2, k)
+    else:
+        assert float(judged.score[0]) != float(judged.score[1])
+
+
+@pytest.mark.parametrize("name", list(recipes()))
+def test_recipe(name: str, tmp_path) -> None:
+    trainer = trainer_of(shrunk(get_recipe(name)))
+    if trainer.names:
+        check_condition(trainer)
+    check_step(trainer)
+    check_constraint(trainer)
+    recipe, low_high = trainer.recipe, trainer.recipe.output_range
+    with torch.no_grad():
+        condition = torch.eye(len(trainer.names))[[0, 1]] if trainer.names else None
+        raw = trainer.generator.eval()(trainer.noise(2), condition)
+    assert raw.shape == (2, *trainer.spec.image_shape)
+    assert low_high[0] <= float(raw.min()) < float(raw.max()) <= low_high[1]
+
+    made = Generator(
+        trainer.sampling_network, trainer.spec, recipe.noise, trainer.names, trainer.batches.exclusive, recipe
+    )
+    path = tmp_path / "weights.safetensors"
+    save_generator(path, made, {})
+    loaded = load_generator(path)
+    labels = np.array([0, 1, 4]) if made.labelled else None
+    images = loaded.sample(labels, 3, seed=5)
+    assert images.dtype == np.uint8
+    assert images.shape == (3, *made.image_shape)
+    assert np.array_equal(images, made.sample(labels, 3, seed=5, batch_size=2))
+    assert loaded.recipe == recipe
+
+
+@pytest.mark.parametrize("name", UNLABELLED)
+def test_conditional_form(name: str) -> None:
+    trainer = trainer_of(shrunk(get_recipe(name)).with_label())
+    check_condition(trainer)
+    check_step(trainer)
+    check_constraint(trainer)
+
+
+def test_recipes_describe_themselves() -> None:
+    for recipe in recipes().values():
+        assert recipe.summary, recipe.name
+        assert recipe.source, recipe.name
+        assert Recipe.from_json(recipe.as_json()) == recipe
+
+
+def test_unknown_recipe_lists_the_known() -> None:
+    with pytest.raises(UsageError, match=r"No recipe 'wdcgn'\. Known: .*wdcgan"):
+        get_recipe("wdcgn")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"optimiser": "lion"}, "optimiser 'lion' is unknown; choose one of adam"),
+        ({"batch_size": 0}, "batch_size must be at least 1"),
+        ({"clip": -1.0}, "clip is -1.0, below zero"),
+        ({"ema": 1.0}, r"ema must be in \[0, 1\)"),
+    ],
+)
+def test_impossible_values(change: dict, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        replace(get_recipe("dcgan"), **change)
+
+
+def test_conditional_recipe_wants_labels() -> None:
+    recipe = shrunk(get_recipe("wdcgan-label"))
+    with pytest.raises(UsageError, match="data has no labels"):
+        Trainer(recipe, data(recipe.without_label()), 1)
+
+
+def test_seed_fixes_everything() -> None:
+    recipe = shrunk(get_recipe("dcgan-label"))
+    first, second = (Trainer(recipe, data(recipe), 3, seed=1) for _ in range(2))
+    other = Trainer(recipe, data(recipe), 3, seed=2)
+    for trainer in (first, second, other):
+        trainer.iterate()
+    a, b, c = (t.generator.state_dict() for t in (first, second, other))
+    assert all(torch.equal(a[key], b[key]) for key in a)
+    assert any(not torch.equal(a[key], c[key]) for key in a)
+
+
+def test_build_from_metadata_alone() -> None:
+    trainer = trainer_of(shrunk(get_recipe("wdcgan-update-label")))
+    rebuilt = build_generator(type(trainer.spec).from_json(trainer.spec.as_json()), 3)
+    assert [p.shape for p in rebuilt.parameters()] == [p.shape for p in trainer.generator.parameters()]
