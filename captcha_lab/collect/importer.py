@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from captcha_lab.store.workspace import DatasetFolder, WorkspaceConfig
 
 # Images whose rows are committed together: one fsync of the catalog each costs more than the image itself.
 BATCH = 500
+WRITERS = 8  # threads that wait for the disk
 
 
 @dataclass
@@ -175,7 +177,9 @@ class _Writer:
         """Store a batch: the blobs first, then all its rows in one transaction."""
         if not ready:
             return
-        hashes = [self.blobs.put(r.data, r.extension) for r in ready]
+        # Each blob is fsynced; doing that from several threads lets the file system commit them together.
+        with ThreadPoolExecutor(WRITERS) as pool:
+            hashes = list(pool.map(lambda r: self.blobs.put(r.data, r.extension), ready))
         events: list[LabelEvent] = []
         with self.catalog.transaction():
             for r, sha256 in zip(ready, hashes, strict=True):

@@ -299,7 +299,7 @@ def test_h5_export_is_plain(folder_of_captchas: Path, dataset: DatasetFolder, tm
     ("name", "found", "length"),
     [
         ("ustc/test", 250, 4),
-        ("words5", 1040, 5),
+        pytest.param("words5", 1040, 5, marks=pytest.mark.slow),
         pytest.param("ustc", 1253, 4, marks=pytest.mark.slow),
         pytest.param("digits4", 2500, 4, marks=pytest.mark.slow),
     ],

@@ -1,0 +1,32 @@
+"""`captcha-lab export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, progress
+from captcha_lab.collect.import_options import FORMATS
+from captcha_lab.store.workspace import Workspace
+
+
+def run(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="New or empty folder to write.")],
+    format: Annotated[str, typer.Option(help=f"One of {', '.join(FORMATS)}.")],
+    dataset: DatasetOption = None,
+    json: JsonFlag = False,
+) -> None:
+    """Write a dataset's captchas and labels for other programs; `import` reads every format back."""
+    from captcha_lab.collect.exporter import export_dataset
+
+    with progress("Exporting") as bar:
+        report = export_dataset(Workspace.find().dataset(dataset), directory, format, bar)
+    lines = [f"{report.captchas} captchas ({report.labelled} labelled) written to {report.path}."]
+    if report.partial:
+        lines.append(
+            f"{report.partial} of them are labelled in part, which only --format jsonl keeps: "
+            "they were written as unlabelled."
+        )
+    emit(report, json, *lines)
