@@ -113,11 +113,10 @@ def kill_a_labeller(path: Path, after: int) -> int:
         [sys.executable, "-c", LABELLER, str(path)], stdout=subprocess.PIPE, text=True
     ) as child:
         assert child.stdout is not None
-        for _ in range(after):
-            child.stdout.readline()
+        said = [child.stdout.readline() for _ in range(after)]
         child.send_signal(signal.SIGKILL)
-        said = [line for line in child.stdout.read().splitlines() if line]
-    return int(said[-1]) if said else -1
+        said += child.stdout.read().splitlines(keepends=True)
+    return int([line for line in said if line.endswith("\n")][-1])
 
 
 @pytest.mark.parametrize("kills", [3, pytest.param(30, marks=pytest.mark.slow)])

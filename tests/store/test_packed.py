@@ -121,8 +121,8 @@ def test_no_half_file_is_left_by_kill_9(tmp_path: Path, kills: int) -> None:
             [sys.executable, "-c", PACKER, str(path)], stdout=subprocess.PIPE, text=True
         ) as child:
             assert child.stdout is not None
-            for _ in range(1 + kill % 4):
-                child.stdout.readline()
+            said = [child.stdout.readline() for _ in range(1 + kill % 4)]
             child.send_signal(signal.SIGKILL)
-            said = [line for line in child.stdout.read().split() if line.isdigit()]
+            said += child.stdout.read().splitlines(keepends=True)
+        said = [line for line in said if line.strip().isdigit() and line.endswith("\n")]
         assert read_packed(path).info["number"] >= (int(said[-1]) if said else 0)
