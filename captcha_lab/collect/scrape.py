@@ -83,7 +83,10 @@ def scrape(
                 rate=config.rate,
                 cookies=config.cookies,
             )
-            run.fetch_all(on_progress)
+            try:
+                run.fetch_all(on_progress)
+            except KeyboardInterrupt:
+                raise run.stop("Interrupted.") from None
         else:
             say(f"The dataset has {run.total} scraped captchas already; a larger --count fetches more.")
         return run.result()
@@ -173,7 +176,7 @@ class _Run:
             on_progress(self.total, self.config.count)
             if self.failures >= self.config.max_failures:
                 last = self.catalog.fetches()[-1].note
-                raise self._stop(f"{self.failures} attempts in a row gave no captcha (the last: {last}).")
+                raise self.stop(f"{self.failures} attempts in a row gave no captcha (the last: {last}).")
 
     def result(self) -> ScrapeResult:
         return ScrapeResult(
@@ -200,7 +203,7 @@ class _Run:
             )
         return ()
 
-    def _stop(self, reason: str, resume_at: float | None = None) -> ScrapeStopped:
+    def stop(self, reason: str, resume_at: float | None = None) -> ScrapeStopped:
         return ScrapeStopped(reason, self.result(), resume_at)
 
     # One request
@@ -223,7 +226,7 @@ class _Run:
                 self._record("failed", status=status, note=str(error))
                 until = self._heed_retry_after(error.reply)
                 again = "Try again later." if until is None else f"Try again {self._when(until)}."
-                raise self._stop(f"{error} {again}", until) from error
+                raise self.stop(f"{error} {again}", until) from error
             self.rules_at = self.clock.monotonic()
             self.pace.at_least(self.rules.delay)
             self.pace.done()  # the delay it asks for starts with the next request
@@ -231,7 +234,7 @@ class _Run:
                 self.say(self.rules.note)
         if not self.rules.allows(self.url):
             self._record("refused", note="forbidden by robots.txt")
-            raise self._stop(
+            raise self.stop(
                 f"robots.txt of {origin(self.url)} forbids {self.url} to {AGENT}, so it is not fetched."
             )
         return self.rules
@@ -243,12 +246,12 @@ class _Run:
         except FetchError as error:
             self._fail(str(error), started, error.status, error.size)
             if error.fatal:
-                raise self._stop(f"{self.url}: {error}.") from error
+                raise self.stop(f"{self.url}: {error}.") from error
             self._say_wait(str(error))
             return
         except Redirected as error:
             self._record("refused", note=str(error), seconds=self.clock.monotonic() - started)
-            raise self._stop(
+            raise self.stop(
                 f"{self.url}: {error}. If you may test that address, give it as the URL."
             ) from error
         if reply.status == 200:
@@ -261,16 +264,16 @@ class _Run:
         words = describe(reply.status)
         self._fail(words, started, reply.status)
         if reply.status in (401, 403):
-            raise self._stop(f"{self.url} answers {words}: the site does not want this; ask its owner.")
+            raise self.stop(f"{self.url} answers {words}: the site does not want this; ask its owner.")
         if reply.status in (408, 429) or reply.status >= 500:
             until = self._heed_retry_after(reply)
             if until is not None and until - self.clock.wall() > self.config.max_wait:
-                raise self._stop(
+                raise self.stop(
                     f"{self.url} answers {words} and asks to come back {self._when(until)}.", until
                 )
             self._say_wait(words)
             return
-        raise self._stop(f"{self.url} answers {words}: check the URL.")
+        raise self.stop(f"{self.url} answers {words}: check the URL.")
 
     def _fail(self, reason: str, started: float, status: int | None = None, size: int = 0) -> None:
         self.pace.slower()
@@ -338,7 +341,7 @@ class _Run:
         left = until - self.clock.wall()
         if left > self.config.max_wait:
             site = origin(self.url)
-            raise self._stop(f"{site} asked an earlier run to come back {self._when(until)}.", until)
+            raise self.stop(f"{site} asked an earlier run to come back {self._when(until)}.", until)
         if left > 0:
             self.say(f"{origin(self.url)} asked an earlier run to wait: {left:.0f} s left")
             self.pace.hold(left)

@@ -1,0 +1,71 @@
+"""`captcha-lab scrape`."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from typing import Annotated
+
+import typer
+
+from captcha_lab.cli.output import DatasetOption, JsonFlag, Progress, emit, progress, say
+from captcha_lab.collect.scrape_config import ScrapeConfig
+
+
+def _ask(question: str) -> bool:
+    return typer.confirm(question, err=True)
+
+
+def run(
+    url: Annotated[
+        str | None, typer.Argument(help="Endpoint [default: the configured source, else the built-in one].")
+    ] = None,
+    count: Annotated[
+        int, typer.Option(help="Captchas the dataset shall have in all; a rerun resumes.")
+    ] = ScrapeConfig.count,
+    rate: Annotated[
+        float | None, typer.Option(help="Requests a second at most [default: 1, on this machine no limit].")
+    ] = ScrapeConfig.rate,
+    contact: Annotated[
+        str, typer.Option(help="Mail address or URL sent in the User-Agent [default: the configured one].")
+    ] = ScrapeConfig.contact,
+    cookies: Annotated[
+        bool, typer.Option("--cookies", help="Keep the site's cookies and send them on.")
+    ] = ScrapeConfig.cookies,
+    authorised: Annotated[
+        bool, typer.Option("--i-am-authorised", help="Say beforehand that you may test the site.")
+    ] = ScrapeConfig.authorised,
+    dataset: DatasetOption = None,
+    json: JsonFlag = False,
+) -> None:
+    """Fetch captchas, politely and one at a time, from an endpoint you are authorised to test."""
+    config = ScrapeConfig(count=count, rate=rate, contact=contact, cookies=cookies, authorised=authorised)
+    from captcha_lab.collect.scrape_source import scrape_source
+    from captcha_lab.store.workspace import Workspace
+
+    with ExitStack() as stack:
+        bar: list[Progress] = []
+
+        def on_progress(done: int, total: int) -> None:
+            if not bar:  # only now, as a question may come first
+                bar.append(stack.enter_context(progress("Scraping")))
+            bar[0](done, total)
+
+        result = scrape_source(
+            Workspace.find(),
+            config,
+            url=url,
+            dataset=dataset,
+            confirm=_ask if sys.stdin.isatty() else None,
+            say=say,
+            on_progress=on_progress,
+        )
+    for warning in result.warnings:
+        say(f"Warning: {warning}")
+    emit(
+        result,
+        json,
+        f"{result.stored} new captchas ({result.duplicates} duplicates, {result.refused} refused, "
+        f"{result.failed} failed attempts) in {result.seconds:.1f} s; dataset {result.dataset!r} holds "
+        f"{result.distinct}.",
+    )

@@ -1,0 +1,39 @@
+"""`captcha-lab serve`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from captcha_lab.cli.output import JsonFlag, emit
+from captcha_lab.collect.endpoint_config import ANSWER_HEADER, STYLES, EndpointConfig
+
+
+def run(
+    style: Annotated[str, typer.Option(help=f"One of {', '.join(STYLES)}.")] = EndpointConfig.style,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 for any free one.")] = EndpointConfig.port,
+    length: Annotated[int, typer.Option(help="Characters per captcha.")] = EndpointConfig.length,
+    alphabet: Annotated[str, typer.Option(help="Characters to draw from.")] = EndpointConfig.alphabet,
+    seed: Annotated[
+        int | None, typer.Option(help="Serve the same captchas in the same order each time.")
+    ] = EndpointConfig.seed,
+    with_answers: Annotated[
+        bool, typer.Option("--with-answers", help=f"Send each text in the header {ANSWER_HEADER}.")
+    ] = EndpointConfig.with_answers,
+    faults: Annotated[
+        str, typer.Option(help="Misbehave, step by step: for example 'ok*5,429=2,reset,robots.delay=1'.")
+    ] = EndpointConfig.faults,
+    json: JsonFlag = False,
+) -> None:
+    """Serve captchas on this machine, a fresh one for each GET of /captcha, until interrupted."""
+    config = EndpointConfig(style, port, length, alphabet, seed, with_answers, faults)
+    from captcha_lab.collect.endpoint import serve
+
+    def started(url: str) -> None:
+        emit({"url": url, "config": config}, json, f"Serving {style} captchas at {url} (Ctrl-C ends it).")
+
+    try:
+        serve(config, started)
+    except KeyboardInterrupt:  # how it is meant to end
+        return
