@@ -1,1 +1,1 @@
-"""Judging generators and recognisers, and auditing how weak a captcha is."""
+"""Evaluation: how good a recogniser and its generators are, how far to believe it, and how weak a captcha is."""

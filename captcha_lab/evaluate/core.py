@@ -1,0 +1,243 @@
+"""One evaluation: every candidate, and real images in a candidate's place (the floor), by the same measures."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from captcha_lab.errors import CaptchaLabError
+from captcha_lab.evaluate.check import check_candidate, check_reader
+from captcha_lab.evaluate.config import EvalConfig
+from captcha_lab.evaluate.distances import Comparison, Yardstick
+from captcha_lab.evaluate.gan_train import can_train, gan_train, train_and_read
+from captcha_lab.evaluate.measures import Value
+from captcha_lab.evaluate.stream import Stream, read_stream
+from captcha_lab.evaluate.subject import (
+    Candidate,
+    Extractor,
+    Progress,
+    Reader,
+    RealData,
+    pixel_extractor,
+    silent,
+)
+from captcha_lab.evaluate.tally import Tally, extractor_distance, labels_of, pool, stream_figures
+from captcha_lab.evaluate.verdict import Verdict, judge_figures, ranking
+from captcha_lab.metrics.accuracy import confusion_matrix, per_class
+from captcha_lab.metrics.intervals import Share
+
+MIN_DISTANCE_SAMPLES = 20  # fewer images on a side say nothing about a distribution
+
+
+@dataclass(frozen=True)
+class Neighbourhood:
+    """Samples and the training image nearest to each: uint8 [M, …] both, distances float64 [M]."""
+
+    samples: NDArray[np.uint8]
+    nearest: NDArray[np.uint8]
+    distance: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class CandidateResult:
+    """What was found out about one candidate (or about real images in its place)."""
+
+    name: str
+    figures: dict[str, Value]
+    floor: dict[str, Value]
+    verdict: Verdict
+    distance_samples: int  # on each side of the distances
+    read_samples: int  # read by the recogniser, over all seeds
+    per_class: list[Share] = field(default_factory=list)  # GAN-test of each class
+    confusion: NDArray[np.int64] | None = None  # [K, K] asked, read
+    stream: Stream | None = None  # of the first seed, with the samples to show
+    neighbours: Neighbourhood | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A leaderboard, best first, with the floor of each sample size."""
+
+    results: list[CandidateResult]
+    floors: dict[int, dict[str, Value]]
+    real: RealData
+    config: EvalConfig
+    extractors: tuple[str, ...]
+    reader_name: str | None
+    judge_accuracy: Share | None
+
+
+class Evaluator:
+    """Measures candidates one after another; what depends on the real data alone is computed once.
+
+    Args:
+        real: the data.
+        reader: the recogniser, or None where nobody can read (faces, no labels).
+        judge: the independent second recogniser, or None.
+        config: see `EvalConfig`.
+        reader_name: names the features ("lenet of RUN").
+        extra: further extractors by figure key, such as {"fid": Inception}.
+        progress: told what is being done.
+
+    Raises:
+        CaptchaLabError: the reader's classes or size are not the data's.
+    """
+
+    def __init__(
+        self,
+        real: RealData,
+        reader: Reader | None,
+        judge: Reader | None = None,
+        config: EvalConfig | None = None,
+        *,
+        reader_name: str = "recogniser",
+        extra: dict[str, Extractor] | None = None,
+        progress: Progress = silent,
+    ) -> None:
+        self.real, self.config, self.progress = real, config or EvalConfig(), progress
+        for who, name in ((reader, "recogniser"), (judge, "judge")):
+            check_reader(who, real, name)
+        self.reader, self.judge, self.reader_name = reader, judge, reader_name if reader else None
+        self.extra = extra or {}
+        main = Extractor(reader_name, reader.features) if reader else pixel_extractor()
+        self.extractors = [main] + ([Extractor("judge", judge.features)] if judge else [])
+        self._yardsticks: dict[tuple[int, int], Yardstick] = {}
+        self._floors: dict[int, dict[str, Value]] = {}
+
+    def run(self, candidates: Sequence[Candidate]) -> Evaluation:
+        """Measure all candidates; the leaderboard has the best first (see `verdict.ranking`)."""
+        results = [self.measure(candidate) for candidate in candidates]
+        results.sort(key=lambda result: ranking(result.figures, result.verdict))
+        return Evaluation(
+            results,
+            self._floors or {self.sample_size(None): self.floor(self.sample_size(None))},
+            self.real,
+            self.config,
+            tuple(extractor.name for extractor in self.extractors),
+            self.reader_name,
+            getattr(self.judge, "accuracy", None),
+        )
+
+    def sample_size(self, capacity: int | None) -> int:
+        """Images on each side of a distance: the same for samples, held-out and training images.
+
+        Raises:
+            CaptchaLabError: too few.
+        """
+        sizes = [len(self.real.held), len(self.real.train), self.config.distance_samples]
+        count = min([*sizes, capacity] if capacity is not None else sizes)
+        if count < max(MIN_DISTANCE_SAMPLES, self.config.neighbours + 1):
+            raise CaptchaLabError(
+                f"Only {count} images could be compared ({len(self.real.held)} held out, {len(self.real.train)} "
+                f"for training): at least {MIN_DISTANCE_SAMPLES} are needed. Scrape or label more."
+            )
+        return count
+
+    def floor(self, count: int) -> dict[str, Value]:
+        """Every measure of held-out real images at one sample size."""
+        if count not in self._floors:
+            tallies: list[Tally] = []
+            for seed in self._seeds():
+                self.progress("real against real", len(tallies), self.config.seeds)
+                held = Candidate(
+                    "real (held out)",
+                    images=self.real.held,
+                    labels=labels_of(self.real),
+                    labelled=self.real.labelled,
+                )
+                stream = read_stream(held, self.real, self.reader, self.judge, self.config, seed)
+                tally = stream_figures(stream, self.real, self.reader, self.judge)
+                comparison = self._yardstick(count, seed).measure_held()
+                tally |= comparison.figures | self._extra_figures(comparison, count, seed)
+                if self.config.gan_train and self._trainable():
+                    labels = np.asarray(self.real.train_conditions)
+                    tally["gan_train"] = train_and_read(
+                        self.real.train, labels, self.real, self.config, seed, "real glyphs", self.progress
+                    )
+                tallies.append(tally)
+            self._floors[count] = pool(tallies)
+        return self._floors[count]
+
+    def measure(self, candidate: Candidate) -> CandidateResult:
+        """All figures of one candidate, over the configured seeds.
+
+        Raises:
+            CaptchaLabError: its images are not of the data's size, or its classes not the data's.
+        """
+        check_candidate(candidate, self.real, self.config.seed)
+        started = time.perf_counter()
+        count = self.sample_size(candidate.capacity)
+        tallies: list[Tally] = []
+        streams, comparisons = [], []
+        for seed in self._seeds():
+            stream = read_stream(
+                candidate, self.real, self.reader, self.judge, self.config, seed, self.progress
+            )
+            self.progress(f"{candidate.name}: distances", len(tallies), self.config.seeds)
+            comparison = self._yardstick(count, seed).measure_candidate(candidate)
+            tally = stream_figures(stream, self.real, self.reader, self.judge)
+            tally |= comparison.figures | self._extra_figures(comparison, count, seed)
+            if self.config.gan_train and can_train(candidate, self.real):
+                tally["gan_train"] = gan_train(candidate, self.real, self.config, seed, self.progress)
+            tallies.append(tally)
+            streams.append(stream)
+            comparisons.append(comparison)
+        figures, floor = pool(tallies), self.floor(count)
+        confusion = self._confusion(streams)
+        return CandidateResult(
+            name=candidate.name,
+            figures=figures,
+            floor=floor,
+            verdict=judge_figures(candidate.name, figures, floor),
+            distance_samples=count,
+            read_samples=sum(len(stream.read) for stream in streams),
+            per_class=[] if confusion is None else per_class(confusion),
+            confusion=confusion,
+            stream=streams[0],
+            neighbours=self._neighbourhood(comparisons[0]),
+            facts=candidate.facts,
+            seconds=time.perf_counter() - started,
+        )
+
+    def _seeds(self) -> range:
+        return range(self.config.seed, self.config.seed + self.config.seeds)
+
+    def _trainable(self) -> bool:
+        return can_train(Candidate("real", sampler=lambda *_: self.real.held, labelled=True), self.real)
+
+    def _yardstick(self, count: int, seed: int) -> Yardstick:
+        key = count, seed
+        if key not in self._yardsticks:
+            self._yardsticks = {
+                k: y for k, y in self._yardsticks.items() if k[0] == count
+            }  # one size at a time
+            self._yardsticks[key] = Yardstick(
+                self.real, self.extractors, count, self.config, seed, self.reader
+            )
+        return self._yardsticks[key]
+
+    def _extra_figures(self, comparison: Comparison, count: int, seed: int) -> dict[str, float]:
+        reference = self._yardstick(count, seed).reference
+        return {key: extractor_distance(e, comparison.samples, reference) for key, e in self.extra.items()}
+
+    def _confusion(self, streams: list[Stream]) -> NDArray[np.int64] | None:
+        if self.reader is None or any((stream.asked < 0).any() for stream in streams):
+            return None
+        return np.sum(
+            [confusion_matrix(s.asked, s.read, len(self.real.classes)) for s in streams],
+            axis=0,
+            dtype=np.int64,
+        )
+
+    def _neighbourhood(self, comparison: Comparison, count: int = 12) -> Neighbourhood:
+        """The nearest pairs first: if anything was copied, it is here."""
+        rows = np.argsort(comparison.neighbours.distance, kind="stable")[:count]
+        near = comparison.neighbours
+        return Neighbourhood(comparison.samples[rows], self.real.train[near.which[rows]], near.distance[rows])

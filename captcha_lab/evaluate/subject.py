@@ -1,0 +1,244 @@
+"""What is evaluated: real data to compare with, readers that judge, and candidates that make images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from captcha_lab.errors import CaptchaLabError
+from captcha_lab.store.packed import UNLABELLED, PackedSet
+
+Images = NDArray[np.uint8]  # [N, H, W] grey or [N, H, W, 3] RGB
+# (class numbers int [N] or conditions [N, K] or None, count, seed) to images [count, ...]
+Sampler = Callable[[NDArray[Any] | None, int, int], Images]
+Progress = Callable[[str, int, int], None]  # (what, done, total)
+
+FEW_HELD_OUT = 50  # test images; with fewer, the validation images join them
+PIXEL_SIDE = 16  # pixels: the side images are shrunk to when pixels themselves are the features
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """A progress callback that shows nothing."""
+
+
+class Reader(Protocol):
+    """A classifier of glyphs, such as `captcha_lab.recognise.read.Recogniser`."""
+
+    classes: tuple[str, ...]
+
+    def probabilities(self, glyphs: Images) -> NDArray[np.float32]:
+        """uint8 [N, size, size] to float32 [N, K]."""
+        ...
+
+    def features(self, glyphs: Images) -> NDArray[np.float32]:
+        """uint8 [N, size, size] to penultimate activations float32 [N, D]."""
+        ...
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """Features under a name that every figure made from them carries."""
+
+    name: str
+    features: Callable[[Images], NDArray[np.floating]]
+
+
+def shrink(images: Images, side: int) -> Images:
+    """Images no larger than `side` pixels a side, by averaging areas; smaller ones as they are."""
+    height, width = images.shape[1:3]
+    scale = side / max(height, width)
+    if scale >= 1:
+        return images
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.stack([cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in images])
+
+
+def pixel_extractor() -> Extractor:
+    """Pixels themselves, for data that no recogniser reads."""
+    return Extractor(
+        f"pixels{PIXEL_SIDE}",
+        lambda images: shrink(images, PIXEL_SIDE).reshape(len(images), -1) / np.float32(255),
+    )
+
+
+@dataclass(frozen=True)
+class RealData:
+    """The real images an evaluation compares with; exact duplicates are removed.
+
+    Attributes:
+        train: images generators and recognisers were trained on.
+        held: images held out from all training: the floor.
+        train_conditions: class numbers int [N], attributes int8 [N, A], or None.
+        held_conditions: the same of the held-out images.
+        classes: names of the classes; empty where there are none or no labels.
+        held_source: captcha number of each held-out image, or None where images stand alone.
+    """
+
+    train: Images
+    held: Images
+    train_conditions: NDArray[np.integer] | None = None
+    held_conditions: NDArray[np.integer] | None = None
+    classes: tuple[str, ...] = ()
+    held_source: NDArray[np.integer] | None = None
+    info: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """(H, W) or (H, W, 3)."""
+        return tuple(self.train.shape[1:])
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the images have classes."""
+        return bool(self.classes)
+
+    @cached_property
+    def class_shares(self) -> NDArray[np.float64]:
+        """Relative frequency of each class among the training images: float64 [K]."""
+        if not self.labelled or self.train_conditions is None:
+            return np.empty(0)
+        counts = np.bincount(self.train_conditions, minlength=len(self.classes))
+        return np.asarray(counts / counts.sum(), dtype=np.float64)
+
+    def some_conditions(self, count: int) -> NDArray[np.integer] | None:
+        """Conditions of `count` training images in turn, or None where there are none."""
+        known = self.train_conditions
+        return None if known is None else known[np.arange(count) % len(known)]
+
+    @classmethod
+    def from_packed(cls, data: PackedSet) -> RealData:
+        """Training and held-out rows of a packed set in memory.
+
+        Where a set has classes, only labelled rows count, unless hardly any row is labelled.
+
+        Raises:
+            CaptchaLabError: nothing to train on or nothing held out.
+        """
+        labels = data.labels
+        labelled = labels is not None and bool(data.classes) and _enough(data)
+        train = data.part("train", labelled=labelled, distinct=True)
+        held = data.part("test", labelled=labelled, distinct=True)
+        if len(held) < FEW_HELD_OUT:
+            rows = (data.split != 0) & _usable(data, labelled)
+            held = data.take(rows)
+        if not len(train) or not len(held):
+            raise CaptchaLabError(
+                f"The packed set has {len(train)} training and {len(held)} held-out images: "
+                "an evaluation needs both. Scrape or import more captchas."
+            )
+
+        def conditions(part: PackedSet) -> NDArray[np.integer] | None:
+            return np.asarray(part.labels, np.int64) if labelled else part.attributes
+
+        source = (
+            held.source // 256 if held.source is not None and data.info.get("kind") == "captcha" else None
+        )
+        return cls(
+            train.images, held.images, conditions(train), conditions(held),
+            data.classes if labelled else (), source, data.info,
+        )  # fmt: skip
+
+
+def _enough(data: PackedSet) -> bool:
+    """Whether a tenth of the rows, and some held-out ones, carry labels."""
+    if data.labels is None:
+        return False
+    known = data.labels != UNLABELLED
+    return bool(known.mean() >= 0.1 and known[data.split != 0].any())
+
+
+def _usable(data: PackedSet, labelled: bool) -> NDArray[np.bool_]:
+    rows = np.ones(len(data), dtype=bool)
+    if labelled and data.labels is not None:
+        rows &= data.labels != UNLABELLED
+    if data.duplicate is not None:
+        rows &= data.duplicate == 0
+    return rows
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Something that makes images: a generator's sampler, or a fixed set such as a printed grid.
+
+    Attributes:
+        name: as shown in tables.
+        sampler: see `Sampler`; None for a fixed set.
+        labelled: it is told the class (or attributes) to make, or its fixed images have known classes.
+        images: a fixed set's images.
+        labels: a fixed set's classes int [N], or None.
+        facts: whatever the report should show of it (recipe, iterations, seconds, configuration).
+    """
+
+    name: str
+    sampler: Sampler | None = None
+    labelled: bool = False
+    images: Images | None = None
+    labels: NDArray[np.integer] | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def capacity(self) -> int | None:
+        """How many images there are; None: as many as one asks for."""
+        return None if self.images is None else len(self.images)
+
+    def stream(
+        self, count: int, real: RealData, seed: int, batch_size: int
+    ) -> Iterator[tuple[Images, NDArray[np.integer] | None]]:
+        """Batches of `count` images in all (or all of a fixed set), every class equally often where it is told one.
+
+        Where it is told attributes, these are real images'.
+
+        Yields:
+            uint8 [n, …] and the classes asked for, int [n], or None.
+        """
+        if self.images is not None:
+            for start in range(0, len(self.images), batch_size):
+                rows = slice(start, start + batch_size)
+                yield self.images[rows], None if self.labels is None else self.labels[rows]
+            return
+        asked = None
+        if self.labelled:
+            asked = np.arange(count) % len(real.classes) if real.labelled else real.some_conditions(count)
+        for number, start in enumerate(range(0, count, batch_size)):
+            size = min(batch_size, count - start)
+            part = None if asked is None else asked[start : start + size]
+            yield self.draw(part, size, (seed, 0, number)), part if real.labelled else None
+
+    def matched(
+        self, conditions: NDArray[np.integer] | None, count: int, seed: int, batch_size: int
+    ) -> Images:
+        """`count` images whose conditions are the given ones, where it is told any.
+
+        A fixed set gives a random subset: it can't be told what to show.
+        """
+        if self.images is not None:
+            rows = np.random.default_rng((seed, 1)).choice(len(self.images), count, replace=False)
+            return self.images[np.sort(rows)]
+        parts = []
+        for number, start in enumerate(range(0, count, batch_size)):
+            size = min(batch_size, count - start)
+            told = conditions[start : start + size] if self.labelled and conditions is not None else None
+            parts.append(self.draw(told, size, (seed, 1, number)))
+        return np.concatenate(parts)
+
+    def draw(self, conditions: NDArray[np.integer] | None, count: int, seeds: tuple[int, ...]) -> Images:
+        """One batch from the sampler, checked.
+
+        Raises:
+            CaptchaLabError: it gave something else than `count` 8-bit images.
+        """
+        if self.sampler is None:
+            raise CaptchaLabError(f"{self.name} is a fixed set of images: it can't draw more.")
+        seed = int(np.random.SeedSequence(seeds).generate_state(1)[0])
+        images = self.sampler(conditions, count, seed)
+        if images.dtype != np.uint8 or len(images) != count:
+            raise CaptchaLabError(
+                f"{self.name} gave {len(images)} images of type {images.dtype}, not {count} of type uint8."
+            )
+        return images
