@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.segment import Segmenter
+from captcha_lab.store.runs import Run
 from captcha_lab.store.workspace import DatasetFolder, Workspace
 
 if TYPE_CHECKING:
     from captcha_lab.datasets.captcha import SegmentReport
+    from captcha_lab.generate.batches import PackedBatches
+    from captcha_lab.generate.choose import Choice
+    from captcha_lab.generate.config import TrainConfig as GeneratorConfig
+    from captcha_lab.generate.overview import Overview
+    from captcha_lab.generate.parallel import Group
+    from captcha_lab.generate.quality import RecogniserQuality
+    from captcha_lab.generate.sample import Generator
+    from captcha_lab.generate.train import Hooks
+    from captcha_lab.generate.train import TrainReport as GeneratorReport
     from captcha_lab.recognise.config import TrainConfig
     from captcha_lab.recognise.read import ReadReport, Recogniser
     from captcha_lab.recognise.train import TrainReport
@@ -175,3 +186,213 @@ def read(paths: list[Path], model: str | None = None, progress: Progress = silen
     from captcha_lab.recognise.read import read_files
 
     return read_files(load_recogniser(Workspace.find(), model), paths, progress)
+
+
+# Generators
+
+
+@dataclass(frozen=True)
+class GeneratorData:
+    """What a generator trains on: a packed file, and which of its columns are the condition."""
+
+    path: Path
+    dataset: str
+    condition: str
+    """classes, attributes or none: what the data could tell a conditional generator."""
+    attributes: tuple[str, ...] = ()
+
+    def batches(self, labelled: bool, seed: int, group: Group) -> PackedBatches:
+        """The stream of one run; `labelled` = with conditions."""
+        from captcha_lab.datasets.batches import BatchOptions
+        from captcha_lab.generate.batches import PackedBatches
+
+        condition = self.condition if labelled else "none"
+        options = BatchOptions(
+            condition=condition, attributes=self.attributes, seed=seed, rank=group.rank, world=group.world
+        )
+        return PackedBatches(self.path, options)
+
+
+def generator_data(
+    workspace: Workspace,
+    folder: DatasetFolder,
+    group: Group,
+    say: Say,
+    attributes: tuple[str, ...] = (),
+) -> GeneratorData:
+    """Pack the dataset where that is needed (the first process does it), and see what labels it has.
+
+    Raises:
+        CaptchaLabError: see `ensure_packed`.
+    """
+    if group.leads:
+        ensure_packed(workspace, folder, say)
+    group.wait()
+    return packed_condition(folder, attributes)
+
+
+def packed_condition(folder: DatasetFolder, attributes: tuple[str, ...]) -> GeneratorData:
+    """What a packed dataset could tell a conditional generator: classes, else attributes, else nothing.
+
+    Raises:
+        CaptchaLabError: the packed file can't be read.
+    """
+    from captcha_lab.store.packed import SPLITS, UNLABELLED, open_packed
+
+    with open_packed(folder.packed_path) as (_, facts):
+        train = facts.split[()] == SPLITS.index("train")
+        if facts.labels is not None and (facts.labels[()][train] != UNLABELLED).any() and not attributes:
+            condition = "classes"
+        else:
+            condition = "none" if facts.attributes is None else "attributes"
+    return GeneratorData(folder.packed_path, folder.name, condition, attributes)
+
+
+def recogniser_quality(
+    workspace: Workspace, data: GeneratorData, say: Say, name: str | None = None
+) -> tuple[RecogniserQuality | None, str | None]:
+    """The newest (or named) recogniser as judge of samples while training, and its run's name; None without one.
+
+    A recogniser that reads other classes or another size is no judge.
+    """
+    from captcha_lab.generate.quality import RecogniserQuality
+    from captcha_lab.recognise.read import Recogniser
+    from captcha_lab.store.packed import open_packed
+    from captcha_lab.store.runs import latest_run
+
+    newest = latest_run(workspace.models, "recogniser")
+    root = workspace.models / name if name else newest.root if newest else None
+    if root is None:
+        say("No recogniser yet: the best weights are chosen by pixels alone (`captcha-lab train` makes one).")
+        return None, None
+    recogniser = Recogniser.load(root)
+    with open_packed(data.path) as (_, facts):
+        shape, classes = facts.images.shape[1:], facts.classes
+        if shape != (recogniser.size, recogniser.size) or (classes and classes != recogniser.classes):
+            return None, None
+        rows = (facts.split[()] == 1).nonzero()[0]
+        real = facts.images[()][rows if len(rows) >= 64 else slice(None)][:2000]
+    if len(real) < 16:
+        return None, None
+    return RecogniserQuality(recogniser, real), root.name
+
+
+def train_generator(
+    workspace: Workspace,
+    folder: DatasetFolder,
+    choice: Choice,
+    config: GeneratorConfig,
+    *,
+    name: str | None = None,
+    attributes: tuple[str, ...] = (),
+    say: Say = lambda message: None,
+    progress: Progress = silent,
+) -> GeneratorReport:
+    """Train the generator a user asks for on a dataset, packing it first.
+
+    Raises:
+        UsageError: the choice makes no recipe, or not for this data.
+        CaptchaLabError: see `ensure_packed` and `generate.train.train`.
+    """
+    from captcha_lab.generate.choose import choose
+    from captcha_lab.generate.parallel import join_group
+    from captcha_lab.generate.train import choose_device, train
+
+    group = join_group(choose_device(config.device))
+    data = generator_data(workspace, folder, group, say, attributes)
+    recipe = choose(choice, labelled=data.condition != "none")
+    if data.condition == "none" and group.leads:
+        say("The data has no labels: training without a condition (`captcha-lab label` gives it some).")
+    quality, judge = recogniser_quality(workspace, data, say) if group.leads else (None, None)
+    facts = {"dataset": data.dataset, "attributes": list(attributes), "judge": judge}
+    with data.batches(recipe.labelled, config.seed, group) as batches:
+        return train(
+            recipe,
+            batches,
+            workspace.models,
+            config,
+            name=name,
+            facts=facts,
+            quality=quality,
+            hooks=_generator_hooks(say, progress),
+            group=group,
+        )
+
+
+def train_generators(
+    workspace: Workspace,
+    folder: DatasetFolder,
+    choice: Choice,
+    config: GeneratorConfig,
+    seeds: int,
+    *,
+    name: str | None = None,
+    attributes: tuple[str, ...] = (),
+    say: Say = lambda message: None,
+    progress: Progress = silent,
+) -> list[GeneratorReport]:
+    """Several seeds, one run each (see `train_generator`); a run that is interrupted is the last."""
+    reports: list[GeneratorReport] = []
+    for k in range(seeds):
+        own = name if name is None or seeds == 1 else f"{name}-{k + 1}"
+        seeded = replace(config, seed=config.seed + k)
+        report = train_generator(
+            workspace, folder, choice, seeded, name=own, attributes=attributes, say=say, progress=progress
+        )
+        reports.append(report)
+        if report.interrupted:
+            break
+    return reports
+
+
+def overview_generator(folder: DatasetFolder, choice: Choice, device: str) -> Overview:
+    """What a choice would build: for the packed dataset where there is one, else for the source's image size."""
+    from captcha_lab.generate.choose import choose
+    from captcha_lab.generate.overview import overview
+    from captcha_lab.generate.parallel import Group
+
+    if not folder.packed_path.exists():
+        return overview(choose(choice), device=device)
+    data = packed_condition(folder, ())
+    recipe = choose(choice, labelled=data.condition != "none")
+    with data.batches(recipe.labelled, 0, Group()) as batches:
+        return overview(recipe, batches, device=device)
+
+
+def resume_generator(
+    workspace: Workspace, model: str, say: Say = lambda message: None, progress: Progress = silent
+) -> GeneratorReport:
+    """Continue an interrupted run (see `generate.train.resume` for errors)."""
+    from captcha_lab.generate.parallel import join_group
+    from captcha_lab.generate.recipe import Recipe
+    from captcha_lab.generate.train import choose_device, resume
+
+    run = Run.open(workspace.models / model if (workspace.models / model).exists() else Path(model))
+    stored = run.config()
+    if stored.get("kind") != "generator":
+        raise CaptchaLabError(f"{run.name} is a {stored.get('kind')}, not a generator's run.")
+    group = join_group(choose_device(stored["train"]["device"]))
+    folder = workspace.dataset(stored["dataset"])
+    data = generator_data(workspace, folder, group, say, tuple(stored["attributes"]))
+    quality = None
+    if stored["judge"] and group.leads:
+        quality, _ = recogniser_quality(workspace, data, say, stored["judge"])
+    labelled = Recipe.from_json(stored["recipe"]).labelled
+    with data.batches(labelled, stored["train"]["seed"], group) as batches:
+        return resume(run, batches, quality=quality, hooks=_generator_hooks(say, progress), group=group)
+
+
+def _generator_hooks(say: Say, progress: Progress) -> Hooks:
+    from captcha_lab.generate.train import Hooks
+
+    return Hooks(
+        progress=lambda done, total, figures: progress(done, total),
+        alarm=lambda alarm: say(f"Alarm at iteration {alarm.iteration}: {alarm.message}"),
+    )
+
+
+def load_generator(workspace: Workspace, model: str | None = None) -> Generator:
+    """The generator a user means (see `find_model`)."""
+    from captcha_lab.generate.sample import load_generator as load
+
+    return load(find_model(workspace, model, "generator"))

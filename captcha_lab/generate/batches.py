@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from captcha_lab.datasets.batches import Batches as PackedRows
+from captcha_lab.datasets.batches import BatchOptions
 from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.generate.conditioning import one_hot
 from captcha_lab.generate.parallel import Group
@@ -150,10 +152,12 @@ class ArrayBatches:
 class PackedBatches(PackedRows):
     """Batches from a packed file, in memory where they fit, else read ahead from disk."""
 
-    @property
-    def exclusive(self) -> bool:
-        """See `Batches.exclusive`."""
-        return self.options.condition != "attributes"
+    def __init__(self, path: Path, options: BatchOptions | None = None) -> None:
+        super().__init__(path, options)
+        self.exclusive = self.options.condition != "attributes"
+
+    def __enter__(self) -> PackedBatches:
+        return self
 
     def reference(self, n: int) -> tuple[np.ndarray, np.ndarray | None]:
         """See `Batches.reference`."""

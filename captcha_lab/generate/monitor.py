@@ -9,6 +9,7 @@ import torch
 
 from captcha_lab.generate.pictures import grid
 from captcha_lab.generate.pixels import to_images, to_network
+from captcha_lab.generate.quality import harmonic_mean
 from captcha_lab.generate.sample import Generator
 from captcha_lab.generate.trainer import Trainer, draw_noise
 from captcha_lab.metrics.diversity import class_variance, variance_ratio
@@ -17,10 +18,12 @@ from captcha_lab.metrics.neighbours import flatten
 
 Quality = Callable[[np.ndarray, np.ndarray | None], dict[str, float]]
 """Samples uint8 [N, H, W(, 3)] and the labels they were asked for (class numbers [N], attributes [N, K], or None)
-to figures; "score", the larger the better, chooses the best checkpoint; "recall" replaces the monitor's own."""
+to figures; "score", the larger the better, chooses the best checkpoint. They replace the monitor's own of the
+same name, which are taken between coarse pixels."""
 
-# Distances between pixels are taken on pictures no larger than this many values, which bounds the cost.
-MOST_VALUES = 1200
+# Pixels are compared on pictures halved until they have no more values than this: 10x10 for glyphs. That is cheap,
+# and speckle, which is another fault than sameness, does not pass for variety.
+MOST_VALUES = 200
 NEIGHBOURS = 3
 
 
@@ -68,6 +71,7 @@ class Monitor:
         if len(small) > NEIGHBOURS:
             compared = manifold(flatten(small), flatten(self._real_small), k=NEIGHBOURS)
             figures |= {"recall": compared.recall, "precision": compared.precision}
+            figures["score"] = harmonic_mean(compared.recall, compared.precision)
         if self.quality is not None:
             figures |= {key: float(value) for key, value in self.quality(samples, self.labels).items()}
         return figures
@@ -97,7 +101,7 @@ class Monitor:
 
 def _small(images: np.ndarray) -> np.ndarray:
     """Images whose sides are halved until few enough values are left, uint8 as before."""
-    while images[0].size > MOST_VALUES and min(images.shape[1:3]) >= 8:
+    while images[0].size > MOST_VALUES and min(images.shape[1:3]) >= 4:
         h, w = images.shape[1] // 2 * 2, images.shape[2] // 2 * 2
         quarters = [images[:, y:h:2, x:w:2].astype(np.uint16) for y in (0, 1) for x in (0, 1)]
         images = ((quarters[0] + quarters[1] + quarters[2] + quarters[3] + 2) // 4).astype(np.uint8)

@@ -54,6 +54,11 @@ class Group:
         parts = flat.split([t.numel() for t in tensors])
         return [p.view(t.shape).to(t.dtype) for p, t in zip(parts, tensors, strict=True)]
 
+    def wait(self) -> None:
+        """Until all processes have come this far."""
+        if self.world > 1:
+            dist.barrier()
+
     def first(self, values: Tensor) -> Tensor:
         """The first process's values, in all of them."""
         if self.world > 1:
@@ -86,5 +91,5 @@ class _Sum(torch.autograd.Function):
 
 
 def sum_over_processes(values: Tensor) -> Tensor:
-    """Element-wise sum over the group's processes, differentiable."""
+    """Element-wise sum over the group's processes, differentiable any number of times."""
     return _Sum.apply(values)

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from captcha_lab.generate.networks.normalise import gather_batch
+
 
 def feature_matching(real: Tensor, fake: Tensor) -> Tensor:
     """Squared distance between the mean features of real and generated images (Salimans et al. 2016, 3.1).
@@ -16,7 +18,7 @@ def feature_matching(real: Tensor, fake: Tensor) -> Tensor:
         real: [N, F] the critic's features of real images.
         fake: [M, F] of generated ones.
     """
-    return (real.mean(0) - fake.mean(0)).square().sum()
+    return (gather_batch(real).mean(0) - gather_batch(fake).mean(0)).square().sum()
 
 
 class Replay:

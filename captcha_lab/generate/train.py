@@ -46,6 +46,8 @@ class TrainReport:
     """Of the generator that was kept (the best one's evaluation)."""
     alarms: list[Alarm] = field(default_factory=list)
     interrupted: bool = False
+    leads: bool = True
+    """Whether this process wrote the run (with several processes, one does)."""
 
 
 @dataclass
@@ -300,7 +302,7 @@ class _Training:
         pictures.save_curves(self.run.root / "curves.png", history, f"{recipe.name}: {recipe.summary}")
         pictures.save_animation(self.run.root / "progress.gif", sorted(self.run.samples.glob("*.png")))
         report = self._report()
-        summary = asdict(report) | {"run": self.run.name}
+        summary = {key: value for key, value in asdict(report).items() if key not in ("run", "leads")}
         write_bytes(self.run.root / "summary.json", (json.dumps(summary, indent=1) + "\n").encode())
         self.run.resume.unlink(missing_ok=True)
 
@@ -315,6 +317,7 @@ class _Training:
             figures=self.best,
             alarms=self.alarms.raised,
             interrupted=interrupted,
+            leads=self.run is not None,
         )
 
     # Resuming

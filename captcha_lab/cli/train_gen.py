@@ -1,0 +1,133 @@
+"""`captcha-lab train-gen`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, progress, say, table
+from captcha_lab.generate.choose import DEFAULT, Choice
+from captcha_lab.generate.config import TrainConfig
+
+
+def run(
+    recipe: Annotated[
+        str | None, typer.Option(help=f"What to train (--list names all) [default: {DEFAULT}].")
+    ] = None,
+    loss: Annotated[
+        str | None, typer.Option(help="Another loss; with no --recipe, the thesis's networks with that loss.")
+    ] = None,
+    label: Annotated[
+        bool | None, typer.Option("--label/--no-label", help="Conditional on the class, or not.")
+    ] = None,
+    update: Annotated[
+        bool | None,
+        typer.Option("--update/--no-update", help="The thesis's extra convolution and clip scope."),
+    ] = None,
+    critic_steps: Annotated[int | None, typer.Option(help="Critic steps per iteration.")] = None,
+    generator_steps: Annotated[int | None, typer.Option(help="Generator steps per iteration.")] = None,
+    clip: Annotated[float | None, typer.Option(help="Clip critic weights to ± this; 0 = never.")] = None,
+    lr: Annotated[float | None, typer.Option("--lr", help="Learning rate of both networks.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images per step, over all processes.")] = None,
+    change: Annotated[
+        list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Any other field of the recipe.")
+    ] = None,
+    iterations: Annotated[int | None, typer.Option(help="Length of the run [default: the recipe's].")] = None,
+    max_seconds: Annotated[
+        float | None, typer.Option(help="Length of the run as a time, turned into iterations at its start.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of everything drawn at random.")] = TrainConfig.seed,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Train so many seeds one after the other; name the best.")
+    ] = 1,
+    attribute: Annotated[
+        list[str] | None, typer.Option(help="Condition on this attribute (repeat for more) [default: all].")
+    ] = None,
+    evaluations: Annotated[
+        int, typer.Option(help="Looks at samples during the run.")
+    ] = TrainConfig.evaluations,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = TrainConfig.device,
+    name: Annotated[str | None, typer.Option(help="Name of the run [default: kind and date].")] = None,
+    resume: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Continue an interrupted run; no other option counts.")
+    ] = None,
+    show: Annotated[bool, typer.Option("--list", help="List the recipes and stop.")] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Print the recipe, both networks and the time per iteration; stop."),
+    ] = False,
+    dataset: DatasetOption = None,
+    json: JsonFlag = False,
+) -> None:
+    """Train a generator of glyphs, digits or faces."""
+    if show:
+        _list(json)
+        return
+    from captcha_lab import pipeline
+
+    changes = tuple(change or ())
+    choice = Choice(recipe, loss, label, update, critic_steps, generator_steps, clip, lr, batch_size, changes)
+    workspace, folder = pipeline.locate(dataset)
+    if dry_run:
+        _dry_run(pipeline.overview_generator(folder, choice, device), json)
+        return
+    with progress("Training") as bar:
+        if resume is not None:
+            reports = [pipeline.resume_generator(workspace, resume, say, bar)]
+        else:
+            config = TrainConfig(
+                seed=seed,
+                iterations=iterations,
+                max_seconds=max_seconds,
+                evaluations=evaluations,
+                device=device,
+            )
+            reports = pipeline.train_generators(
+                workspace, folder, choice, config, seeds,
+                name=name, attributes=tuple(attribute or ()), say=say, progress=bar,
+            )  # fmt: skip
+    best = max(reports, key=lambda report: report.figures.get("score", 0.0))
+    if best.leads:
+        emit(best if len(reports) == 1 else {"best": best, "runs": reports}, json, *_lines(reports, best))
+    if best.interrupted:
+        say(f"Interrupted; continue with `captcha-lab train-gen --resume {best.run.name}`.")
+        raise typer.Exit(130)
+
+
+def _lines(reports: list[Any], best: Any) -> list[str]:
+    lines = []
+    for report in reports:
+        mark = " (best)" if report is best and len(reports) > 1 else ""
+        lines.append(
+            f"Trained {report.run.name}{mark}: {report.recipe}, {report.iterations} of {report.planned} "
+            f"iterations in {report.seconds:.1f} s; kept iteration {report.best_iteration}."
+        )
+        figures = ", ".join(f"{key} {value:.3f}" for key, value in report.figures.items())
+        lines += [f"  {figures}"] if figures else []
+        lines += [f"  Alarm at iteration {alarm.iteration}: {alarm.message}" for alarm in report.alarms]
+    return [*lines, f"Pictures: {best.run / 'progress.gif'} and curves.png beside it."]
+
+
+def _list(json: bool) -> None:
+    from captcha_lab.generate.recipes import recipes
+
+    known = list(recipes().values())
+    rows = [(r.name, r.summary, r.source) for r in known]
+    emit(
+        {"recipes": [{"name": n, "summary": summary, "source": source} for n, summary, source in rows]},
+        json,
+        table(("recipe", "what it is", "source"), rows),
+    )
+
+
+def _dry_run(made: Any, json: bool) -> None:
+    fields = made.recipe.as_json()
+    lines = [f"{key:22} {value}" for key, value in fields.items() if value not in ("", None)]
+    for name in made.parameters:
+        rows = [(layer.name, layer.kind, "x".join(map(str, layer.shape)), f"{layer.parameters:,}")
+                for layer in getattr(made, name)]  # fmt: skip
+        title = f"{name}: {made.parameters[name]:,} parameters"
+        lines += ["", table(("layer", "kind", "output", "parameters"), rows, title)]
+    lines += ["", f"One iteration takes {1000 * made.seconds_per_iteration:.1f} ms here."]
+    emit(made, json, *lines)
