@@ -1,0 +1,54 @@
+"""A small world: drawn glyphs of six classes, a recogniser and a judge trained on them in seconds."""
+
+import numpy as np
+import pytest
+from drawn_world import CLASSES, CONFIG, draw_glyphs
+
+from captcha_lab.evaluate.core import Evaluator
+from captcha_lab.evaluate.judge import train_judge
+from captcha_lab.evaluate.subject import RealData
+from captcha_lab.recognise.config import TrainConfig
+from captcha_lab.recognise.read import Recogniser
+from captcha_lab.recognise.train import build_lenet, fit
+from captcha_lab.store.packed import PackedSet, mark_duplicates
+
+
+@pytest.fixture(scope="session")
+def world() -> PackedSet:
+    """1,500 glyphs of 375 captchas of four: 210 for training, 45 for validation, 120 for test."""
+    labels = np.random.default_rng(0).integers(0, len(CLASSES), 1500)
+    images = draw_glyphs(labels, 1)
+    captcha = np.arange(1500) // 4
+    split = np.select([captcha < 210, captcha < 255], [0, 1], 2).astype(np.uint8)
+    return PackedSet(
+        images=images,
+        split=split,
+        labels=labels.astype(np.int16),
+        source=captcha * 256 + np.arange(1500) % 4,
+        duplicate=mark_duplicates(images, split),
+        classes=CLASSES,
+        info={"dataset": "drawn", "kind": "captcha", "alphabet": "".join(CLASSES)},
+    )
+
+
+@pytest.fixture(scope="session")
+def real(world) -> RealData:
+    return RealData.from_packed(world)
+
+
+@pytest.fixture(scope="session")
+def recogniser(world) -> Recogniser:
+    train = world.part("train")
+    network = build_lenet(len(CLASSES), 20, 1, 0)
+    fit(network, train.images, train.labels, None, TrainConfig(epochs=10, patience=10))
+    return Recogniser(network, CLASSES, 20, None)
+
+
+@pytest.fixture(scope="session")
+def judge(world):
+    return train_judge(world, epochs=8)
+
+
+@pytest.fixture(scope="session")
+def evaluator(real, recogniser, judge) -> Evaluator:
+    return Evaluator(real, recogniser, judge, CONFIG, reader_name="lenet")
