@@ -1,7 +1,9 @@
 """The scraper with a site that behaves: whom it asks, what it sends, what it remembers."""
 
+import gzip
 import threading
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -22,7 +24,9 @@ from captcha_lab.store.workspace import Workspace
 
 
 @contextmanager
-def recording_site(media_type: str = "image/jpeg") -> Iterator[tuple[str, list[dict[str, str]]]]:
+def recording_site(
+    media_type: str = "image/jpeg", encoding: str = "", pack: Callable[[bytes], bytes] = bytes
+) -> Iterator[tuple[str, list[dict[str, str]]]]:
     """A site that sets a cookie with each fresh captcha and notes the headers it was sent."""
     seen: list[dict[str, str]] = []
     rng = np.random.default_rng(0)
@@ -33,13 +37,15 @@ def recording_site(media_type: str = "image/jpeg") -> Iterator[tuple[str, list[d
                 self.send_error(404)
                 return
             seen.append(dict(self.headers))
-            body = endpoint_classic.encode(endpoint_classic.render("A7KX", rng))
+            body = pack(endpoint_classic.encode(endpoint_classic.render("A7KX", rng)))
             self.send_response(200)
-            for name, value in (
-                ("Content-Type", media_type),
-                ("Set-Cookie", "id=1"),
-                ("Content-Length", len(body)),
-            ):
+            headers = {
+                "Content-Type": media_type,
+                "Content-Encoding": encoding,
+                "Content-Length": len(body),
+                "Set-Cookie": "id=1",
+            }
+            for name, value in headers.items():
                 if value:
                     self.send_header(name, str(value))
             self.end_headers()
@@ -129,6 +135,49 @@ def test_a_wrong_or_missing_image_type_is_forgiven_when_the_magic_is_right(scrap
 def test_another_type_is_refused_whatever_the_magic(scraping) -> None:
     with recording_site("text/plain") as (url, _), pytest.raises(ScrapeStopped, match="sent as text/plain"):
         scraping(url, count=1)
+
+
+@pytest.mark.parametrize(("encoding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
+def test_a_packed_body_is_unpacked(scraping, encoding: str, pack: Callable) -> None:
+    with recording_site(encoding=encoding, pack=pack) as (url, _):
+        assert scraping(url, count=1).stored == 1
+    assert [path.read_bytes()[:2] for path in scraping.folder.blobs.rglob("*.jpg")] == [b"\xff\xd8"]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "pack", "said"),
+    [
+        ("gzip", lambda body: body, "the gzip body is damaged"),
+        ("gzip", lambda body: gzip.compress(body)[:-20], "the gzip body is cut short"),
+        ("br", lambda body: body, "the body is br-encoded, which was not asked for"),
+    ],
+)
+def test_a_badly_packed_body_is_not_kept(scraping, encoding: str, pack: Callable, said: str) -> None:
+    with recording_site(encoding=encoding, pack=pack) as (url, _), pytest.raises(ScrapeStopped, match=said):
+        scraping(url, count=1)
+    assert {fetch.outcome for fetch in scraping.fetches} == {"failed"}
+
+
+def test_a_dead_port_is_said(scraping) -> None:
+    with running_endpoint() as url:
+        pass
+    with pytest.raises(ScrapeStopped, match=r"robots.txt can't be read \(.*refused\)"):
+        scraping(url, count=1)
+
+
+def test_tls_that_cannot_be_trusted_is_said(scraping) -> None:
+    with (
+        running_endpoint() as url,
+        pytest.raises(ScrapeStopped, match=r"the TLS connection can't be trusted"),
+    ):
+        scraping(url.replace("http:", "https:"), count=1)
+
+
+def test_robots_are_asked_again_after_a_day(scraping) -> None:
+    faults = "robots.ok,robots.disallow"
+    with running_endpoint(seed=1, faults=faults) as url, pytest.raises(ScrapeStopped, match="forbids"):
+        scraping(url, count=9, rate=1 / 50_000)
+    assert [fetch.outcome for fetch in scraping.fetches] == ["stored", "stored", "refused"]
 
 
 # Somebody else's site

@@ -71,6 +71,13 @@ def assert_whole(scraping, count: int) -> None:
     assert len(rows) == len(files) == count
 
 
+def test_a_png_cut_short_is_refused(scraping) -> None:
+    with running_endpoint(style="image", seed=1, faults="short") as url:
+        assert scraping(url, count=1).refused == 1
+    assert "cut short" in scraping.fetches[0].note
+    assert_whole(scraping, 1)
+
+
 # Faults that end the run: what is said, the last row, and how many captchas were kept before.
 ENDING = {
     "ok,401": ("401 Unauthorized: the site does not want this", "failed", 401, 1),
@@ -173,7 +180,7 @@ print(result.total, result.refused, result.failed, peak() - before)
 
 
 def test_memory_stays_bounded_under_bombs(tmp_path) -> None:
-    faults = "ok*2,bomb=512,huge,endless,zero,bomb=512,huge,endless"
+    faults = "ok*2,bomb=256,huge,endless,zero,bomb=256,huge,endless"
     huge_png()
     with running_endpoint(seed=1, faults=faults) as url:
         done = subprocess.run(
@@ -181,5 +188,5 @@ def test_memory_stays_bounded_under_bombs(tmp_path) -> None:
         )
     total, refused, failed, grown = map(int, done.stdout.split())
     assert (total, refused, failed) == (6, 3, 4)
-    # The bombs would be 512 MiB, 400 MB and without end; two body caps and their copies are a few MiB.
+    # The bombs would be 256 MiB, 400 MB and without end; two body caps and their copies are a few MiB.
     assert grown < 24 * 1024
