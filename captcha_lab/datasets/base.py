@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]  # (done, total) of whatever is being counted
 CROPS = ("108", "148", "none")
-_MACHINERY = {"base", "batches"}  # plain modules of this package that are not datasets
+_MACHINERY = {
+    "base",
+    "batches",
+    "archive",
+    "pictures",
+    "packing",
+}  # plain modules of this package that are not datasets
 
 
 @dataclass(frozen=True)

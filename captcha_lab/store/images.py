@@ -27,7 +27,7 @@ class ImageHeader:
     height: int
 
 
-def identify(data: bytes) -> ImageHeader:
+def identify(data: bytes, max_pixels: int = MAX_PIXELS) -> ImageHeader:
     """Read an image's header without decoding it.
 
     Raises:
@@ -51,18 +51,18 @@ def identify(data: bytes) -> ImageHeader:
         raise CaptchaLabError(f"{name} images are not taken (only {', '.join(FORMATS)})")
     if animated:
         raise CaptchaLabError(f"an animated {name} is not taken: a captcha must be one picture")
-    if width < 1 or height < 1 or width * height > MAX_PIXELS:
-        raise CaptchaLabError(f"{width}x{height} pixels: more than {MAX_PIXELS} or none are not taken")
+    if width < 1 or height < 1 or width * height > max_pixels:
+        raise CaptchaLabError(f"{width}x{height} pixels: more than {max_pixels} or none are not taken")
     return ImageHeader(FORMATS[name], width, height)
 
 
-def decode(data: bytes) -> np.ndarray:
+def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Pixels of an image file: uint8 [H, W] grey or [H, W, 3] RGB; transparent pixels lie on white paper.
 
     Raises:
         CaptchaLabError: see `identify`; or the pixels are damaged or cut short.
     """
-    header = identify(data)
+    header = identify(data, max_pixels)
     if header.extension in ("gif", "jpg"):
         # PIL says when a JPEG is cut short; cv2 fills the rest with grey. It reads every GIF, too.
         return _decode_with_pil(data)

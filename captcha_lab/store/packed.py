@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,14 @@ class PackedSet:
         return PackedSet(
             empty, **read, classes=self.classes, attribute_names=self.attribute_names, info=self.info
         )
+
+    def take_columns(self, rows: np.ndarray, duplicate: np.ndarray) -> PackedSet:
+        """`take` for a set whose images are elsewhere: the given rows of the small columns, no image rows."""
+        chosen: dict[str, Any] = {
+            name: None if getattr(self, name) is None else getattr(self, name)[rows]
+            for name in ("split", "labels", "attributes", "source")
+        }
+        return replace(self, images=self.images[:0], duplicate=duplicate, **chosen)
 
     def part(self, split: str, *, labelled: bool = False, distinct: bool = False) -> PackedSet:
         """One split; only labelled rows, only rows whose pixels occur nowhere earlier, where asked."""

@@ -77,9 +77,9 @@ def test_state_restores_exactly_whatever_was_read_ahead(packed: Path, memory: in
         assert np.array_equal(draw(fresh, [16] * 4), expected)
     with Batches(packed, BatchOptions(seed=4)) as other, pytest.raises(CaptchaLabError, match="--seed"):
         other.restore(state)
-    with Batches(packed, BatchOptions(seed=3, split="test")) as smaller:
-        with pytest.raises(CaptchaLabError, match="5 images"):
-            smaller.restore(state)
+    smaller = BatchOptions(seed=3, split="test")
+    with Batches(packed, smaller) as other, pytest.raises(CaptchaLabError, match="5 images"):
+        other.restore(state)
 
 
 def test_processes_share_the_global_batch(packed: Path) -> None:

@@ -1,0 +1,303 @@
+"""Packing more images than fit in memory: shard by shard, in parallel, resumable, never half.
+
+The design's shards are stretches of rows of one file instead of files to be merged: the HDF5 file is created
+with all its space, everything but pixels is written, and it is closed; pixels then go to the address that HDF5
+states for `/images`, which touches no HDF5 structure. So each pixel is written once, a killed process can't
+damage the file's structure, and a journal beside it (one line per finished shard, appended after the shard is
+on disk) says where to go on. Until its checked end the file has another name.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import threading
+import zlib
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import h5py
+import numpy as np
+
+from captcha_lab.errors import CaptchaLabError
+from captcha_lab.store.files import sync_folder
+from captcha_lab.store.packed import PackedSet, open_packed, write_attributes
+
+SHARD_BYTES = 16 << 20  # pixels a worker holds before it writes them
+COPY_ROWS_BYTES = 32 << 20
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A finished stretch of rows: its checksum, rows without a picture and why, and a digest of each source."""
+
+    crc32: int
+    failed: dict[int, str]  # row of the file -> reason
+    remarks: dict[str, int]  # what was noticed -> how often
+    digests: str  # hex, 16 characters a row
+
+
+class ShardedWriter:
+    """A packed set under construction; a context manager. `write` may be called from several threads.
+
+    Args:
+        target: where the finished file goes.
+        columns: everything but the pixels, one row per picture; `images` only states the row's shape.
+        fingerprint: names the job: what an interrupted job with another fingerprint left is discarded.
+
+    Attributes:
+        shard_rows: rows of every shard but the last.
+        done: shards that are finished, those of an interrupted job included.
+
+    Raises:
+        CaptchaLabError: no space, no permission, or another process is at the same job.
+    """
+
+    def __init__(self, target: Path, columns: PackedSet, fingerprint: str) -> None:
+        self.target = target
+        self.columns = columns
+        self.rows = len(columns.split)
+        self.row_shape = columns.images.shape[1:]
+        self.row_bytes = int(np.prod(self.row_shape))
+        self.shard_rows = max(1, SHARD_BYTES // self.row_bytes)
+        self.done: dict[int, Shard] = {}
+        self._partial = target.with_name(f".{target.name}.partial")
+        self._journal_path = target.with_name(f".{target.name}.journal")
+        self._lock = threading.Lock()
+        self._descriptor = -1
+        self._journal = -1
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self._journal = os.open(self._journal_path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            fcntl.flock(self._journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._resume_or_create(fingerprint)
+        except BlockingIOError:
+            os.close(self._journal)
+            raise CaptchaLabError(f"Another process is packing {target}: wait for it, or stop it.") from None
+        except OSError as error:
+            raise self._refused(error) from error
+
+    def __enter__(self) -> ShardedWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+    def shard(self, number: int) -> range:
+        """The rows of a shard."""
+        return range(number * self.shard_rows, min((number + 1) * self.shard_rows, self.rows))
+
+    def pending(self) -> list[int]:
+        """Numbers of the shards still to be written."""
+        count = -(-self.rows // self.shard_rows)
+        return [number for number in range(count) if number not in self.done]
+
+    def write(
+        self,
+        number: int,
+        pixels: np.ndarray,
+        failed: dict[int, str],
+        remarks: dict[str, int],
+        digests: list[bytes],
+    ) -> None:
+        """Put a shard on disk for good.
+
+        Args:
+            number: which.
+            pixels: uint8 [rows of the shard, *row_shape]; what stands in failed rows does not matter.
+            failed: row of the file -> reason.
+            remarks: what was noticed -> how often.
+            digests: 8 bytes for each row, the same for the same source bytes.
+
+        Raises:
+            CaptchaLabError: the disk refuses.
+        """
+        data = pixels.reshape(-1).data
+        shard = Shard(zlib.crc32(data), failed, remarks, b"".join(digests).hex())
+        line = json.dumps([number, shard.crc32, failed, remarks, shard.digests]) + "\n"
+        try:
+            _pwrite(self._descriptor, data, self._address + number * self.shard_rows * self.row_bytes)
+            os.fdatasync(self._descriptor)
+            with self._lock:
+                os.write(self._journal, line.encode())
+                self.done[number] = shard
+        except OSError as error:
+            raise self._refused(error) from error
+
+    def finish(self) -> np.ndarray:
+        """Check what was written, give the file its name, and return int64 [M], the rows that it holds.
+
+        Rows whose picture failed are left out.
+
+        Raises:
+            CaptchaLabError: no picture at all, the disk refuses, or what is read back differs.
+        """
+        failed = {int(row) for shard in self.done.values() for row in shard.failed}
+        rows = np.setdiff1d(np.arange(self.rows), np.fromiter(failed, np.int64, len(failed)))
+        if not len(rows):
+            self._discard()
+            raise CaptchaLabError(f"Not one picture could be packed, so {self.target} was not written.")
+        try:
+            self._verify(range(len(self.done)))
+            duplicate = self._duplicates(rows)
+            if failed:
+                self._compact(rows, duplicate)
+            else:
+                _pwrite(self._descriptor, duplicate.data, self._duplicate_address)
+            os.fsync(self._descriptor)
+            self._partial.replace(self.target)
+            self._journal_path.unlink()
+            sync_folder(self.target.parent)
+        except OSError as error:
+            raise self._refused(error) from error
+        return rows
+
+    # Beginning
+
+    def _resume_or_create(self, fingerprint: str) -> None:
+        head, shards = _read_journal(self._journal_path)
+        if head.get("fingerprint") == fingerprint and self._partial.is_file():
+            self._address, self._duplicate_address = head["images"], head["duplicate"]
+            self.done = shards
+            self._descriptor = os.open(self._partial, os.O_RDWR)
+            os.write(self._journal, b"\n")  # ends a line that a kill may have cut off
+            return
+        os.ftruncate(self._journal, 0)
+        self._partial.unlink(missing_ok=True)
+        self._address, self._duplicate_address = create_bare(self._partial, self.columns, self.rows)
+        self._descriptor = os.open(self._partial, os.O_RDWR)
+        # All space is claimed now: a disk that is too small is noticed before the work, not after it.
+        os.posix_fallocate(self._descriptor, 0, self._partial.stat().st_size)
+        os.fsync(self._descriptor)
+        head = {"fingerprint": fingerprint, "images": self._address, "duplicate": self._duplicate_address}
+        os.write(self._journal, (json.dumps(head) + "\n").encode())
+
+    # End
+
+    def _verify(self, shards: Iterable[int]) -> None:
+        def differs(number: int) -> bool:
+            rows = self.shard(number)
+            data = os.pread(
+                self._descriptor, len(rows) * self.row_bytes, self._address + rows[0] * self.row_bytes
+            )
+            return zlib.crc32(data) != self.done[number].crc32
+
+        with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+            wrong = [n for n, bad in zip(shards, pool.map(differs, shards), strict=True) if bad]
+        with open_packed(self._partial) as (_, facts):
+            last = facts.images[self.rows - 1]
+        raw = os.pread(self._descriptor, self.row_bytes, self._address + (self.rows - 1) * self.row_bytes)
+        if wrong or last.tobytes() != raw:
+            self._discard()
+            raise CaptchaLabError(
+                f"{self.target}: the disk gave back other pixels than were written, so nothing was kept; "
+                "check the disk and try again."
+            )
+
+    def _duplicates(self, rows: np.ndarray) -> np.ndarray:
+        """Uint8 [len(rows)]: 1 where the same source bytes stand in an earlier split or earlier row."""
+        text = "".join(self.done[n].digests for n in range(len(self.done)))
+        digests = np.frombuffer(bytes.fromhex(text), ">u8")[rows]
+        order = np.argsort(self.columns.split[rows], kind="stable")
+        duplicate = np.ones(len(rows), np.uint8)
+        duplicate[order[np.unique(digests[order], return_index=True)[1]]] = 0
+        return duplicate
+
+    def _compact(self, rows: np.ndarray, duplicate: np.ndarray) -> None:
+        """Replace the partial file by one without the failed rows (it has no name that anything reads)."""
+        kept = self.columns.take_columns(rows, duplicate)
+        whole = self._partial.with_suffix(".compact")
+        address, _ = create_bare(whole, kept, len(rows))
+        descriptor = os.open(whole, os.O_RDWR)
+        step = max(1, COPY_ROWS_BYTES // self.row_bytes)
+        for start in range(0, len(rows), step):
+            part = rows[start : start + step]
+            block = b"".join(
+                os.pread(self._descriptor, len(run) * self.row_bytes, self._address + run[0] * self.row_bytes)
+                for run in _runs(part)
+            )
+            _pwrite(descriptor, memoryview(block), address + start * self.row_bytes)
+        os.close(self._descriptor)
+        self._descriptor = descriptor
+        whole.replace(self._partial)
+
+    def _close(self) -> None:
+        for name in ("_descriptor", "_journal"):
+            if getattr(self, name) >= 0:
+                os.close(getattr(self, name))
+                setattr(self, name, -1)
+
+    def _discard(self) -> None:
+        for path in (self._partial, self._partial.with_suffix(".compact"), self._journal_path):
+            path.unlink(missing_ok=True)
+
+    def _refused(self, error: OSError) -> CaptchaLabError:
+        """What the user hears; a full disk gets its space back, otherwise finished shards stay for a rerun."""
+        self._close()
+        left = "finished parts are kept for the next try."
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            self._discard()
+            left = f"it needs {self.rows * self.row_bytes / 1e9:.2f} GB, and nothing was left behind."
+        return CaptchaLabError(
+            f"Can't write {self.target}: {error.strerror or error}. Free space or choose another workspace: {left}"
+        )
+
+
+def create_bare(path: Path, columns: PackedSet, rows: int) -> tuple[int, int]:
+    """A packed file whose `/images` [rows, ...] lies bare and unwritten; returns the byte addresses of
+    `/images` and `/duplicate`."""
+    with h5py.File(path, "w") as file:
+        for name in ("split", "labels", "attributes", "source"):
+            column = getattr(columns, name)
+            if column is not None:
+                file.create_dataset(name, data=column)
+        duplicate = columns.duplicate if columns.duplicate is not None else np.zeros(rows, np.uint8)
+        marks = file.create_dataset("duplicate", data=duplicate)
+        space = h5py.h5s.create_simple((rows, *columns.images.shape[1:]))
+        layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        layout.set_layout(h5py.h5d.CONTIGUOUS)
+        layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+        images = h5py.h5d.create(file.id, b"images", h5py.h5t.NATIVE_UINT8, space, layout)
+        write_attributes(file, columns.classes, columns.attribute_names, columns.info)
+        file.flush()
+        return int(images.get_offset()), int(marks.id.get_offset())
+
+
+def _read_journal(path: Path) -> tuple[dict[str, Any], dict[int, Shard]]:
+    """Head and finished shards; a line that a kill cut off counts for nothing."""
+    head: dict[str, Any] = {}
+    shards: dict[int, Shard] = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            value = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(value, dict):
+            head = value
+        else:
+            number, crc, failed, remarks, digests = value
+            shards[number] = Shard(
+                crc, {int(row): reason for row, reason in failed.items()}, remarks, digests
+            )
+    return head, shards
+
+
+def _pwrite(descriptor: int, data: memoryview, offset: int) -> None:
+    data = data.cast("B")
+    while data:
+        written = os.pwrite(descriptor, data, offset)
+        data, offset = data[written:], offset + written
+
+
+def _runs(rows: np.ndarray) -> list[np.ndarray]:
+    """Increasing row numbers cut into stretches of neighbours."""
+    return np.split(rows, np.flatnonzero(np.diff(rows) != 1) + 1)
