@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from captcha_lab.generate.overview import Overview
     from captcha_lab.generate.parallel import Group
     from captcha_lab.generate.quality import RecogniserQuality
+    from captcha_lab.generate.request import Produced, Request
     from captcha_lab.generate.sample import Generator
     from captcha_lab.generate.train import Hooks
     from captcha_lab.generate.train import TrainReport as GeneratorReport
@@ -396,3 +397,13 @@ def load_generator(workspace: Workspace, model: str | None = None) -> Generator:
     from captcha_lab.generate.sample import load_generator as load
 
     return load(find_model(workspace, model, "generator"))
+
+
+def generate(request: Request, model: str | None = None) -> Produced | None:
+    """Draw samples from a generator of the workspace (see `generate.request.fulfil` for errors)."""
+    from captcha_lab.generate.parallel import join_group
+    from captcha_lab.generate.request import fulfil
+
+    workspace = Workspace.find()
+    path = find_model(workspace, model, "generator")
+    return fulfil(request, load_generator(workspace, model), path.name, join_group())

@@ -44,6 +44,27 @@ class Group:
         size = n // self.world
         return slice(self.rank * size, (self.rank + 1) * size)
 
+    def share(self, n: int) -> slice:
+        """This process's rows of n that need not divide evenly."""
+        bounds = [n * k // self.world for k in range(self.world + 1)]
+        return slice(bounds[self.rank], bounds[self.rank + 1])
+
+    def place(self, count: int) -> tuple[int, int]:
+        """Where this process's `count` things begin among everyone's, and how many there are in all."""
+        if self.world == 1:
+            return 0, count
+        counts = [0] * self.world
+        dist.all_gather_object(counts, count)
+        return sum(counts[: self.rank]), sum(counts)
+
+    def gather(self, value: Any) -> list[Any]:
+        """Every process's value in the first process, in order; empty in the others."""
+        if self.world == 1:
+            return [value]
+        parts: list[Any] | None = [None] * self.world if self.leads else None
+        dist.gather_object(value, parts)
+        return parts or []
+
     def mean(self, tensors: Sequence[Tensor]) -> list[Tensor]:
         """Each tensor's mean over the processes; no gradient flows."""
         if self.world == 1:

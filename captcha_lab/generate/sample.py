@@ -54,6 +54,7 @@ class Generator:
         count: int | None = None,
         seed: int = 0,
         batch_size: int = 512,
+        rows: slice | None = None,
     ) -> np.ndarray:
         """Images; the same for the same seed, whatever the batch size.
 
@@ -62,6 +63,7 @@ class Generator:
             count: N for an unlabelled generator.
             seed: of the noise.
             batch_size: images made at a time.
+            rows: make only these of the N (the noise of all is drawn, so that several processes can share them).
 
         Returns:
             uint8 [N, H, W] or [N, H, W, 3].
@@ -74,7 +76,9 @@ class Generator:
         if n is None or n < 1:
             raise UsageError("Say how many samples to draw (at least 1).")
         noise = draw_noise(self.noise, n, self.spec.noise_size, torch.Generator().manual_seed(seed))
-        return self.images(noise, None if condition is None else torch.from_numpy(condition), batch_size)
+        rows = rows or slice(None)
+        told = None if condition is None else torch.from_numpy(condition)[rows]
+        return self.images(noise[rows], told, batch_size)
 
     @torch.no_grad()
     def images(self, noise: Tensor, condition: Tensor | None, batch_size: int = 512) -> np.ndarray:
@@ -89,42 +93,31 @@ class Generator:
         self.network.train(training)
         return np.concatenate(parts)
 
-    def interpolate(
-        self, start: int, end: int, steps: int, *, seed: int = 0, classes: tuple[int, int] | None = None
-    ) -> np.ndarray:
-        """A walk between two noises, or between two classes at the same noise: uint8 [steps, H, W(, 3)].
+    def walk(self, start: int, end: int, steps: int, classes: tuple[int, int] | None = None) -> np.ndarray:
+        """From one noise to another, and from one class to another: uint8 [steps, H, W(, 3)].
 
         Args:
             start: seed of the first noise.
-            end: seed of the last noise; not looked at when walking between classes.
+            end: seed of the last noise; the same seed keeps it.
             steps: images, both ends included.
-            seed: class of the walk between noises is drawn from it, where the generator is labelled.
-            classes: walk from one class number to another instead.
+            classes: first and last class number; None for an unlabelled generator.
 
         Raises:
-            UsageError: fewer than two steps, or classes of an unlabelled generator.
+            UsageError: fewer than two steps, or classes that don't fit.
         """
         if steps < 2:
-            raise UsageError(f"An interpolation needs at least 2 steps, not {steps}.")
+            raise UsageError(f"A walk needs at least 2 steps, not {steps}.")
         t = torch.linspace(0, 1, steps)[:, None]
         first, last = (
             draw_noise(self.noise, 1, self.spec.noise_size, torch.Generator().manual_seed(s))
             for s in (start, end)
         )
-        if classes is not None:
-            told = as_condition(np.array(classes), self.classes, self.exclusive)
-            if told is None:
-                raise UsageError("An unlabelled generator has no classes to walk between.")
-            a, b = torch.from_numpy(told)
-            return self.images(first.expand(steps, -1), (1 - t) * a + t * b)
         noise = _great_circle(first, last, t) if self.noise == "normal" else (1 - t) * first + t * last
-        condition = None
-        if self.labelled:
-            k = int(np.random.default_rng(seed).integers(len(self.classes)))
-            one = as_condition(np.array([k]), self.classes, self.exclusive) if self.exclusive else None
-            row = torch.zeros(1, len(self.classes)) if one is None else torch.from_numpy(one)
-            condition = row.expand(steps, -1)
-        return self.images(noise, condition)
+        told = as_condition(None if classes is None else np.array(classes), self.classes, self.exclusive)
+        if told is None:
+            return self.images(noise, None)
+        ends = torch.from_numpy(told)
+        return self.images(noise, (1 - t) * ends[:1] + t * ends[1:])
 
 
 def save_generator(path: Path, generator: Generator, facts: dict[str, Any]) -> None:

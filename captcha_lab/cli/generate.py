@@ -1,0 +1,47 @@
+"""`captcha-lab generate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from captcha_lab.cli.output import JsonFlag, emit
+from captcha_lab.generate.request import Request
+
+
+def run(
+    run: Annotated[
+        str | None, typer.Option(help="Run name, run folder or weights file [default: the newest generator].")
+    ] = None,
+    text: Annotated[str, typer.Option(help="Whole captchas that say this.")] = Request.text,
+    count: Annotated[int, typer.Option(min=1, help="How many captchas or samples.")] = Request.count,
+    per_class: Annotated[
+        int, typer.Option(min=0, help="So many single samples of every class.")
+    ] = Request.per_class,
+    grid: Annotated[
+        bool, typer.Option("--grid", help="One picture: 8 samples per class, 16 columns.")
+    ] = Request.grid,
+    interpolate: Annotated[
+        bool,
+        typer.Option("--interpolate", help="One picture: walks between noises; with --text AB, from A to B."),
+    ] = Request.interpolate,
+    steps: Annotated[int, typer.Option(min=2, help="Pictures per walk.")] = Request.steps,
+    attribute: Annotated[list[str] | None, typer.Option(help="Samples with this attribute (repeat).")] = None,
+    scale: Annotated[int, typer.Option(min=1, max=32, help="Enlarge grids and walks.")] = Request.scale,
+    seed: Annotated[int, typer.Option(help="Seed of the noise.")] = Request.seed,
+    out: Annotated[
+        Path, typer.Option(help="Folder, FILE.h5 (with labels), or FILE.png for one picture.")
+    ] = Path(Request.out),
+    json: JsonFlag = False,
+) -> None:
+    """Draw samples from a trained generator."""
+    from captcha_lab import pipeline
+
+    request = Request(
+        text, count, per_class, grid, interpolate, steps, tuple(attribute or ()), scale, seed, str(out)
+    )
+    report = pipeline.generate(request, run)
+    if report is not None:
+        emit(report, json, f"Wrote {report.count} {report.what} of {report.run} to {report.path}.")
