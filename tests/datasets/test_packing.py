@@ -1,0 +1,224 @@
+"""Packing jobs: resumed after a kill, refused by a full disk, never half, one at a time."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from datasets_helpers import face, write_jpeg
+
+from captcha_lab.datasets import packing
+from captcha_lab.datasets.base import PrepareOptions, prepare
+from captcha_lab.errors import CaptchaLabError
+from captcha_lab.store import sharded
+from captcha_lab.store.packed import read_packed
+from captcha_lab.store.rows import RowReader
+from captcha_lab.store.sharded import ShardedWriter
+from captcha_lab.store.workspace import DatasetFolder
+
+OPTIONS = PrepareOptions(size=32, workers=2)
+
+
+@pytest.fixture
+def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(sharded, "SHARD_BYTES", 3 * 32 * 32 * 3)  # three pictures a shard
+    root = tmp_path / "pictures"
+    for k in range(20):
+        write_jpeg(root / f"{k:03d}.jpg", face(k, 60, 50))
+    (root / "020.jpg").write_bytes((root / "000.jpg").read_bytes())
+    (root / "bad.jpg").write_text("no picture")
+    return root
+
+
+def left_behind(folder: Path) -> list[str]:
+    return sorted(p.name for p in folder.iterdir()) if folder.exists() else []
+
+
+def test_interrupted_jobs_resume_to_the_same_file(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = prepare("folder", pictures, DatasetFolder(tmp_path / "a"), OPTIONS)
+    opened: list[str] = []
+    real = packing.frame
+
+    def counted(data: bytes, *rest: object) -> str:
+        opened.append("")
+        if len(opened) == 10:
+            raise KeyboardInterrupt
+        return real(data, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(packing, "frame", counted)
+    folder = DatasetFolder(tmp_path / "b")
+    with pytest.raises(KeyboardInterrupt):
+        prepare("folder", pictures, folder, OPTIONS)
+    assert not folder.packed_path.exists()
+    opened[:] = [""] * 100
+    report = prepare("folder", pictures, folder, OPTIONS)
+    assert report.resumed >= 3
+    assert len(opened) - 100 == 22 - report.resumed
+    assert left_behind(folder.root) == ["packed.h5"]
+    assert report.skipped == whole.skipped == (("bad.jpg", "not an image of a known format"),)
+    first, second = read_packed(whole.path), read_packed(report.path)
+    for name in ("images", "split", "source", "duplicate"):
+        assert np.array_equal(getattr(first, name), getattr(second, name)), name
+    assert first.duplicate is not None
+    assert first.duplicate.sum() == 1
+
+
+def test_another_job_starts_afresh(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = DatasetFolder(tmp_path / "a")
+
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare("folder", pictures, folder, OPTIONS, stop)
+    write_jpeg(pictures / "000.jpg", face(99, 60, 50))  # the source changed meanwhile
+    report = prepare("folder", pictures, folder, OPTIONS)
+    assert report.resumed == 0
+    assert report.pictures == 21
+
+
+_KILLED = """
+import sys, time
+from pathlib import Path
+from captcha_lab.datasets import packing
+from captcha_lab.datasets.base import PrepareOptions, prepare
+from captcha_lab.store import sharded
+from captcha_lab.store.workspace import DatasetFolder
+sharded.SHARD_BYTES = 3 * 32 * 32 * 3
+real = packing.frame
+def slow(*a):
+    time.sleep(0.004)
+    return real(*a)
+packing.frame = slow
+print("ready", flush=True)
+prepare("folder", Path(sys.argv[1]), DatasetFolder(Path(sys.argv[2])), PrepareOptions(size=32, workers=2))
+"""
+
+
+def kill_while_packing(pictures: Path, target: Path, delays: list[float]) -> None:
+    """Kill a job at each delay (seconds); then a whole run must give the right file."""
+    for delay in delays:
+        process = subprocess.Popen(
+            [sys.executable, "-c", _KILLED, str(pictures), str(target)], stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(delay)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        if (target / "packed.h5").exists():  # done before the kill: whole, or it would not have its name
+            assert len(read_packed(target / "packed.h5")) == 21
+            (target / "packed.h5").unlink()
+    report = prepare("folder", pictures, DatasetFolder(target), OPTIONS)
+    assert len(read_packed(report.path)) == 21
+    assert left_behind(target) == ["packed.h5"]
+    whole = prepare("folder", pictures, DatasetFolder(target.parent / "whole"), OPTIONS)
+    assert np.array_equal(read_packed(report.path).images, read_packed(whole.path).images)
+
+
+def test_killed_jobs_resume(pictures: Path, tmp_path: Path) -> None:
+    kill_while_packing(pictures, tmp_path / "a", [0.01, 0.03])
+
+
+@pytest.mark.slow
+def test_killed_jobs_resume_thirty_times(pictures: Path, tmp_path: Path) -> None:
+    delays = np.random.default_rng(0).uniform(0, 0.08, 30)
+    for k, delay in enumerate(delays):
+        kill_while_packing(pictures, tmp_path / str(k) / "a", [float(delay)])
+
+
+@pytest.mark.parametrize("call", ["posix_fallocate", "pwrite"])
+def test_no_space_left(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, call, full)
+    with pytest.raises(CaptchaLabError, match=r"No space left on device.*needs 0\.00 GB") as error:
+        prepare("folder", pictures, DatasetFolder(tmp_path / "a"), OPTIONS)
+    assert "\n" not in str(error.value)
+    assert left_behind(tmp_path / "a") == []
+
+
+def test_an_old_file_stays_until_the_new_one_is_whole(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = DatasetFolder(tmp_path / "a")
+    prepare("folder", pictures, folder, OPTIONS)
+    before = folder.packed_path.read_bytes()
+
+    def broken(*_: object) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fdatasync", broken)
+    with pytest.raises(CaptchaLabError, match="Input/output error"):
+        prepare("folder", pictures, folder, PrepareOptions(size=16))
+    assert folder.packed_path.read_bytes() == before
+
+
+def test_pixels_that_changed_on_disk_are_noticed(pictures: Path, tmp_path: Path) -> None:
+    folder = DatasetFolder(tmp_path / "a")
+
+    def spoil(done: int, total: int) -> None:
+        with (folder.root / ".packed.h5.partial").open("rb+") as file:
+            file.seek(-3, os.SEEK_END)
+            file.write(b"abc")
+
+    (pictures / "bad.jpg").unlink()
+    with pytest.raises(CaptchaLabError, match="other pixels than were written"):
+        prepare("folder", pictures, folder, PrepareOptions(size=32, workers=1), spoil)
+    assert left_behind(folder.root) == []
+
+
+def test_one_job_at_a_time(pictures: Path, tmp_path: Path) -> None:
+    folder = DatasetFolder(tmp_path / "a")
+    said: list[str] = []
+
+    def meanwhile(done: int, total: int) -> None:
+        try:
+            prepare("folder", pictures, folder, OPTIONS)
+        except CaptchaLabError as error:
+            said.append(str(error))
+
+    prepare("folder", pictures, folder, OPTIONS, meanwhile)
+    assert said
+    assert "Another process is packing" in said[0]
+
+
+def test_nothing_but_bad_pictures(tmp_path: Path) -> None:
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "a.jpg").write_text("no picture")
+    with pytest.raises(CaptchaLabError, match="Not one picture"):
+        prepare("folder", tmp_path / "p", DatasetFolder(tmp_path / "a"))
+    assert left_behind(tmp_path / "a") == []
+
+
+def test_rows_lie_bare(pictures: Path, tmp_path: Path) -> None:
+    report = prepare("folder", pictures, DatasetFolder(tmp_path / "a"), OPTIONS)
+    with RowReader(report.path) as reader:
+        assert reader._address is not None
+        rows = np.array([20, 0, 7, 7])
+        assert np.array_equal(reader.read(rows), read_packed(report.path).images[rows])
+
+
+def test_memory_held_does_not_grow_with_the_number_of_pictures(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    largest = []
+    real = ShardedWriter.write
+
+    def watched(self: ShardedWriter, number: int, pixels: np.ndarray, *rest: object) -> None:
+        largest.append(pixels.nbytes)
+        real(self, number, pixels, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ShardedWriter, "write", watched)
+    prepare("folder", pictures, DatasetFolder(tmp_path / "a"), OPTIONS)
+    assert len(largest) == 8
+    assert max(largest) <= sharded.SHARD_BYTES
