@@ -1,0 +1,273 @@
+"""The loop: run folders, resuming bit for bit, interruptions, budgets, alarms."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from generator_tools import data, shrunk
+
+from captcha_lab.errors import CaptchaLabError
+from captcha_lab.generate.config import TrainConfig
+from captcha_lab.generate.recipe import Recipe
+from captcha_lab.generate.recipes import get_recipe, recipes
+from captcha_lab.generate.sample import load_generator
+from captcha_lab.generate.train import Hooks, TrainReport, resume, train
+from captcha_lab.generate.trainer import Trainer
+from captcha_lab.store.runs import Run, load_resume, load_weights, save_resume
+
+QUIET = {"evaluations": 2, "samples": 16, "tensorboard": False, "device": "cpu"}
+# One of each way to train, and every part that has a state of its own.
+STATEFUL = {
+    "replay, EMA, cosine": lambda: shrunk(
+        get_recipe("dcgan-replay"), ema=0.9, schedule="cosine", warmup=2, replay_size=6
+    ),
+    "dropout": lambda: shrunk(get_recipe("pml-gan")),
+    "margin": lambda: shrunk(get_recipe("magan"), loss_options={"pretraining": 2, "epoch": 2}),
+    "switch": lambda: shrunk(get_recipe("wdcgan-update-label"), opening=(3, 2, 1)),
+    "spectral": lambda: shrunk(get_recipe("dcgan-label")).changed(options={"spectral": True, "hidden": 8}),
+}
+
+
+def boom(done: int, total: int, figures: dict) -> None:
+    """Stands for a kill: after the third iteration's entry nothing more is done."""
+    if done == 3:
+        raise KeyboardInterrupt
+
+
+def metrics(run: Path) -> list[dict]:
+    """What a run logged, but for the clock."""
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in line.items() if key != "seconds"} for line in lines]
+
+
+def assert_equal_weights(one: Path, other: Path) -> None:
+    a, b = load_weights(one)[0], load_weights(other)[0]
+    assert a.keys() == b.keys()
+    assert all(torch.equal(a[key], b[key]) for key in a)
+
+
+@pytest.mark.parametrize("name", [*recipes(), *STATEFUL])
+def test_state_resumes_bit_for_bit(name: str, tmp_path) -> None:
+    recipe = STATEFUL[name]() if name in STATEFUL else shrunk(get_recipe(name))
+    whole = Trainer(recipe, data(recipe), 4, seed=1)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        for k in range(4):
+            if k == 2:
+                save_resume(tmp_path / "resume.pt", whole.state())
+            expected = whole.iterate()
+    torch.manual_seed(77)
+    other = Trainer(recipe, data(recipe), 4, seed=1)
+    other.restore(load_resume(tmp_path / "resume.pt"))
+    for _ in range(2):
+        got = other.iterate()
+    assert {k: float(v) for k, v in got.items()} == {k: float(v) for k, v in expected.items()}
+    for one, two in ((whole.generator, other.generator), (whole.critic, other.critic)):
+        if one is not None and two is not None:
+            a, b = one.state_dict(), two.state_dict()
+            assert all(torch.equal(a[key], b[key]) for key in a)
+    one, two = whole.sampling_network.state_dict(), other.sampling_network.state_dict()
+    assert all(torch.equal(one[key], two[key]) for key in one)
+
+
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path) -> None:
+    recipe = shrunk(get_recipe("dcgan-label"), iterations=6)
+    config = TrainConfig(**QUIET)
+    straight = train(recipe, data(recipe), tmp_path, config, name="straight")
+
+    often = TrainConfig(**QUIET, checkpoint_seconds=0.0)
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, data(recipe), tmp_path, often, name="killed", hooks=Hooks(progress=boom))
+    run = Run.open(tmp_path / "killed")
+    run.log(kind="train", iteration=5, seconds=1.0, critic_loss=9.0)  # written after the last checkpoint
+    assert load_resume(run.resume)["trainer"]["iteration"] == 2
+    resumed = resume(run, data(recipe))
+
+    assert metrics(resumed.run) == metrics(straight.run)
+    assert_equal_weights(resumed.run, straight.run)
+    assert (resumed.best_iteration, resumed.figures) == (straight.best_iteration, straight.figures)
+    assert not run.resume.exists()
+    with pytest.raises(CaptchaLabError, match="killed has finished: there is nothing to resume"):
+        resume(run, data(recipe))
+
+
+def test_a_run_killed_before_its_first_checkpoint_begins_again(tmp_path) -> None:
+    recipe = shrunk(get_recipe("wgan-fc"), iterations=5)
+    config = TrainConfig(**QUIET)
+    straight = train(recipe, data(recipe), tmp_path, config, name="straight")
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, data(recipe), tmp_path, config, name="killed", hooks=Hooks(progress=boom))
+    assert not Run(tmp_path / "killed").resume.exists()
+    resumed = resume(Run.open(tmp_path / "killed"), data(recipe))
+    assert metrics(resumed.run) == metrics(straight.run)
+    assert_equal_weights(resumed.run, straight.run)
+
+
+def test_run_folder(tmp_path) -> None:
+    recipe = shrunk(get_recipe("wdcgan-label"), iterations=6)
+    seen: list[int] = []
+    hooks = Hooks(progress=lambda done, total, figures: seen.append(done))
+    config = TrainConfig(evaluations=3, samples=16, device="cpu")
+    report = train(recipe, data(recipe), tmp_path, config, facts={"dataset": "random"}, hooks=hooks)
+    run = Run(report.run)
+    assert seen == [1, 2, 3, 4, 5, 6]
+    assert run.config()["recipe"] == json.loads(json.dumps(recipe.as_json()))
+    assert run.config()["dataset"] == "random"
+    assert sorted(p.name for p in run.samples.iterdir()) == ["00000002.png", "00000004.png", "00000006.png"]
+    for name in ("curves.png", "progress.gif", "summary.json", "weights.safetensors"):
+        assert (run.root / name).stat().st_size > 0, name
+    assert list(run.tensorboard.glob("events*"))
+    kinds = [line["kind"] for line in run.history()]
+    assert kinds.count("train") == 6
+    assert kinds.count("evaluation") == 3
+    assert "wasserstein" in run.history()[0]
+    assert load_generator(run.root).classes == ("0", "1", "2", "3", "4")
+    assert json.loads((run.root / "summary.json").read_text())["iterations"] == 6
+
+
+def test_the_best_weights_are_kept_not_the_last(tmp_path) -> None:
+    scores = iter([0.2, 0.9, 0.5])
+
+    def judge(samples: np.ndarray, labels: np.ndarray | None) -> dict[str, float]:
+        assert samples.dtype == np.uint8
+        assert labels is not None
+        assert len(labels) == len(samples)
+        return {"score": next(scores)}
+
+    recipe = shrunk(get_recipe("dcgan-label"), iterations=6)
+    config = TrainConfig(evaluations=3, samples=16, tensorboard=False, device="cpu")
+    report = train(recipe, data(recipe), tmp_path, config, quality=judge)
+    assert (report.best_iteration, report.figures["score"]) == (4, 0.9)
+    assert load_weights(report.run)[1]["iteration"] == 4
+
+
+def run_for(recipe: Recipe, folder: Path, **config: object) -> TrainReport:
+    return train(recipe, data(recipe), folder, TrainConfig(**{**QUIET, **config}))
+
+
+def test_time_budget_becomes_a_number_of_iterations_that_resumes(tmp_path) -> None:
+    recipe = shrunk(get_recipe("wgan-fc"), iterations=999_999)
+    report = run_for(recipe, tmp_path, max_seconds=1.0)
+    assert 1 <= report.planned < 999_999
+    assert report.iterations == report.planned
+    assert Run(report.run).config()["iterations"] == report.planned
+
+
+def test_measuring_leaves_no_trace(tmp_path) -> None:
+    """The run with a budget equals a run of as many iterations: what was measured was undone."""
+    recipe = shrunk(get_recipe("dcgan-replay"), schedule="cosine", iterations=999_999)
+    budgeted = run_for(recipe, tmp_path, max_seconds=0.4)
+    plain = run_for(recipe, tmp_path, iterations=budgeted.planned)
+    assert_equal_weights(budgeted.run, plain.run)
+    assert metrics(budgeted.run) == metrics(plain.run)
+
+
+def test_nan_stops_the_run_and_says_so(tmp_path) -> None:
+    recipe = shrunk(get_recipe("wgan-fc"), clip=0.0, optimiser="sgd", learning_rate=1e30, iterations=50)
+    told: list[str] = []
+    hooks = Hooks(alarm=lambda alarm: told.append(alarm.kind))
+    report = train(recipe, data(recipe), tmp_path, TrainConfig(**QUIET), hooks=hooks)
+    assert told == ["nan"]
+    assert report.iterations < 50
+    assert "is not a number any more" in report.alarms[0].message
+    assert any(line.get("alarm") == "nan" for line in Run(report.run).history())
+
+
+def test_ctrl_c_saves_and_resumes(tmp_path) -> None:
+    recipe = shrunk(get_recipe("dcgan"), iterations=6)
+    straight = train(recipe, data(recipe), tmp_path, TrainConfig(**QUIET), name="straight")
+
+    def press(done: int, total: int, figures: dict) -> None:
+        if done == 4:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    report = train(
+        recipe, data(recipe), tmp_path, TrainConfig(**QUIET), name="cut", hooks=Hooks(progress=press)
+    )
+    assert report.interrupted
+    assert report.iterations == 4
+    resumed = resume(Run.open(tmp_path / "cut"), data(recipe))
+    assert not resumed.interrupted
+    assert metrics(resumed.run) == metrics(straight.run)
+    assert_equal_weights(resumed.run, straight.run)
+
+
+def test_resuming_on_other_data_is_refused(tmp_path) -> None:
+    recipe = shrunk(get_recipe("dcgan-label"), iterations=6)
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, data(recipe), tmp_path, TrainConfig(**QUIET), name="cut", hooks=Hooks(progress=boom))
+    larger = recipe.changed(image_shape=(1, 24, 24))
+    with pytest.raises(CaptchaLabError, match=r"trained on images \(20, 20\), the data now has \(24, 24\)"):
+        resume(Run.open(tmp_path / "cut"), data(larger))
+
+
+def test_a_damaged_checkpoint_is_refused(tmp_path) -> None:
+    recipe = shrunk(get_recipe("dcgan"), iterations=6)
+    often = TrainConfig(**QUIET, checkpoint_seconds=0.0)
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, data(recipe), tmp_path, often, name="cut", hooks=Hooks(progress=boom))
+    run = Run.open(tmp_path / "cut")
+    state = load_resume(run.resume)
+    del state["trainer"]["critic"]
+    save_resume(run.resume, state)
+    with pytest.raises(CaptchaLabError, match="does not fit this run"):
+        resume(run, data(recipe))
+
+
+KILLED = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+import torch
+torch.set_num_threads(1)
+from generator_tools import data, shrunk
+from captcha_lab.generate.config import TrainConfig
+from captcha_lab.generate.recipes import get_recipe
+from captcha_lab.generate.train import Hooks, train
+recipe = shrunk(get_recipe({name!r}), iterations=400)
+config = TrainConfig(evaluations=4, samples=16, tensorboard=False, device="cpu", checkpoint_seconds=0.05)
+say = lambda done, total, figures: print(done, flush=True)
+train(recipe, data(recipe), Path({folder!r}), config, name="killed", hooks=Hooks(progress=say))
+"""
+
+
+def killed_run(name: str, folder: Path, after: int) -> None:
+    """Start training in a process of its own and kill it -9 once it has logged so many iterations."""
+    code = KILLED.format(tests=str(Path(__file__).parent), name=name, folder=str(folder))
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if int(line) >= after:
+                process.kill()
+                break
+        assert process.wait() == -signal.SIGKILL
+
+
+def check_kill(name: str, folder: Path, after: int) -> None:
+    killed_run(name, folder, after)
+    recipe = shrunk(get_recipe(name), iterations=400)
+    config = TrainConfig(evaluations=4, samples=16, tensorboard=False, device="cpu")
+    straight = train(recipe, data(recipe), folder, config, name="straight")
+    resumed = resume(Run.open(folder / "killed"), data(recipe))
+    assert metrics(resumed.run) == metrics(straight.run)
+    assert_equal_weights(resumed.run, straight.run)
+
+
+def test_kill_9(tmp_path) -> None:
+    check_kill("wgan-fc", tmp_path, 150)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["pml-gan", "dcgan-replay", "magan", "pml-vae", "wdcgan-update-label"])
+def test_kill_9_at_any_moment(name: str, tmp_path) -> None:
+    for k in range(3):
+        folder = tmp_path / str(k)
+        check_kill(name, folder, 3 + 170 * k)
