@@ -72,16 +72,19 @@ class ShardedWriter:
         self._lock = threading.Lock()
         self._descriptor = -1
         self._journal = -1
+        self._full = False
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             self._journal = os.open(self._journal_path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
             fcntl.flock(self._journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._resume_or_create(fingerprint)
         except BlockingIOError:
-            os.close(self._journal)
+            self.close()
             raise CaptchaLabError(f"Another process is packing {target}: wait for it, or stop it.") from None
         except OSError as error:
-            raise self._refused(error) from error
+            refusal = self._refused(error)
+            self.close()
+            raise refusal from error
 
     def __enter__(self) -> ShardedWriter:
         return self
@@ -89,7 +92,16 @@ class ShardedWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._close()
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the job; what is finished stays for the next try, unless the disk was full."""
+        for name in ("_descriptor", "_journal"):
+            if getattr(self, name) >= 0:
+                os.close(getattr(self, name))
+                setattr(self, name, -1)
+        if self._full:
+            self._discard()
 
     def shard(self, number: int) -> range:
         """The rows of a shard."""
@@ -229,22 +241,15 @@ class ShardedWriter:
         self._descriptor = descriptor
         whole.replace(self._partial)
 
-    def _close(self) -> None:
-        for name in ("_descriptor", "_journal"):
-            if getattr(self, name) >= 0:
-                os.close(getattr(self, name))
-                setattr(self, name, -1)
-
     def _discard(self) -> None:
         for path in (self._partial, self._partial.with_suffix(".compact"), self._journal_path):
             path.unlink(missing_ok=True)
 
     def _refused(self, error: OSError) -> CaptchaLabError:
         """What the user hears; a full disk gets its space back, otherwise finished shards stay for a rerun."""
-        self._close()
         left = "finished parts are kept for the next try."
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            self._discard()
+            self._full = True  # `close` gives the space back, when no other thread is writing any more
             left = f"it needs {self.rows * self.row_bytes / 1e9:.2f} GB, and nothing was left behind."
         return CaptchaLabError(
             f"Can't write {self.target}: {error.strerror or error}. Free space or choose another workspace: {left}"
