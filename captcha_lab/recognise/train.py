@@ -25,6 +25,7 @@ from captcha_lab.store.runs import Run, save_weights
 
 EpochHook = Callable[[dict[str, Any]], None]
 FEW = 5  # training examples; a class with fewer gets a warning
+MIN_GAIN = 0.05  # share by which the loss must fall, at equal accuracy, for training to be worth going on
 MIN_VALIDATION = 30  # distinct glyphs; with fewer the best epoch would be chosen by chance
 MEMORISED_GAP = 0.10  # training accuracy 100 % and validation lower by more: said as over-fitting
 
@@ -82,7 +83,7 @@ def fit(
         held_out = to_tensor(validation[0]), torch.from_numpy(np.asarray(validation[1], np.int64))
     optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate, fused=True)
     best: tuple[float, float] = (-1.0, 0.0)
-    best_epoch, best_weights = 0, copy.deepcopy(network.state_dict())
+    gained, best_weights = 0, copy.deepcopy(network.state_dict())
     history: list[dict[str, Any]] = []
     started = time.perf_counter()
     for epoch in range(1, config.epochs + 1):
@@ -97,8 +98,10 @@ def fit(
         history.append(scalars)
         on_epoch(scalars)
         if score > best:
-            best, best_epoch, best_weights = score, epoch, copy.deepcopy(network.state_dict())
-        elif epoch - best_epoch >= config.patience:
+            if score[0] > best[0] or -score[1] < (1 - MIN_GAIN) * -best[1]:
+                gained = epoch
+            best, best_weights = score, copy.deepcopy(network.state_dict())
+        if epoch - gained >= config.patience:
             break
     network.load_state_dict(best_weights)
     network.eval()
