@@ -1,0 +1,157 @@
+"""The review page as an ASGI application: a page, pictures by number, and acts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from importlib.resources import files
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Mount, Route
+
+from captcha_lab.errors import CaptchaLabError
+from captcha_lab.label.types import QUEUE_NAMES
+from captcha_lab.label.web.access import Access
+from captcha_lab.label.web.config import ReviewConfig
+from captcha_lab.label.web.desk import Desk
+from captcha_lab.label.web.guard import Guard, RefusedError
+from captcha_lab.label.web.messages import integer, parse_answer, parse_object, word
+from captcha_lab.store.labels import StaleRevisionError
+
+MEDIA = {"html": "text/html", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
+_ENTRANCE = (
+    '<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="0;url=./">'
+    "<title>captcha-lab</title><p>Opening the review page …"
+)
+MAX_UPCOMING = 50
+MAX_EXCLUDED = 2000
+
+
+def static_files() -> dict[str, tuple[bytes, str]]:
+    """The page's own files by name, with their media type; read once, so that no request reaches the disk."""
+    folder = files("captcha_lab.label.web") / "static"
+    return {
+        file.name: (file.read_bytes(), MEDIA[file.name.rpartition(".")[2]])
+        for file in folder.iterdir()
+        if file.name.rpartition(".")[2] in MEDIA
+    }
+
+
+class Pages:
+    """The handlers; every one has passed the guard."""
+
+    def __init__(self, desk: Desk, access: Access) -> None:
+        self.desk, self.access, self.static = desk, access, static_files()
+
+    def page(self, request: Request) -> Response:
+        """The page, or the exchange of the token for the cookie."""
+        if "token" in request.query_params:
+            if not self.access.admits_token(request.query_params["token"]):
+                raise RefusedError(
+                    403, "access", "This address is of an earlier start: open the one printed last."
+                )
+            # A page that moves on by itself, not a redirect: after one, a browser that came here from
+            # another site would not send the SameSite=Strict cookie it has just been given.
+            return HTMLResponse(_ENTRANCE, headers={"Set-Cookie": self.access.set_cookie()})
+        return self._file("page.html")
+
+    def asset(self, request: Request) -> Response:
+        """A script or style sheet."""
+        return self._file(request.path_params["name"])
+
+    def _file(self, name: str) -> Response:
+        if name not in self.static:
+            raise RefusedError(404, "unknown", "There is no such file.")
+        data, media_type = self.static[name]
+        return Response(data, media_type=media_type, headers={"Cache-Control": "no-cache"})
+
+    def glyph(self, request: Request) -> Response:
+        """One glyph as PNG."""
+        return _picture(self.desk.glyph_png(request.path_params["image"], request.path_params["position"]))
+
+    def captcha(self, request: Request) -> Response:
+        """One whole captcha as PNG."""
+        return _picture(self.desk.captcha_png(request.path_params["image"]))
+
+    def state(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Where the work stands, and the next questions of a queue less those the page holds or has skipped."""
+        queue = message.get("queue")
+        exclude = message.get("exclude", [])
+        if queue not in (None, *QUEUE_NAMES):
+            raise RefusedError(400, "malformed", "There is no such queue.")
+        if not isinstance(exclude, list) or len(exclude) > MAX_EXCLUDED:
+            raise RefusedError(400, "malformed", "The request's 'exclude' is impossible.")
+        count = integer(message, "count", MAX_UPCOMING)
+        return self.desk.state(queue, count, frozenset(str(name) for name in exclude))
+
+    def act(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Save an answer; the reply comes after the commit."""
+        return self.desk.act(parse_answer(message, self.desk.alphabet))
+
+    def undo(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Take back the newest act that stands."""
+        return self.desk.undo(
+            token=word(message, "token"),
+            session=word(message, "session"),
+            keystrokes=integer(message, "keystrokes", 10_000),
+            expected_revision=integer(message, "revision"),
+        )
+
+    def retrain(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Work the proposals out again, in the background."""
+        return {"started": self.desk.retrain()}
+
+
+def _picture(data: bytes | None) -> Response:
+    if data is None:
+        raise RefusedError(404, "unknown", "There is no such picture.")
+    return Response(data, media_type="image/png", headers={"Cache-Control": "private, max-age=3600"})
+
+
+def _post(handler: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Request], Any]:
+    async def endpoint(request: Request) -> Response:
+        message = parse_object(await request.body())
+        reply = await run_in_threadpool(handler, message)
+        return Response(json.dumps(reply, allow_nan=False), media_type="application/json")
+
+    return endpoint
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    return error.response() if isinstance(error, RefusedError) else await _failed(request, error)
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    if isinstance(error, StaleRevisionError):
+        return JSONResponse({"kind": "stale", "error": str(error)}, 409)
+    kind = "disk" if "full" in str(error) or "No space" in str(error) else "failed"
+    return JSONResponse({"kind": kind, "error": str(error)}, 507 if kind == "disk" else 500)
+
+
+async def _not_found(request: Request, error: Exception) -> Response:
+    return JSONResponse({"kind": "unknown", "error": "There is no such page."}, 404)
+
+
+def build_app(desk: Desk, access: Access, port: int, config: ReviewConfig) -> Starlette:
+    """The application for one desk, answering on one port only."""
+    pages = Pages(desk, access)
+    routes = [
+        Route("/", pages.page),
+        Route("/static/{name}", pages.asset),
+        Route("/glyph/{image:int}-{position:int}.png", pages.glyph),
+        Route("/captcha/{image:int}.png", pages.captcha),
+        *(
+            Route(f"/api/{handler.__name__}", _post(handler), methods=["POST"])
+            for handler in (pages.state, pages.act, pages.undo, pages.retrain)
+        ),
+    ]
+    return Starlette(
+        routes=[Mount(f"/{access.room}", routes=routes)],
+        middleware=[Middleware(Guard, access=access, port=port, max_body=config.max_body)],
+        exception_handlers={RefusedError: _refused, CaptchaLabError: _failed, 404: _not_found},
+    )

@@ -1,0 +1,164 @@
+"""The desk between page and engine: answers at once, while look-alikes and proposals are worked out behind it."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import asdict
+from typing import Any
+
+from captcha_lab.alphabet import Alphabet
+from captcha_lab.errors import CaptchaLabError
+from captcha_lab.label.asking import EngineMaker, record
+from captcha_lab.label.types import Answer, Item, Member, Queue
+from captcha_lab.label.web.guard import RefusedError
+from captcha_lab.label.web.pictures import Pictures, png
+from captcha_lab.label.web.worker import Worker
+from captcha_lab.segment import Segmenter
+from captcha_lab.store.catalog import Catalog
+from captcha_lab.store.labels import LabelLog
+from captcha_lab.store.workspace import DatasetFolder
+
+
+class Desk:
+    """One dataset being labelled by any number of open pages; safe to share between threads.
+
+    Raises:
+        CaptchaLabError: there is no dataset, or it holds no captchas.
+    """
+
+    def __init__(
+        self,
+        folder: DatasetFolder,
+        make_engine: EngineMaker,
+        configured_alphabet: str = "",
+        glyphs: int = 4,
+    ) -> None:
+        self.folder = folder
+        self.boot = secrets.token_hex(4)  # pages reload their pictures when this changes
+        self._catalog = Catalog(folder.catalog_path, create=False)
+        self._log = LabelLog(self._catalog)
+        self._pictures = Pictures(folder, self._catalog)
+        stored = self._catalog.get_meta("segmenter")
+        segmenter = Segmenter.from_dict(json.loads(stored)) if stored else Segmenter(glyphs=glyphs)
+        self.alphabet = Alphabet(
+            configured_alphabet or self._catalog.get_meta("alphabet") or Alphabet().characters
+        )
+        self._images = [row.id for row in self._catalog.images()]
+        if not self._images:
+            self._catalog.close()
+            raise CaptchaLabError(
+                f"Dataset {folder.name} holds no captchas: run `captcha-lab scrape` or `captcha-lab import` first."
+            )
+        self._glyphs = segmenter.glyphs
+        self._worker = Worker(folder, self.alphabet, segmenter, make_engine)
+
+    def start(self) -> None:
+        """Begin the work behind the page."""
+        self._worker.start()
+
+    def close(self) -> None:
+        """Stop the work behind the page and close the catalog."""
+        self._worker.stop()
+        self._catalog.close()
+
+    def glyph_png(self, image_id: int, position: int) -> bytes | None:
+        """One glyph as PNG, None where there is none."""
+        return png(self._pictures.glyph(image_id, position))
+
+    def captcha_png(self, image_id: int) -> bytes | None:
+        """One captcha as PNG, None where there is none."""
+        return png(self._pictures.captcha(image_id))
+
+    def state(self, queue: str | None, count: int, exclude: frozenset[str]) -> dict[str, Any]:
+        """Everything the page shows, as JSON types; `items` are the next questions of `queue`."""
+        engine = self._worker.engine
+        revision = self._log.revision
+        reply: dict[str, Any] = {
+            "boot": self.boot,
+            "dataset": self.folder.name,
+            "alphabet": self.alphabet.characters,
+            "glyphs": self._glyphs,
+            "revision": revision,
+            "work": asdict(self._worker.status()),
+        }
+        if engine is None:
+            waiting = self._waiting()
+            items = self._plain_items(waiting, count, exclude, revision) if queue == "captcha" else []
+            queues = [
+                Queue("captcha", "Whole captchas", len(waiting), 1.0, "type the text of a whole picture")
+            ]
+            return reply | {"queues": _plain(queues), "items": _plain(items), "panel": None}
+        found = engine.items(queue, count, exclude) if queue else []
+        return reply | {
+            "queues": _plain(engine.queues()),
+            "items": _plain(found),
+            "panel": asdict(engine.panel()),
+        }
+
+    def act(self, answer: Answer) -> dict[str, Any]:
+        """Save an answer; it is on the disk when this returns.
+
+        Raises:
+            RefusedError: a place does not exist.
+            StaleRevisionError: the labels changed since the page looked.
+            CaptchaLabError: the disk refuses.
+        """
+        for image_id, position, _ in (*answer.typed, *answer.spread):
+            if not (0 <= position < self._glyphs and self._pictures.has(image_id)):
+                raise RefusedError(400, "malformed", "There is no such glyph; nothing was saved.")
+        engine = self._worker.engine
+        if engine is None:
+            act = record(self._log, answer)
+        else:
+            act = engine.answer(answer).act_id
+            self._worker.look()
+        return {"act": act, "labels": len(answer.typed) + len(answer.spread)}
+
+    def undo(self, token: str, session: str, keystrokes: int, expected_revision: int) -> dict[str, Any]:
+        """Take back the newest act that stands; `act` is the undo's own number, None when nothing was left.
+
+        Raises:
+            StaleRevisionError, CaptchaLabError: as in `act`.
+        """
+        undone = self._log.undo(
+            session=session, keystrokes=keystrokes, token=token, expected_revision=expected_revision
+        )
+        if undone is None:
+            return {"act": None, "undone": None}
+        if self._worker.engine is not None:
+            self._worker.engine.refresh()
+            self._worker.look()
+        # The undo was the very next act: the labels had not moved since `expected_revision`.
+        act = expected_revision + 1
+        return {"act": act, "undone": {"kind": undone.kind, "act": undone.id}}
+
+    def retrain(self) -> bool:
+        """Ask for fresh proposals; False while there is no engine yet."""
+        return self._worker.ask()
+
+    def _waiting(self) -> list[int]:
+        labels = self._log.current()
+        return [k for k in self._images if any((k, p) not in labels for p in range(self._glyphs))]
+
+    def _plain_items(
+        self, waiting: list[int], count: int, exclude: frozenset[str], revision: int
+    ) -> list[Item]:
+        chosen = [k for k in waiting if f"captcha-{k}" not in exclude][:count]
+        return [
+            Item(
+                f"captcha-{k}",
+                "captcha",
+                "captcha",
+                tuple(Member(-1, k, p) for p in range(self._glyphs)),
+                None,
+                float(self._glyphs),
+                revision,
+                "no proposals yet: look-alikes are still being worked out",
+            )
+            for k in chosen
+        ]
+
+
+def _plain(values: list[Any]) -> list[dict[str, Any]]:
+    return [asdict(value) for value in values]

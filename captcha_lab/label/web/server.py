@@ -1,0 +1,104 @@
+"""Serving the review page on this machine until interrupted."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import sys
+import tempfile
+import webbrowser
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import uvicorn
+
+from captcha_lab.errors import CaptchaLabError
+from captcha_lab.label.web.access import Access, load_secret
+from captcha_lab.label.web.app import build_app
+from captcha_lab.label.web.config import HOST, ReviewConfig
+from captcha_lab.label.web.desk import Desk
+
+ANY_PORT = 0
+
+
+def bind(port: int, *, or_any: bool = False) -> socket.socket:
+    """A socket on 127.0.0.1; with `or_any` another port where that one is taken.
+
+    Raises:
+        CaptchaLabError: the port is taken.
+    """
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((HOST, port))
+        sock.listen(128)
+    except OSError as error:
+        sock.close()
+        if or_any:
+            return bind(ANY_PORT)
+        raise CaptchaLabError(
+            f"Port {port} of {HOST} can't be used ({error.strerror}): choose another with --port, or 0 for any."
+        ) from error
+    return sock
+
+
+def serve(
+    desk: Desk, config: ReviewConfig, on_start: Callable[[str], None], *, port_is_a_wish: bool = False
+) -> None:
+    """Serve the page until Ctrl-C; `on_start(url)` is called once connections are taken.
+
+    Args:
+        desk: what the page works on; it is started here and closed at the end.
+        config: port, browser and limits.
+        on_start: gets the address with its token.
+        port_is_a_wish: take any other port where `config.port` is taken.
+
+    Raises:
+        CaptchaLabError: the port is taken, or the dataset's folder can't be written.
+    """
+    access = Access.of_secret(load_secret(desk.folder.root))
+    with bind(config.port, or_any=port_is_a_wish) as sock:
+        port = sock.getsockname()[1]
+        url = f"http://{HOST}:{port}/{access.room}/?token={access.token}"
+        app = build_app(desk, access, port, config)
+        options = uvicorn.Config(
+            app,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=1,
+        )
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(contextlib.closing(desk))
+            on_start(url)
+            desk.start()
+            if config.browser and has_display():
+                webbrowser.open(stack.enter_context(_door(desk.folder.root, url)).as_uri())
+            with contextlib.suppress(KeyboardInterrupt):
+                uvicorn.Server(options).run(sockets=[sock])
+
+
+def has_display() -> bool:
+    """Whether a graphical browser can be opened here (and not a text browser in this very terminal)."""
+    if sys.platform in ("darwin", "win32"):
+        return "SSH_CONNECTION" not in os.environ
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+@contextlib.contextmanager
+def _door(folder: Path, url: str) -> Iterator[Path]:
+    """A file only its owner can read, leading to the address: a command line shows to everyone on the machine."""
+    handle, name = tempfile.mkstemp(prefix="review-", suffix=".html", dir=folder)
+    path = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(
+                f'<!doctype html><meta http-equiv="refresh" content="0;url={url}"><a href="{url}">Review</a>'
+            )
+        yield path
+    finally:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,77 @@
+// The panel beside the question: where the work stands, and when to stop.
+
+import { h, many, percent, svg } from "./dom.js";
+
+const SOURCES = { audit: "from the blind audit", "held-out": "from labels held back", none: "" };
+
+function row(title, ...value) {
+  return h("div.row", {}, h("dt", {}, title), h("dd", {}, ...value));
+}
+
+function estimate(found) {
+  if (!found || found.source === "none" || !found.trials) return [h("span.quiet", {}, "not known yet")];
+  const bar = h("span.interval", { "aria-hidden": "true" });
+  const inner = h("span");
+  inner.style.left = `${100 * found.low}%`;
+  inner.style.width = `${Math.max(1, 100 * (found.high - found.low))}%`;
+  bar.append(inner);
+  return [h("b", {}, percent(found.value)), h("span.quiet", {}, ` ${percent(found.low)} to ${percent(found.high)}`), bar,
+    h("span.quiet.small", {}, `${SOURCES[found.source] ?? found.source}, ${many(found.trials, "glyph")}`)];
+}
+
+// Accuracy over labels by hand; upwards is a tenfold drop in errors, so that 99 and 99.9 % don't look alike.
+export function curve(points) {
+  const [width, height, left, bottom] = [260, 120, 34, 18];
+  const errors = points.map((p) => Math.log10(Math.min(1, Math.max(1e-4, 1 - p.accuracy))));
+  const floor = Math.min(-1, Math.floor(Math.min(...errors)));
+  const most = Math.max(1, ...points.map((p) => p.labels));
+  const x = (labels) => left + ((width - left - 6) * labels) / most;
+  const y = (error) => 6 + ((height - bottom - 6) * (error - floor)) / (0 - floor);
+  const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "learning curve" });
+  for (let k = 0; k >= floor; k -= 1) {
+    picture.append(svg("line", { x1: left, x2: width - 6, y1: y(k), y2: y(k), class: "grid" }),
+      svg("text", { x: left - 4, y: y(k) + 3, class: "tick end" }, `${100 - 100 * 10 ** k}%`.replace(/(\.\d\d)\d+/, "$1")));
+  }
+  picture.append(svg("text", { x: left, y: height - 5, class: "tick" }, "0"),
+    svg("text", { x: width - 6, y: height - 5, class: "tick end" }, many(most, "label")));
+  const path = points.map((p, k) => `${k ? "L" : "M"}${x(p.labels).toFixed(1)} ${y(errors[k]).toFixed(1)}`).join("");
+  picture.append(svg("path", { d: path, class: "line" }));
+  points.forEach((p, k) => picture.append(svg("circle", { cx: x(p.labels), cy: y(errors[k]), r: 2.2, class: "dot" })));
+  return picture;
+}
+
+function work(status) {
+  if (status.problem) return h("p.problem", {}, `The work behind the page stopped: ${status.problem}`);
+  if (!status.phase) return null;
+  const known = status.total > 0;
+  return h("p.work", {}, h("span.spinner", { "aria-hidden": "true" }), `${status.phase} … `,
+    known ? `${Math.floor((100 * status.done) / status.total)} %` : "");
+}
+
+export function draw(place, state, keys) {
+  const { panel, work: status } = state;
+  place.replaceChildren(...[work(status), ...(panel ? facts(panel, keys) : [h("p.quiet", {},
+    "Look-alikes, proposals and estimates come as soon as they are worked out. Whole captchas can be typed now.")])]
+    .filter(Boolean));
+}
+
+function facts(panel, keys) {
+  const labelled = panel.glyphs ? panel.labelled / panel.glyphs : 0;
+  const share = h("progress", { max: "1", value: String(labelled), "aria-label": "labelled" });
+  const pairs = panel.confusions.map((c) =>
+    h("li", { title: `labelled ${c.given}, read as ${c.predicted}: ${c.count}` }, h("b", {}, c.given || "∅"), "→", h("b", {}, c.predicted || "∅"),
+      h("span.quiet", {}, ` ${c.count}`)));
+  const toGo = panel.labels_to_go;
+  return [
+    h(panel.stop ? "p.advice.stop" : "p.advice", {}, panel.advice),
+    h("dl", {},
+      row("Keys pressed", h("b", {}, (panel.keystrokes + keys).toLocaleString("en"))),
+      row("Labelled", h("b", {}, panel.labelled.toLocaleString("en")),
+        h("span.quiet", {}, ` of ${many(panel.glyphs, "glyph")}, ${panel.by_hand.toLocaleString("en")} by hand`), share),
+      row("Right, of all", ...estimate(panel.estimate)),
+      row("Right, by audit", ...estimate(panel.audit))),
+    panel.curve.length > 1 ? h("figure.curve", {}, curve(panel.curve), h("figcaption.quiet.small", {},
+      toGo === null ? "learning curve" : toGo ? `about ${many(toGo, "more label", "more labels")} for 99.9 %` : "99.9 % reached")) : null,
+    pairs.length ? h("section", {}, h("h2", {}, "Mixed up"), h("ul.pairs", {}, ...pairs)) : null,
+  ].filter(Boolean);
+}

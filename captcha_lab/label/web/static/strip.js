@@ -1,0 +1,36 @@
+// The last answers along the bottom: an answer is ticked only when the server says it is on the disk.
+
+import { h } from "./dom.js";
+import { glyphSource } from "./views.js";
+
+const KEPT = 14;
+const STATES = { wait: ["…", "being saved"], saved: ["✓", "saved"], lost: ["✕", "not saved"] };
+
+export class Strip {
+  constructor(place) {
+    this.place = place;
+    this.entries = new Map(); // token -> element
+  }
+
+  add(token, [member, shown], boot) {
+    const mark = h("span.mark");
+    const element = h("li", {}, h("img.glyph", { src: glyphSource(member, boot), alt: "" }), h("b", {}, shown === "" ? "∅" : shown), mark);
+    this.place.prepend(element);
+    this.entries.set(token, element);
+    this.set(token, "wait");
+    while (this.place.children.length > KEPT) this.place.lastChild.remove();
+  }
+
+  set(token, state) {
+    const element = this.entries.get(token);
+    if (!element) return;
+    element.dataset.state = state;
+    element.lastChild.textContent = STATES[state][0];
+    element.title = STATES[state][1];
+  }
+
+  remove(token) {
+    this.entries.get(token)?.remove();
+    this.entries.delete(token);
+  }
+}
