@@ -26,7 +26,14 @@ from captcha_lab.evaluate.subject import (
     pixel_extractor,
     silent,
 )
-from captcha_lab.evaluate.tally import Tally, extractor_distance, labels_of, pool, stream_figures
+from captcha_lab.evaluate.tally import (
+    Tally,
+    extractor_distance,
+    labels_of,
+    panel_figures,
+    pool,
+    stream_figures,
+)
 from captcha_lab.evaluate.verdict import Verdict, judge_figures, ranking
 from captcha_lab.metrics.accuracy import confusion_matrix, per_class
 from captcha_lab.metrics.intervals import Share
@@ -84,6 +91,7 @@ class Evaluator:
         config: see `EvalConfig`.
         reader_name: names the features ("lenet of RUN").
         extra: further extractors by figure key, such as {"fid": Inception}.
+        panel: further readers whose spread is shown (see `printed.train_panel`).
         progress: told what is being done.
 
     Raises:
@@ -99,22 +107,26 @@ class Evaluator:
         *,
         reader_name: str = "recogniser",
         extra: dict[str, Extractor] | None = None,
+        panel: Sequence[Reader] = (),
         progress: Progress = silent,
     ) -> None:
         self.real, self.config, self.progress = real, config or EvalConfig(), progress
         for who, name in ((reader, "recogniser"), (judge, "judge")):
             check_reader(who, real, name)
         self.reader, self.judge, self.reader_name = reader, judge, reader_name if reader else None
-        self.extra = extra or {}
+        self.extra, self.panel = extra or {}, panel
         main = Extractor(reader_name, reader.features) if reader else pixel_extractor()
         self.extractors = [main] + ([Extractor("judge", judge.features)] if judge else [])
         self._yardsticks: dict[tuple[int, int], Yardstick] = {}
         self._floors: dict[int, dict[str, Value]] = {}
+        self._trained: dict[int, Share] = {}
 
     def run(self, candidates: Sequence[Candidate]) -> Evaluation:
         """Measure all candidates; the leaderboard has the best first (see `verdict.ranking`)."""
         results = [self.measure(candidate) for candidate in candidates]
         results.sort(key=lambda result: ranking(result.figures, result.verdict))
+        if self._trained:
+            self._floors = {count: floor | self._real_training() for count, floor in self._floors.items()}
         return Evaluation(
             results,
             self._floors or {self.sample_size(None): self.floor(self.sample_size(None))},
@@ -143,27 +155,32 @@ class Evaluator:
     def floor(self, count: int) -> dict[str, Value]:
         """Every measure of held-out real images at one sample size."""
         if count not in self._floors:
+            held = self.held_out()
             tallies: list[Tally] = []
             for seed in self._seeds():
                 self.progress("real against real", len(tallies), self.config.seeds)
-                held = Candidate(
-                    "real (held out)",
-                    images=self.real.held,
-                    labels=labels_of(self.real),
-                    labelled=self.real.labelled,
-                )
                 stream = read_stream(held, self.real, self.reader, self.judge, self.config, seed)
-                tally = stream_figures(stream, self.real, self.reader, self.judge)
                 comparison = self._yardstick(count, seed).measure_held()
+                tally = stream_figures(stream, self.real, self.reader, self.judge)
                 tally |= comparison.figures | self._extra_figures(comparison, count, seed)
-                if self.config.gan_train and self._trainable():
-                    labels = np.asarray(self.real.train_conditions)
-                    tally["gan_train"] = train_and_read(
-                        self.real.train, labels, self.real, self.config, seed, "real glyphs", self.progress
-                    )
                 tallies.append(tally)
-            self._floors[count] = pool(tallies)
+            self._floors[count] = pool(tallies) | panel_figures(self.panel, held)
         return self._floors[count]
+
+    def held_out(self) -> Candidate:
+        """The held-out real images as a candidate."""
+        labels = labels_of(self.real)
+        return Candidate("real (held out)", images=self.real.held, labels=labels, labelled=labels is not None)
+
+    def _real_training(self) -> dict[str, Value]:
+        """GAN-train's floor: the same recogniser trained on the real training glyphs, once for each seed."""
+        for seed in self._seeds():
+            if seed not in self._trained:
+                labels = np.asarray(self.real.train_conditions)
+                self._trained[seed] = train_and_read(
+                    self.real.train, labels, self.real, self.config, seed, "real glyphs", self.progress
+                )
+        return pool([{"gan_train": self._trained[seed]} for seed in self._seeds()])
 
     def measure(self, candidate: Candidate) -> CandidateResult:
         """All figures of one candidate, over the configured seeds.
@@ -174,6 +191,7 @@ class Evaluator:
         check_candidate(candidate, self.real, self.config.seed)
         started = time.perf_counter()
         count = self.sample_size(candidate.capacity)
+        trains = self.config.gan_train and can_train(candidate, self.real)
         tallies: list[Tally] = []
         streams, comparisons = [], []
         for seed in self._seeds():
@@ -184,12 +202,13 @@ class Evaluator:
             comparison = self._yardstick(count, seed).measure_candidate(candidate)
             tally = stream_figures(stream, self.real, self.reader, self.judge)
             tally |= comparison.figures | self._extra_figures(comparison, count, seed)
-            if self.config.gan_train and can_train(candidate, self.real):
+            if trains:
                 tally["gan_train"] = gan_train(candidate, self.real, self.config, seed, self.progress)
             tallies.append(tally)
             streams.append(stream)
             comparisons.append(comparison)
-        figures, floor = pool(tallies), self.floor(count)
+        figures = pool(tallies) | panel_figures(self.panel, candidate)
+        floor = self.floor(count) | (self._real_training() if trains else {})
         confusion = self._confusion(streams)
         return CandidateResult(
             name=candidate.name,
@@ -208,9 +227,6 @@ class Evaluator:
 
     def _seeds(self) -> range:
         return range(self.config.seed, self.config.seed + self.config.seeds)
-
-    def _trainable(self) -> bool:
-        return can_train(Candidate("real", sampler=lambda *_: self.real.held, labelled=True), self.real)
 
     def _yardstick(self, count: int, seed: int) -> Yardstick:
         key = count, seed

@@ -30,6 +30,7 @@ KIND = "judge"
 # Far from every seed a user would give, so that no recogniser starts from the judge's weights.
 SEED = 7_919_000
 FEATURES = 128
+EPOCHS = 24
 _BATCH = 1000
 
 
@@ -106,7 +107,7 @@ def judge_half(data: PackedSet, seed: int = SEED) -> NDArray[np.bool_]:
 
 
 def train_judge(
-    data: PackedSet, *, epochs: int = TrainConfig.epochs, seed: int = SEED, progress: Progress = silent
+    data: PackedSet, *, epochs: int = EPOCHS, seed: int = SEED, progress: Progress = silent
 ) -> Judge:
     """Train a judge on its half of a labelled packed set.
 
@@ -133,18 +134,33 @@ def train_judge(
     return judge
 
 
-def ensure_judge(data: PackedSet, models: Path, progress: Progress = silent) -> tuple[Judge, Run]:
+def _wanted(data: PackedSet) -> dict[str, Any]:
+    """What a stored judge must have been trained on to serve this data."""
+    return {"data": data.info, "rows": len(data), "seed": SEED, "architecture": ARCHITECTURE}
+
+
+def stored_judge(data: PackedSet, models: Path) -> Run | None:
+    """The run of a judge trained on exactly this state of the data, or None."""
+    wanted = _wanted(data)
+    for run in reversed(all_runs(models, KIND)):
+        if {key: run.config().get(key) for key in wanted} == wanted and run.weights.is_file():
+            return run
+    return None
+
+
+def ensure_judge(
+    data: PackedSet, models: Path, *, epochs: int = EPOCHS, progress: Progress = silent
+) -> tuple[Judge, Run]:
     """The judge of this state of the data: the stored one, else a new one that is stored in `models`.
 
     Raises:
         CaptchaLabError: see `train_judge`; or the disk refuses.
     """
-    wanted = {"data": data.info, "rows": len(data), "seed": SEED, "architecture": ARCHITECTURE}
-    for run in reversed(all_runs(models, KIND)):
-        if {key: run.config().get(key) for key in wanted} == wanted and run.weights.is_file():
-            return load_judge(run.weights), run
-    judge = train_judge(data, progress=progress)
-    run = Run.create(models, KIND, None, wanted)
+    known = stored_judge(data, models)
+    if known is not None:
+        return load_judge(known.weights), known
+    judge = train_judge(data, epochs=epochs, progress=progress)
+    run = Run.create(models, KIND, None, _wanted(data))
     metadata: dict[str, Any] = {
         "architecture": ARCHITECTURE,
         "classes": list(judge.classes),

@@ -40,6 +40,8 @@ _ALL = (
             "Samples that the recogniser reads as the class that was asked for (%).", "reads"),
     Measure("gan_test_judge", "GAN-test by the judge", "high", "share",
             "The same by the independent judge, which no training ever asked (%).", "judge"),
+    Measure("gan_test_panel", "GAN-test by a panel", "high", "share",
+            "Mean over freshly trained recognisers; the interval is their lowest and highest (%).", "panel"),
     Measure("agreement", "Recogniser and judge agree", "high", "share",
             "Samples that both read alike, whatever was asked (%)."),
     Measure("confidence", "Confidence", "floor", "share",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from captcha_lab.evaluate.distances import in_batches
 from captcha_lab.evaluate.measures import Value
 from captcha_lab.evaluate.stream import Stream
-from captcha_lab.evaluate.subject import Extractor, Reader, RealData
+from captcha_lab.evaluate.subject import Candidate, Extractor, Reader, RealData
 from captcha_lab.metrics.accuracy import class_histogram, total_variation
 from captcha_lab.metrics.diversity import classes_reached
 from captcha_lab.metrics.frechet import frechet_distance
@@ -74,3 +74,14 @@ def pool(tallies: Sequence[Tally]) -> dict[str, Value]:
 def labels_of(real: RealData) -> NDArray[np.integer] | None:
     """Class numbers of the held-out images, or None."""
     return real.held_conditions if real.labelled else None
+
+
+def panel_figures(panel: Sequence[Reader], candidate: Candidate) -> dict[str, Value]:
+    """GAN-test of a fixed labelled set by each of a panel: mean, lowest and highest."""
+    if not panel or candidate.images is None or candidate.labels is None:
+        return {}
+    shares = [
+        float((in_batches(reader.probabilities, candidate.images).argmax(axis=1) == candidate.labels).mean())
+        for reader in panel
+    ]
+    return {"gan_test_panel": Value(float(np.mean(shares)), min(shares), max(shares))}

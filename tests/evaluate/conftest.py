@@ -46,7 +46,7 @@ def recogniser(world) -> Recogniser:
 
 @pytest.fixture(scope="session")
 def judge(world):
-    return train_judge(world, epochs=8)
+    return train_judge(world, epochs=16)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,115 @@
+"""Printed grids: a made-up folder, and the thesis's own where the real data is."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+from drawn_world import CLASSES, draw_glyphs
+
+from captcha_lab.alphabet import Alphabet
+from captcha_lab.errors import CaptchaLabError
+from captcha_lab.evaluate.config import EvalConfig
+from captcha_lab.evaluate.core import Evaluator
+from captcha_lab.evaluate.printed import cut_grid, load_grids, train_panel
+from captcha_lab.evaluate.subject import RealData
+from captcha_lab.segment import Segmenter
+from captcha_lab.store.packed import PackedSet
+
+
+FOREIGN = {"file": "labelled.png", "cell": 20, "labelled": True, "class_order": "Q?", "per_class": 12}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    order = "".join(reversed(CLASSES))
+    images = draw_glyphs([CLASSES.index(c) for c in order for _ in range(4)], 5)  # 24 cells
+    picture = images.reshape(4, 6, 20, 20).swapaxes(1, 2).reshape(80, 120)
+    cv2.imwrite(str(tmp_path / "labelled.png"), picture)
+    cv2.imwrite(str(tmp_path / "faces.png"), np.zeros((64, 64, 3), np.uint8))
+    entries = [
+        {"file": "labelled.png", "cell": 20, "labelled": True, "class_order": order, "per_class": 4},
+        {"file": "faces.png", "cell": 32, "labelled": False},
+    ]
+    (tmp_path / "figures.json").write_text(json.dumps(entries))
+    return tmp_path
+
+
+def test_cells_come_row_by_row_with_the_datas_class_numbers(folder, real):
+    grids = load_grids(folder, real)
+    (candidate,) = grids.candidates
+    assert candidate.labels.tolist() == [k for k in range(5, -1, -1) for _ in range(4)]
+    np.testing.assert_array_equal(candidate.images, draw_glyphs(candidate.labels, 5))
+    assert [name for name, _ in grids.skipped] == ["faces.png"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda f: (f / "figures.json").unlink(), "can't be read"),
+        (lambda f: (f / "figures.json").write_text("{"), "not JSON"),
+        (lambda f: (f / "figures.json").write_text('{"a": 1}'), "list of objects"),
+        (lambda f: (f / "labelled.png").write_bytes(b"no picture"), "missing or no 8-bit picture"),
+        (lambda f: (f / "labelled.png").unlink(), "missing or no 8-bit picture"),
+        (lambda f: (f / "figures.json").write_text(json.dumps([FOREIGN])), "no class 'Q'"),
+        (
+            lambda f: (f / "figures.json").write_text(json.dumps([{"file": "labelled.png", "cell": 7}])),
+            "do not fill",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_folder_is_said(folder, real, change, message):
+    change(folder)
+    with pytest.raises(CaptchaLabError, match=message):
+        load_grids(folder, real)
+
+
+def test_cut_grid_of_colours():
+    picture = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
+    cells = cut_grid(picture, 2, "x")
+    assert cells.shape == (6, 2, 2, 3)
+    np.testing.assert_array_equal(cells[4], picture[2:4, 2:4])
+
+
+def thesis_glyphs(shared_data) -> PackedSet:
+    """The thesis's captchas cut into labelled glyphs; the test folder is the test split."""
+    alphabet, images, labels, split = Alphabet(), [], [], []
+    for number, name in ((0, "train"), (2, "test")):
+        files = sorted((shared_data / "ustc" / name).glob("*.png"))
+        images.append(Segmenter().cut(np.stack([cv2.imread(str(f), cv2.IMREAD_GRAYSCALE) for f in files])))
+        labels += [k for f in files for k in alphabet.encode(f.name.split("_")[0])]
+        split += [number] * (4 * len(files))
+    return PackedSet(
+        np.concatenate(images).reshape(-1, 20, 20),
+        np.array(split, np.uint8),
+        labels=np.array(labels, np.int16),
+        classes=tuple(alphabet),
+    )
+
+
+def test_the_printed_grids_of_the_thesis(shared_data):
+    real = RealData.from_packed(thesis_glyphs(shared_data))
+    # Half of the panel learns from shifted glyphs: see `printed` for why a single reader won't do.
+    panel = train_panel(real, members=((0, 101), (1, 102)), epochs=8)
+    evaluator = Evaluator(real, panel[0], None, EvalConfig(gan_train=False), panel=panel)
+    grids = load_grids(shared_data / "thesis-figures", real)
+    assert len(grids.candidates) == 15
+    assert len(grids.skipped) == 6  # faces
+    wanted = ("fig4-10-gan-fc", "fig4-07-dcgan-1480", "fig4-15", "fig4-09", "fig6-1")
+    chosen = [c for c in grids.candidates if c.name.startswith(wanted)]
+    results = {r.name: r for r in evaluator.run(chosen).results}
+
+    printed = {
+        "fig4-15-dcgan-label-0780": 0.86,
+        "fig4-15-wdcgan-label-0580": 0.79,
+        "fig4-15-wdcgan-label-update-0280": 0.94,
+    }
+    for name, share in printed.items():
+        assert results[name].figures["gan_test_panel"].value == pytest.approx(share, abs=0.08), name
+        assert results[name].floor["gan_test_panel"].value > 0.98
+
+    collapsed = {name for name, result in results.items() if "collapsed" in result.verdict.faults}
+    assert collapsed == {"fig4-10-gan-fc", "fig4-07-dcgan-1480"}
+    assert (
+        list(results)[-2:] == ["fig4-07-dcgan-1480", "fig4-10-gan-fc"] or set(list(results)[-2:]) == collapsed
+    )
