@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from dataclasses import asdict
 from typing import Any
 
-from captcha_lab.alphabet import Alphabet
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.label.asking import EngineMaker, record
-from captcha_lab.label.types import Answer, Item, Member, Queue
+from captcha_lab.label.pictures import Pictures, png
+from captcha_lab.label.plain import Ground, PlainCaptchas
+from captcha_lab.label.types import Answer
 from captcha_lab.label.web.guard import RefusedError
-from captcha_lab.label.web.pictures import Pictures, png
-from captcha_lab.label.web.worker import Worker
-from captcha_lab.segment import Segmenter
+from captcha_lab.label.worker import Worker
 from captcha_lab.store.catalog import Catalog
 from captcha_lab.store.labels import LabelLog
 from captcha_lab.store.workspace import DatasetFolder
@@ -39,19 +37,14 @@ class Desk:
         self._catalog = Catalog(folder.catalog_path, create=False)
         self._log = LabelLog(self._catalog)
         self._pictures = Pictures(folder, self._catalog)
-        stored = self._catalog.get_meta("segmenter")
-        segmenter = Segmenter.from_dict(json.loads(stored)) if stored else Segmenter(glyphs=glyphs)
-        self.alphabet = Alphabet(
-            configured_alphabet or self._catalog.get_meta("alphabet") or Alphabet().characters
-        )
-        self._images = [row.id for row in self._catalog.images()]
-        if not self._images:
+        try:
+            ground = Ground.of(self._catalog, configured_alphabet, glyphs)
+        except CaptchaLabError:
             self._catalog.close()
-            raise CaptchaLabError(
-                f"Dataset {folder.name} holds no captchas: run `captcha-lab scrape` or `captcha-lab import` first."
-            )
-        self._glyphs = segmenter.glyphs
-        self._worker = Worker(folder, self.alphabet, segmenter, make_engine)
+            raise
+        self.alphabet, self._glyphs = ground.alphabet, ground.segmenter.glyphs
+        self._plain = PlainCaptchas(self._log, ground)
+        self._worker = Worker(folder, ground.alphabet, ground.segmenter, make_engine)
 
     def start(self) -> None:
         """Begin the work behind the page."""
@@ -73,26 +66,21 @@ class Desk:
     def state(self, queue: str | None, count: int, exclude: frozenset[str]) -> dict[str, Any]:
         """Everything the page shows, as JSON types; `items` are the next questions of `queue`."""
         engine = self._worker.engine
-        revision = self._log.revision
         reply: dict[str, Any] = {
             "boot": self.boot,
             "dataset": self.folder.name,
             "alphabet": self.alphabet.characters,
             "glyphs": self._glyphs,
-            "revision": revision,
+            "revision": self._log.revision,
             "work": asdict(self._worker.status()),
         }
         if engine is None:
-            waiting = self._waiting()
-            items = self._plain_items(waiting, count, exclude, revision) if queue == "captcha" else []
-            queues = [
-                Queue("captcha", "Whole captchas", len(waiting), 1.0, "type the text of a whole picture")
-            ]
-            return reply | {"queues": _plain(queues), "items": _plain(items), "panel": None}
-        found = engine.items(queue, count, exclude) if queue else []
+            items = self._plain.items(count, exclude) if queue == "captcha" else []
+            return reply | {"queues": _dicts(self._plain.queues()), "items": _dicts(items), "panel": None}
+        items = engine.items(queue, count, exclude) if queue else []
         return reply | {
-            "queues": _plain(engine.queues()),
-            "items": _plain(found),
+            "queues": _dicts(engine.queues()),
+            "items": _dicts(items),
             "panel": asdict(engine.panel()),
         }
 
@@ -137,28 +125,6 @@ class Desk:
         """Ask for fresh proposals; False while there is no engine yet."""
         return self._worker.ask()
 
-    def _waiting(self) -> list[int]:
-        labels = self._log.current()
-        return [k for k in self._images if any((k, p) not in labels for p in range(self._glyphs))]
 
-    def _plain_items(
-        self, waiting: list[int], count: int, exclude: frozenset[str], revision: int
-    ) -> list[Item]:
-        chosen = [k for k in waiting if f"captcha-{k}" not in exclude][:count]
-        return [
-            Item(
-                f"captcha-{k}",
-                "captcha",
-                "captcha",
-                tuple(Member(-1, k, p) for p in range(self._glyphs)),
-                None,
-                float(self._glyphs),
-                revision,
-                "no proposals yet: look-alikes are still being worked out",
-            )
-            for k in chosen
-        ]
-
-
-def _plain(values: list[Any]) -> list[dict[str, Any]]:
+def _dicts(values: list[Any]) -> list[dict[str, Any]]:
     return [asdict(value) for value in values]

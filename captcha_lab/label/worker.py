@@ -1,4 +1,4 @@
-"""The work behind the page: cutting what is new, comparing shapes, training; in a thread of low priority."""
+"""The work behind the questions: cutting what is new, comparing shapes, training; in a thread of low priority."""
 
 from __future__ import annotations
 
@@ -44,6 +44,11 @@ class Worker:
         """Begin, in the background."""
         self._thread.start()
 
+    @property
+    def running(self) -> bool:
+        """Whether it works in the background (else the caller calls `prepare` and `train_if_due`)."""
+        return self._thread.is_alive()
+
     def stop(self, seconds: float = 5.0) -> None:
         """End after the step in hand, waiting no longer than so many seconds."""
         self._stopping = True
@@ -70,19 +75,20 @@ class Worker:
     def _run(self) -> None:
         _lower_priority()
         try:
-            self._prepare()
+            self.prepare()
             while not self._stopping:
                 self._wake.wait()
                 self._wake.clear()
                 if not self._stopping:
-                    self._train_if_due()
+                    self.train_if_due()
         except CaptchaLabError as error:
             self._problem, self._phase = str(error), ""
         except Exception as error:  # the page must say that the work behind it ended, whatever ended it
             traceback.print_exc(file=sys.stderr)
             self._problem, self._phase = f"an error inside captcha-lab: {error!r}", ""
 
-    def _prepare(self) -> None:
+    def prepare(self) -> None:
+        """Cut what is new and make the engine (see `segment_dataset` for errors)."""
         from captcha_lab.datasets.captcha import segment_dataset
 
         self._phase = "cutting new captchas"
@@ -94,7 +100,8 @@ class Worker:
         self._phase = ""
         self._wake.set()
 
-    def _train_if_due(self) -> None:
+    def train_if_due(self) -> None:
+        """Train if enough has changed or somebody asked."""
         engine = self.engine
         if engine is None or not (self._asked or engine.panel().stale):
             return
