@@ -16,7 +16,6 @@ from captcha_lab.evaluate.subject import RealData
 from captcha_lab.segment import Segmenter
 from captcha_lab.store.packed import PackedSet
 
-
 FOREIGN = {"file": "labelled.png", "cell": 20, "labelled": True, "class_order": "Q?", "per_class": 12}
 
 
