@@ -26,7 +26,7 @@ from captcha_lab.store.labels import StaleRevisionError
 MEDIA = {"html": "text/html", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
 _ENTRANCE = (
     '<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="0;url=./">'
-    "<title>captcha-lab</title><p>Opening the review page …"
+    '<link rel="icon" href="static/icon.svg"><title>captcha-lab</title><p>Opening the review page …'
 )
 MAX_UPCOMING = 50
 MAX_EXCLUDED = 2000

@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 import tempfile
+import threading
 import webbrowser
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -57,29 +58,50 @@ def serve(
     Raises:
         CaptchaLabError: the port is taken, or the dataset's folder can't be written.
     """
-    access = Access.of_secret(load_secret(desk.folder.root))
-    with bind(config.port, or_any=port_is_a_wish) as sock:
-        port = sock.getsockname()[1]
-        url = f"http://{HOST}:{port}/{access.room}/?token={access.token}"
-        app = build_app(desk, access, port, config)
-        options = uvicorn.Config(
-            app,
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=1,
-        )
+    with bind(config.port, or_any=port_is_a_wish) as sock, contextlib.closing(desk):
+        server, url = _server(desk, config, sock)
         with contextlib.ExitStack() as stack:
-            stack.enter_context(contextlib.closing(desk))
             on_start(url)
             desk.start()
             if config.browser and has_display():
                 webbrowser.open(stack.enter_context(_door(desk.folder.root, url)).as_uri())
             with contextlib.suppress(KeyboardInterrupt):
-                uvicorn.Server(options).run(sockets=[sock])
+                server.run(sockets=[sock])
+
+
+@contextlib.contextmanager
+def running_review(desk: Desk, config: ReviewConfig) -> Iterator[str]:
+    """The page served from a thread of this process for the length of the block; yields its address.
+
+    Raises:
+        CaptchaLabError: see `serve`.
+    """
+    with bind(config.port) as sock, contextlib.closing(desk):
+        server, url = _server(desk, config, sock)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
+        desk.start()
+        thread.start()
+        try:
+            yield url
+        finally:
+            server.should_exit = True
+            thread.join(timeout=10)
+
+
+def _server(desk: Desk, config: ReviewConfig, sock: socket.socket) -> tuple[uvicorn.Server, str]:
+    access = Access.of_secret(load_secret(desk.folder.root))
+    port = sock.getsockname()[1]
+    options = uvicorn.Config(
+        build_app(desk, access, port, config),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=1,
+    )
+    return uvicorn.Server(options), f"http://{HOST}:{port}/{access.room}/?token={access.token}"
 
 
 def has_display() -> bool:
