@@ -12,6 +12,7 @@ from torch import Tensor
 
 from captcha_lab.errors import UsageError
 from captcha_lab.generate.networks.base import Criticism
+from captcha_lab.generate.networks.normalise import gather_batch
 
 
 class Loss:
@@ -198,7 +199,10 @@ class AdaptiveMargin(Loss):
         energy_real, energy_fake = -real.score.mean(), -fake.score
         pretraining = self._state["step"] < self.pretraining
         loss = energy_real if pretraining else energy_real + F.relu(self.margin - energy_fake).mean()
-        self._count(float(energy_real.detach()), float(energy_fake.detach().mean()))
+        # The margin is one for all processes.
+        self._count(
+            float(-gather_batch(real.score.detach()).mean()), float(-gather_batch(fake.score.detach()).mean())
+        )
         return loss
 
     def generator(self, fake: Criticism, real: Criticism | None = None) -> Tensor:

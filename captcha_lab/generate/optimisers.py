@@ -44,7 +44,9 @@ def step(optimiser: Optimizer, parameters: Sequence[nn.Parameter], total: Tensor
     for parameter in parameters:
         parameter.grad = None
     for (parameter, _), gradient in zip(pairs, averaged, strict=True):
-        parameter.grad = gradient
+        # The fused Adam reads memory in order, whatever the strides say (torch 2.13, CPU): a transposed gradient,
+        # as the double backward of a convolution gives, would move the wrong weights.
+        parameter.grad = gradient.contiguous()
     optimiser.step()
     return (
         torch._foreach_norm(averaged)[0]

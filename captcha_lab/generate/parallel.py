@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
 
 from captcha_lab.errors import UsageError
 
@@ -25,6 +25,8 @@ class Group:
 
     rank: int = 0
     world: int = 1
+    device: str = "cpu"
+    """Where the processes' messages must lie: the process's own GPU with NCCL."""
 
     @property
     def leads(self) -> bool:
@@ -69,32 +71,73 @@ class Group:
         """Each tensor's mean over the processes; no gradient flows."""
         if self.world == 1:
             return list(tensors)
-        flat = torch.cat([t.detach().reshape(-1).float() for t in tensors])
+        flat = torch.cat([t.detach().reshape(-1).to(self.device, torch.get_default_dtype()) for t in tensors])
         dist.all_reduce(flat)
         flat /= self.world
         parts = flat.split([t.numel() for t in tensors])
-        return [p.view(t.shape).to(t.dtype) for p, t in zip(parts, tensors, strict=True)]
+        return [p.view(t.shape).to(t) for p, t in zip(parts, tensors, strict=True)]
+
+    def any(self, flag: bool) -> bool:
+        """Whether the flag is set in any of the processes; all must ask at the same place."""
+        return flag if self.world == 1 else float(self.mean([torch.tensor(float(flag))])[0]) > 0
 
     def wait(self) -> None:
         """Until all processes have come this far."""
         if self.world > 1:
             dist.barrier()
 
-    def first(self, values: Tensor) -> Tensor:
-        """The first process's values, in all of them."""
-        if self.world > 1:
-            dist.broadcast(values, 0)
-        return values
+    def first(self, number: int) -> int:
+        """The first process's number, in all of them."""
+        if self.world == 1:
+            return number
+        shared = torch.tensor([number], device=self.device)
+        dist.broadcast(shared, 0)
+        return int(shared[0])
 
 
 def join_group(device: str = "cpu") -> Group:
-    """The group that torchrun started this process in; a group of one without torchrun."""
+    """The group that torchrun started this process in; a group of one without torchrun.
+
+    Args:
+        device: "cpu" (gloo) or "cuda" (NCCL, one GPU per process).
+    """
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world == 1:
-        return Group()
+        return Group(device=device)
+    if device.startswith("cuda"):
+        device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+        torch.cuda.set_device(device)
     if not dist.is_initialized():
         dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
-    return Group(dist.get_rank(), dist.get_world_size())
+    return Group(dist.get_rank(), dist.get_world_size(), device)
+
+
+class SharedDropout(nn.Module):
+    """Dropout whose mask is drawn for the global batch, of which each process keeps its rows."""
+
+    def __init__(self, p: float, group: Group) -> None:
+        super().__init__()
+        self.p = p
+        self.group = group
+
+    def forward(self, values: Tensor) -> Tensor:
+        """[n, ...] of this process; in training mode the same as torch's dropout of all [P n, ...] rows."""
+        if not self.training or self.p == 0:
+            return values
+        n = len(values)
+        mask = torch.empty(n * self.group.world, *values.shape[1:]).bernoulli_(1 - self.p)
+        kept = mask[self.group.part(n * self.group.world)].to(values.device)
+        return values * kept / (1 - self.p)
+
+
+def share_dropout(network: nn.Module, group: Group) -> None:
+    """Replace every dropout of a network by one that agrees over the processes; a single process keeps its own."""
+    if group.world == 1:
+        return
+    for parent in list(network.modules()):
+        for name, child in parent.named_children():
+            if isinstance(child, nn.Dropout):
+                setattr(parent, name, SharedDropout(child.p, group))
 
 
 class _Sum(torch.autograd.Function):

@@ -24,12 +24,12 @@ def to_network(
         size: (H, W) to scale to (bilinear), None = as they are.
 
     Returns:
-        float32 [N, C, H, W].
+        [N, C, H, W] of torch's default type (float32).
     """
     low, high = output_range
     pixels = torch.from_numpy(np.ascontiguousarray(images))
     pixels = pixels[:, None] if pixels.ndim == 3 else pixels.permute(0, 3, 1, 2)
-    values = pixels.to(torch.float32).mul_((high - low) / 255).add_(low)
+    values = pixels.to(torch.get_default_dtype()).mul_((high - low) / 255).add_(low)
     if size is not None and tuple(values.shape[2:]) != tuple(size):
         values = F.interpolate(values, size=size, mode="bilinear", align_corners=False, antialias=True)
         values.clamp_(low, high)

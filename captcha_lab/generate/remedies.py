@@ -25,7 +25,8 @@ class Replay:
     """Old samples that the critic sees again, so that it does not forget modes the generator left.
 
     Experience replay (Shrivastava et al. 2017, section 2.3): a fixed number of samples with their conditions;
-    new ones overwrite random old ones once it is full.
+    new ones overwrite random old ones once it is full. Each of several processes keeps its own, so their numbers
+    differ from those of one process.
     """
 
     def __init__(self, size: int, share: float) -> None:

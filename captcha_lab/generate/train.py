@@ -89,7 +89,7 @@ def train(
         CaptchaLabError: the disk refuses.
     """
     config = config or TrainConfig()
-    device = choose_device(config.device)
+    device = group.device if group else choose_device(config.device)
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
         trainer = Trainer(recipe, batches, config.iterations or recipe.iterations, config.seed, device, group)
@@ -145,7 +145,8 @@ def resume(
         )
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
-        trainer = Trainer(recipe, batches, iterations, config.seed, choose_device(config.device), group)
+        device = group.device if group else choose_device(config.device)
+        trainer = Trainer(recipe, batches, iterations, config.seed, device, group)
         monitor = Monitor(trainer, config.samples, config.seed, quality)
         training = _Training(run if trainer.group.leads else None, trainer, monitor, config, hooks or Hooks())
         if run.resume.is_file():  # a run killed before its first checkpoint begins again
@@ -173,18 +174,21 @@ def plan_iterations(trainer: Trainer, monitor: Monitor, config: TrainConfig) -> 
     began = time.perf_counter()
     before = _copied(trainer.state())
     trainer.iterate()  # the first one allocates
-    count, start = 0, time.perf_counter()
-    while count < 3 or time.perf_counter() - start < min(3.0, config.max_seconds / 20):
+    start = time.perf_counter()
+    trainer.iterate()
+    guess = time.perf_counter() - start
+    # Processes must do the same number of iterations: each one takes part in the others'.
+    count = trainer.group.first(max(3, int(min(3.0, config.max_seconds / 20) / guess)))
+    start = time.perf_counter()
+    for _ in range(count):
         trainer.iterate()
-        count += 1
     each = (time.perf_counter() - start) / count
     start = time.perf_counter()
     monitor.look()
     look = time.perf_counter() - start
     trainer.restore(before)
     left = config.max_seconds - (time.perf_counter() - began) - look * config.evaluations
-    planned = torch.tensor([max(1.0, left / each)], dtype=torch.float64)
-    return int(trainer.group.first(planned)[0])
+    return trainer.group.first(max(1, int(left / each)))
 
 
 class _Training:
@@ -220,7 +224,7 @@ class _Training:
             with _interruptions() as interrupted:
                 while self.trainer.iteration < iterations and not self._broken:
                     self._iterate()
-                    if interrupted.is_set():
+                    if self._should_stop(interrupted):
                         self._checkpoint()
                         return self._report(interrupted=self.trainer.iteration < iterations)
             self._finish()
@@ -228,6 +232,13 @@ class _Training:
             if self._board is not None:
                 self._board.close()
         return self._report()
+
+    def _should_stop(self, interrupted: threading.Event) -> bool:
+        """At once in a single process; several agree on it at log entries, where they all meet."""
+        if self.trainer.group.world == 1:
+            return interrupted.is_set()
+        meeting = self.trainer.iteration % self.log_every == 0
+        return meeting and self.trainer.group.any(interrupted.is_set())
 
     @property
     def seconds(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -14,7 +15,7 @@ from captcha_lab.generate.losses import EvidenceBound, Loss, ModeRegularised, cl
 from captcha_lab.generate.networks import NetworkSpec, build_critic, build_encoder, build_generator
 from captcha_lab.generate.networks.base import Criticism, CriticNetwork, EncoderNetwork, GeneratorNetwork
 from captcha_lab.generate.optimisers import make_optimiser, set_rate, step
-from captcha_lab.generate.parallel import Group
+from captcha_lab.generate.parallel import Group, share_dropout
 from captcha_lab.generate.pixels import channels_first, to_network, unit
 from captcha_lab.generate.recipe import Recipe
 from captcha_lab.generate.schedule import StepRule, learning_rate_factor
@@ -88,11 +89,13 @@ class Trainer:
     def _build(self, seed: int) -> None:
         recipe = self.recipe
         self.generator: GeneratorNetwork = build_generator(self.spec, seed).to(self.device)
+        share_dropout(self.generator, self.group)
         self.encoder: EncoderNetwork | None = None
         self.critic: CriticNetwork | None = None
         made = [*self.generator.parameters()]
         if self.loss.uses_encoder:
             self.encoder = build_encoder(self.spec, seed).to(self.device)
+            share_dropout(self.encoder, self.group)
             made += self.encoder.parameters()
         self.generator_parameters = [p for p in made if p.requires_grad]
         self.generator_optimiser = make_optimiser(recipe, self.generator_parameters, recipe.learning_rate)
@@ -100,6 +103,7 @@ class Trainer:
         self.clipped: list[Tensor] = []
         if not isinstance(self.loss, EvidenceBound):
             self.critic = build_critic(self.spec, seed).to(self.device)
+            share_dropout(self.critic, self.group)
             self.critic_parameters = [p for p in self.critic.parameters() if p.requires_grad]
             rate = (
                 recipe.learning_rate if recipe.critic_learning_rate is None else recipe.critic_learning_rate
@@ -165,9 +169,12 @@ class Trainer:
         size = self.spec.image_shape[1:]
         self._real = (
             to_network(images, self.recipe.output_range, size).to(self.device),
-            torch.from_numpy(condition).to(self.device) if condition is not None and self.names else None,
+            None if condition is None or not self.names else self._told(condition),
         )
         return self._real
+
+    def _told(self, condition: np.ndarray) -> Tensor:
+        return torch.from_numpy(condition).to(self.device, torch.get_default_dtype())
 
     def _fakes(self, real_condition: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Generated images [n, C, H, W] and the conditions [N, K] they were made for."""

@@ -1,0 +1,62 @@
+"""One of several gloo processes: trains the named recipes and, as the first process, stores what came out."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from generator_tools import shrunk
+
+from captcha_lab.generate.batches import ArrayBatches
+from captcha_lab.generate.overview import random_batches
+from captcha_lab.generate.parallel import Group, join_group
+from captcha_lab.generate.recipe import Recipe
+from captcha_lab.generate.recipes import get_recipe
+from captcha_lab.generate.trainer import Trainer
+
+STEPS = 3
+
+
+def recipe_of(name: str) -> Recipe:
+    """A small recipe by name; after a `/`, one more part that must agree over processes."""
+    base, _, part = name.partition("/")
+    recipe = shrunk(get_recipe(base), batch_size=8)
+    if part == "spectral":
+        return replace(recipe, options={**recipe.options, "spectral": True})
+    if part == "r1r2":
+        return replace(recipe, clip=0.0, loss="rpgan", r1=1.0, r2=1.0, ema=0.9)
+    return recipe.with_label() if part == "label" else recipe
+
+
+def outcome(name: str, group: Group) -> dict[str, Any]:
+    """Figures of every step and all weights after the last."""
+    recipe = recipe_of(name)
+    images, labels = random_batches(recipe, 24), None
+    if images.condition is not None:
+        labels = images.condition.argmax(1)
+    batches = ArrayBatches(images.images, labels, images.names, group=group)
+    torch.manual_seed(5)  # of dropout
+    trainer = Trainer(recipe, batches, STEPS, seed=2, group=group)
+    figures = []
+    for _ in range(STEPS):
+        step = trainer.iterate()
+        means = group.mean(list(step.values()))
+        figures.append({key: float(value) for key, value in zip(step, means, strict=True)})
+    nets = {"generator": trainer.generator, "critic": trainer.critic, "encoder": trainer.encoder}
+    weights = {key: net.state_dict() for key, net in nets.items() if net is not None}
+    return {"figures": figures, "weights": weights}
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    torch.set_default_dtype(torch.float64)
+    target, *names = sys.argv[1:]
+    members = join_group("cpu")
+    results = {name: outcome(name, members) for name in names}
+    if members.leads:
+        torch.save(results, Path(target))
+    members.wait()
+    torch.distributed.destroy_process_group()

@@ -1,0 +1,38 @@
+"""The one step every network takes."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from captcha_lab.generate.optimisers import make_optimiser, set_rate, step
+from captcha_lab.generate.parallel import Group
+from captcha_lab.generate.recipes import get_recipe
+
+
+@pytest.mark.parametrize("name", ["adam", "rmsprop", "sgd"])
+def test_a_transposed_gradient_moves_the_right_weights(name: str) -> None:
+    recipe = get_recipe("dcgan").changed(optimiser=name, learning_rate=0.1)
+    target = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
+    weight = nn.Parameter(torch.zeros(3, 5))
+    optimiser = make_optimiser(recipe, [weight], recipe.learning_rate)
+    step(optimiser, [weight], (weight.t() * target).sum(), Group())
+    assert torch.equal(weight.detach().sign(), -target.t().sign())
+
+
+def test_only_the_given_parameters_get_a_gradient() -> None:
+    own, others = nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(2))
+    unused = nn.Parameter(torch.ones(1))
+    optimiser = make_optimiser(get_recipe("dcgan"), [own, unused], 0.1)
+    norm = step(optimiser, [own, unused], (3 * own * others).sum(), Group())
+    assert others.grad is None
+    assert unused.item() == 1.0
+    assert norm.item() == pytest.approx((9 + 9) ** 0.5)
+
+
+def test_rates_are_shares_of_the_base_rate() -> None:
+    optimiser = make_optimiser(get_recipe("dcgan"), [nn.Parameter(torch.ones(1))], 0.4)
+    for factor in (0.5, 0.25, 1.0):
+        set_rate(optimiser, factor)
+        assert optimiser.param_groups[0]["lr"] == pytest.approx(0.4 * factor)
