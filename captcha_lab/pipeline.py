@@ -53,7 +53,10 @@ def segment(
         CaptchaLabError: there is no dataset, or it holds no captchas.
     """
     from captcha_lab.datasets.captcha import segment_dataset
+    from captcha_lab.store.images import check_target
 
+    if preview is not None:
+        check_target(preview)
     report = segment_dataset(folder, segmenter, progress)
     if report.captchas == 0:
         raise CaptchaLabError(
@@ -299,11 +302,16 @@ def train_generator(
     from captcha_lab.generate.parallel import join_group
     from captcha_lab.generate.train import choose_device, train
 
+    choose(choice)  # a wrong option is said before any work is done
     group = join_group(choose_device(config.device))
     data = generator_data(workspace, folder, group, say, attributes)
+    if data.condition == "none":
+        choice = replace(choice, label=False)
+        if group.leads:
+            say(
+                "There are no labels yet: training without a condition (`captcha-lab label --review` gives some)."
+            )
     recipe = choose(choice, labelled=data.condition != "none")
-    if data.condition == "none" and group.leads:
-        say("The data has no labels: training without a condition (`captcha-lab label` gives it some).")
     quality, judge = recogniser_quality(workspace, data, say) if group.leads else (None, None)
     facts = {"dataset": data.dataset, "attributes": list(attributes), "judge": judge}
     with data.batches(recipe.labelled, config.seed, group) as batches:

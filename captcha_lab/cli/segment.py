@@ -42,7 +42,9 @@ def run(
     from captcha_lab import pipeline
 
     workspace, folder = pipeline.locate(dataset)
-    segmenter = Segmenter(glyphs or workspace.config.length, threshold_value(threshold), binary, size, fit)
+    segmenter = Segmenter(
+        workspace.config.length if glyphs is None else glyphs, threshold_value(threshold), binary, size, fit
+    )
     with progress("Segmenting") as bar:
         report = pipeline.segment(folder, segmenter, preview, bar)
     emit(report, json, *pipeline.describe_segmentation(report, preview))

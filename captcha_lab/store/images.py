@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from captcha_lab.errors import CaptchaLabError
+from captcha_lab.errors import CaptchaLabError, UsageError
 
 # Extensions by PIL's name of the format; what is not here is refused by name.
 FORMATS = {"PNG": "png", "JPEG": "jpg", "GIF": "gif", "BMP": "bmp", "WEBP": "webp"}
@@ -90,6 +90,18 @@ def read_image(path: Path) -> np.ndarray:
         raise CaptchaLabError(f"{path}: {error.strerror}.") from error
     except CaptchaLabError as error:
         raise CaptchaLabError(f"{path}: {error}.") from error
+
+
+def check_target(path: Path) -> None:
+    """Say that a picture can't be written to a path before the work that makes it.
+
+    Raises:
+        UsageError: the extension names no picture format, or a folder lies there.
+    """
+    if path.suffix.lower().lstrip(".") not in {*FORMATS.values(), "jpeg"}:
+        raise UsageError(f"{path}: name a picture, for example {path.stem or 'picture'}.png.")
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder: name a file for the picture.")
 
 
 def write_image(path: Path, pixels: np.ndarray) -> None:
