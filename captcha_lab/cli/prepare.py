@@ -32,7 +32,7 @@ def run(
     ] = None,
     grey: Annotated[bool, typer.Option("--grey", help="Pack grey pictures.")] = PrepareOptions.grey,
     workers: Annotated[
-        int | None, typer.Option(help="Threads [default: one per processor].")
+        int | None, typer.Option(help="Threads [default: processors + 1].")
     ] = PrepareOptions.workers,
     seed: SeedOption = PrepareOptions.seed,
     dataset: Annotated[str | None, typer.Option(help="Name to pack it under [default: MODULE].")] = None,

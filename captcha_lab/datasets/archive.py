@@ -74,11 +74,14 @@ class Archive:
             raise CaptchaLabError(error.strerror or str(error)) from error
 
     def _read_file(self, name: str) -> bytes:
-        with (self.path / name).open("rb", buffering=0) as file:
-            data = file.read(MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
-            raise CaptchaLabError(f"larger than {MAX_BYTES >> 20} MB")
-        return data
+        descriptor = os.open(f"{self.path}/{name}", os.O_RDONLY)
+        try:
+            size = os.fstat(descriptor).st_size
+            if size > MAX_BYTES:
+                raise CaptchaLabError(f"larger than {MAX_BYTES >> 20} MB")
+            return os.read(descriptor, size)
+        finally:
+            os.close(descriptor)
 
     def _read_entry(self, entry: _Entry) -> bytes:
         """One zip entry by its address: `zipfile` would need a lock, or a directory in memory for each thread."""

@@ -39,7 +39,7 @@ class PrepareOptions:
     attributes: tuple[str, ...] = ()  # columns to keep; empty: all there are
     grey: bool = False  # [N, H, W] instead of [N, H, W, 3]
     seed: int = 0  # of the split, where the makers published none
-    workers: int | None = None  # threads; None: one per processor
+    workers: int | None = None  # threads; None: one more than there are processors
 
     def __post_init__(self) -> None:
         if self.size is not None and not 8 <= self.size <= 1024:

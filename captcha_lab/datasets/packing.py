@@ -22,7 +22,9 @@ from captcha_lab.errors import CaptchaLabError
 from captcha_lab.store.packed import PackedSet
 from captcha_lab.store.sharded import ShardedWriter
 
-MAX_WORKERS = 16  # each holds one shard of `sharded.SHARD_BYTES`
+# Each worker holds one shard of `sharded.SHARD_BYTES`. One more than there are cores by default: while one waits
+# for the disk, the others decode.
+MAX_WORKERS = 16
 NAMED = 3  # skipped pictures per reason that are named in full
 
 
@@ -99,7 +101,7 @@ def pack_pictures(
     try:
         with ShardedWriter(target, columns, job.fingerprint()) as writer:
             resumed = sum(len(writer.shard(number)) for number in writer.done)
-            _work(job, writer, min(options.workers or os.cpu_count() or 1, MAX_WORKERS), progress)
+            _work(job, writer, options.workers or min(_cores() + 1, MAX_WORKERS), progress)
             rows = writer.finish()
             shards = list(writer.done.values())
     finally:
@@ -122,6 +124,10 @@ def pack_pictures(
         seconds=time.perf_counter() - started,
         info=columns.info,
     )
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
 
 
 def _work(job: PictureJob, writer: ShardedWriter, workers: int, progress: Progress) -> None:

@@ -3,8 +3,9 @@
 The design's shards are stretches of rows of one file instead of files to be merged: the HDF5 file is created
 with all its space, everything but pixels is written, and it is closed; pixels then go to the address that HDF5
 states for `/images`, which touches no HDF5 structure. So each pixel is written once, a killed process can't
-damage the file's structure, and a journal beside it (one line per finished shard, appended after the shard is
-on disk) says where to go on. Until its checked end the file has another name.
+damage the file's structure, and a journal beside it (one line with a checksum per finished shard) says where to
+go on; a shard that a power cut kept from the disk fails its checksum and is packed again. Until its checked and
+synced end the file has another name.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import json
 import os
 import threading
 import zlib
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,8 @@ from captcha_lab.errors import CaptchaLabError
 from captcha_lab.store.files import sync_folder
 from captcha_lab.store.packed import PackedSet, open_packed, write_attributes
 
-SHARD_BYTES = 16 << 20  # pixels a worker holds before it writes them
+SHARD_BYTES = 4 << 20  # pixels a worker holds before it writes them
+BLOCK_BYTES = 1 << 20  # read at a time when checking: small enough to stay in the processor's cache
 COPY_ROWS_BYTES = 32 << 20
 
 
@@ -120,7 +121,7 @@ class ShardedWriter:
         remarks: dict[str, int],
         digests: list[bytes],
     ) -> None:
-        """Put a shard on disk for good.
+        """Put a shard into its place and the journal.
 
         Args:
             number: which.
@@ -137,7 +138,6 @@ class ShardedWriter:
         line = json.dumps([number, shard.crc32, failed, remarks, shard.digests]) + "\n"
         try:
             _pwrite(self._descriptor, data, self._address + number * self.shard_rows * self.row_bytes)
-            os.fdatasync(self._descriptor)
             with self._lock:
                 os.write(self._journal, line.encode())
                 self.done[number] = shard
@@ -158,7 +158,7 @@ class ShardedWriter:
             self._discard()
             raise CaptchaLabError(f"Not one picture could be packed, so {self.target} was not written.")
         try:
-            self._verify(range(len(self.done)))
+            self._verify()
             duplicate = self._duplicates(rows)
             if failed:
                 self._compact(rows, duplicate)
@@ -181,6 +181,8 @@ class ShardedWriter:
             self.done = shards
             self._descriptor = os.open(self._partial, os.O_RDWR)
             os.write(self._journal, b"\n")  # ends a line that a kill may have cut off
+            for number in self._differing():
+                del self.done[number]
             return
         os.ftruncate(self._journal, 0)
         self._partial.unlink(missing_ok=True)
@@ -194,16 +196,27 @@ class ShardedWriter:
 
     # End
 
-    def _verify(self, shards: Iterable[int]) -> None:
-        def differs(number: int) -> bool:
-            rows = self.shard(number)
-            data = os.pread(
-                self._descriptor, len(rows) * self.row_bytes, self._address + rows[0] * self.row_bytes
-            )
-            return zlib.crc32(data) != self.done[number].crc32
+    def _differing(self) -> list[int]:
+        """Finished shards whose pixels in the file are not those that were written."""
 
+        def checksum(number: int) -> int:
+            rows = self.shard(number)
+            at, end = (self._address + row * self.row_bytes for row in (rows.start, rows.stop))
+            value = 0
+            while at < end:
+                block = os.pread(self._descriptor, min(BLOCK_BYTES, end - at), at)
+                if not block:
+                    return -1  # the file is cut short
+                value, at = zlib.crc32(block, value), at + len(block)
+            return value
+
+        numbers = sorted(self.done)
         with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-            wrong = [n for n, bad in zip(shards, pool.map(differs, shards), strict=True) if bad]
+            found = list(pool.map(checksum, numbers))
+        return [n for n, value in zip(numbers, found, strict=True) if value != self.done[n].crc32]
+
+    def _verify(self) -> None:
+        wrong = self._differing()
         with open_packed(self._partial) as (_, facts):
             last = facts.images[self.rows - 1]
         raw = os.pread(self._descriptor, self.row_bytes, self._address + (self.rows - 1) * self.row_bytes)

@@ -70,6 +70,25 @@ def test_interrupted_jobs_resume_to_the_same_file(
     assert first.duplicate.sum() == 1
 
 
+def test_shards_that_never_reached_the_disk_are_packed_again(pictures: Path, tmp_path: Path) -> None:
+    folder = DatasetFolder(tmp_path / "a")
+
+    def power_cut(done: int, total: int) -> None:
+        if done == total:
+            path = folder.root / ".packed.h5.partial"
+            with path.open("rb+") as file:
+                file.seek(path.stat().st_size // 2)
+                file.write(bytes(100))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare("folder", pictures, folder, OPTIONS, power_cut)
+    report = prepare("folder", pictures, folder, OPTIONS)
+    assert report.resumed == 19  # all but one shard of three
+    whole = prepare("folder", pictures, DatasetFolder(tmp_path / "b"), OPTIONS)
+    assert np.array_equal(read_packed(report.path).images, read_packed(whole.path).images)
+
+
 def test_another_job_starts_afresh(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = DatasetFolder(tmp_path / "a")
 
@@ -157,7 +176,7 @@ def test_an_old_file_stays_until_the_new_one_is_whole(
     def broken(*_: object) -> int:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr(os, "fdatasync", broken)
+    monkeypatch.setattr(os, "fsync", broken)
     with pytest.raises(CaptchaLabError, match="Input/output error"):
         prepare("folder", pictures, folder, PrepareOptions(size=16))
     assert folder.packed_path.read_bytes() == before
