@@ -65,14 +65,17 @@ def gradient_penalty(
     return (norm - 1).square().mean()
 
 
-def squared_gradients(scores: Tensor, images: Sequence[Tensor]) -> list[Tensor]:
-    """E|grad score|^2 at each of the batches of images: R1 at real, R2 at generated images (without gamma/2).
+def squared_gradients(scores: Tensor, images: Sequence[Tensor]) -> Tensor:
+    """|grad score|^2 of every image: its mean over real images is R1, over generated ones R2 (without gamma/2).
 
     Mescheder et al. 2018, eq. 9 and 10. All gradients are taken in one pass.
 
     Args:
         scores: the sum of the scores of all images (a scalar), computed from `images`, which require gradients.
-        images: each [N, C, H, W].
+        images: batches [N, C, H, W].
+
+    Returns:
+        [sum of all N], in the order of `images`.
     """
     gradients = torch.autograd.grad(scores, list(images), create_graph=True)
-    return [g.flatten(1).square().sum(1).mean() for g in gradients]
+    return torch.cat([g.flatten(1).square().sum(1) for g in gradients])

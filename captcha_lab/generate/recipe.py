@@ -78,6 +78,8 @@ class Recipe:
     """Gamma of R1 (Mescheder et al. 2018, eq. 9): gamma/2 E|grad|^2 at real images."""
     r2: float = 0.0
     """Gamma of R2: the same at generated images."""
+    penalty_end: float = 1.0
+    """Share of the R1 and R2 gammas left at the end of the run; they fall along half a cosine."""
     penalty_every: int = 1
     """Compute the penalties on every n-th critic step only, n times as strong (lazy regularisation)."""
 
@@ -99,6 +101,8 @@ class Recipe:
     # Order of steps
     critic_steps: int = 1
     generator_steps: int = 1
+    reuse_fake: bool = False
+    """The generator's step uses the images that the critic was just shown, which saves drawing others."""
     generator_first: bool = False
     """The generator is updated before the critic in each iteration."""
     opening: tuple[int, int, int] | None = None
@@ -196,7 +200,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 }
 _POSITIVE = ("noise_size", "batch_size", "iterations", "penalty_every", "replay_size")
 _NOT_NEGATIVE = (
-    "clip", "gradient_penalty", "r1", "r2", "learning_rate", "critic_learning_rate", "warmup", "critic_steps",
-    "generator_steps", "feature_matching", "adversarial_weight", "auxiliary_weight",
+    "clip", "gradient_penalty", "penalty_end", "r1", "r2", "learning_rate", "critic_learning_rate", "warmup",
+    "critic_steps", "generator_steps", "feature_matching", "adversarial_weight", "auxiliary_weight",
 )  # fmt: skip
 _SHARES = ("beta1", "beta2", "replay", "label_smoothing", "ema")

@@ -70,6 +70,14 @@ def learning_rate_factor(recipe: Recipe, iteration: int, iterations: int) -> flo
     rises linearly before it, as a share of the same run.
     """
     rise = min(1.0, (iteration + 1) / recipe.warmup) if recipe.warmup else 1.0
-    if recipe.schedule == "constant":
-        return rise
-    return rise * 0.5 * (1 + math.cos(math.pi * iteration / iterations))
+    return rise if recipe.schedule == "constant" else rise * half_cosine(iteration / iterations)
+
+
+def penalty_factor(recipe: Recipe, iteration: int, iterations: int) -> float:
+    """What R1's and R2's gammas are multiplied by in an iteration: from 1 to `penalty_end` (Huang et al. 2024)."""
+    return recipe.penalty_end + (1 - recipe.penalty_end) * half_cosine(iteration / iterations)
+
+
+def half_cosine(t: float) -> float:
+    """1 at t = 0 to 0 at t = 1, flat at both ends."""
+    return 0.5 * (1 + math.cos(math.pi * t))

@@ -208,7 +208,7 @@ class _Training:
         self.best: dict[str, float] = {}
         self.best_iteration = 0
         self.before = 0.0  # seconds spent before this process took over
-        self._sums: dict[str, float] = {}
+        self._sums: dict[str, torch.Tensor] = {}
         self._count = 0
         self._board: Board | None = None
         self._broken = False
@@ -257,13 +257,13 @@ class _Training:
 
     def _add(self, figures: Figures) -> None:
         for key, value in figures.items():
-            self._sums[key] = self._sums.get(key, 0.0) + float(value)
+            self._sums[key] = self._sums[key] + value if key in self._sums else value
         self._count += 1
 
     def _log(self) -> None:
         """Write the means since the last entry, and look for alarms."""
         keys = sorted(self._sums)
-        means = self.trainer.group.mean([torch.tensor(self._sums[k] / self._count) for k in keys])
+        means = self.trainer.group.mean([self._sums[k] / self._count for k in keys])
         figures = {key: float(value) for key, value in zip(keys, means, strict=True)}
         self._sums, self._count = {}, 0
         self._write("train", figures)

@@ -14,13 +14,15 @@ from captcha_lab.generate.batches import Batches
 from captcha_lab.generate.losses import EvidenceBound, Loss, ModeRegularised, classification, make_loss
 from captcha_lab.generate.networks import NetworkSpec, build_critic, build_encoder, build_generator
 from captcha_lab.generate.networks.base import Criticism, CriticNetwork, EncoderNetwork, GeneratorNetwork
+from captcha_lab.generate.networks.layers import MinibatchDiscrimination
 from captcha_lab.generate.optimisers import make_optimiser, set_rate, step
-from captcha_lab.generate.parallel import Group, share_dropout
+from captcha_lab.generate.parallel import Group, SharedDropout, share_dropout
 from captcha_lab.generate.pixels import channels_first, to_network, unit
 from captcha_lab.generate.recipe import Recipe
-from captcha_lab.generate.schedule import StepRule, learning_rate_factor
+from captcha_lab.generate.schedule import StepRule, learning_rate_factor, penalty_factor
 
 Figures = dict[str, Tensor]
+Pair = tuple[Tensor, Tensor | None]  # images and their conditions
 
 
 def network_spec(recipe: Recipe, image_shape: tuple[int, ...], names: tuple[str, ...]) -> NetworkSpec:
@@ -84,7 +86,9 @@ class Trainer:
         self.replay = remedies.Replay(recipe.replay_size, recipe.replay) if recipe.replay else None
         self.iteration = 0
         self.critic_updates = 0
-        self._real: tuple[Tensor, Tensor | None] | None = None
+        self.couples = self.critic is not None and _couples_samples(self.critic)
+        self._real: Pair | None = None
+        self._made: Pair | None = None
 
     def _build(self, seed: int) -> None:
         recipe = self.recipe
@@ -142,7 +146,7 @@ class Trainer:
             figures |= self._many(self._generator_step, generator_steps)
         if self.rule.watching:
             self.rule.observe(self.iteration, float(self.group.mean([figures["critic_loss"]])[0]))
-        self._real = None
+        self._real = self._made = None
         self.iteration += 1
         return figures
 
@@ -189,25 +193,20 @@ class Trainer:
     def _critic_step(self) -> Figures:
         recipe = self.recipe
         real, condition = self._draw_real()
-        with torch.no_grad():
-            fake, fake_condition = self._fakes(condition)
+        fake, fake_condition = self._shown(condition)
         if self.replay is not None:
             fake, fake_condition = self.replay.mix(fake, fake_condition, self.rng)
         penalise = self.critic_updates % recipe.penalty_every == 0
-        if penalise and recipe.r1:
-            real.requires_grad_()
-        if penalise and recipe.r2:
-            fake.requires_grad_()
         pairs = [(real, condition), (fake, fake_condition)]
         if recipe.wrong_labels and condition is not None:
             draws = self._mine(torch.rand(recipe.batch_size, generator=self.rng))
             pairs.append((real, conditioning.wrong_condition(condition, self.batches.exclusive, draws)))
-        judged = self._judge(pairs)
+        judged, leaves = self._judge(pairs, differentiable=penalise and bool(recipe.r1 or recipe.r2))
         negative = judged[1] if len(judged) == 2 else _joined(judged[1:])
         adversarial = self.loss.critic(judged[0], negative)
         total = adversarial + self._classified(judged[0], condition, judged[1], fake_condition)
         if penalise:
-            total = total + recipe.penalty_every * self._penalty(pairs, judged)
+            total = total + recipe.penalty_every * self._penalty(pairs, judged, leaves)
         assert self.critic is not None
         step(self.critic_optimiser, self.critic_parameters, total, self.group)
         if self.clipped:
@@ -222,10 +221,28 @@ class Trainer:
             "critic_accuracy": (r > f).float().mean(),
         }
 
-    def _judge(self, pairs: list[tuple[Tensor, Tensor | None]]) -> list[Criticism]:
-        """One criticism for each batch; every batch on its own, since batch norm must not mix real and fake."""
+    def _shown(self, condition: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Generated images for the critic, which carry no gradient."""
+        if not self.recipe.reuse_fake:
+            with torch.no_grad():
+                return self._fakes(condition)
+        self._made = self._fakes(condition)
+        return self._made[0].detach(), self._made[1]
+
+    def _judge(self, pairs: list[Pair], differentiable: bool = False) -> tuple[list[Criticism], list[Tensor]]:
+        """One criticism for each batch, and the tensors their gradient is to be taken at, if it is.
+
+        Critics that look at one image at a time judge all in one pass; batch norm must not mix real and fake.
+        """
         assert self.critic is not None
-        return [self.critic(images, condition) for images, condition in pairs]
+        if self.couples:
+            if differentiable:
+                pairs = [(images.requires_grad_(), condition) for images, condition in pairs]
+            return [self.critic(*pair) for pair in pairs], [images for images, _ in pairs]
+        images = torch.cat([images for images, _ in pairs]).requires_grad_(differentiable)
+        conditions = [condition for _, condition in pairs if condition is not None]
+        whole = self.critic(images, torch.cat(conditions) if conditions else None)
+        return _split(whole, [len(images) for images, _ in pairs]), [images]
 
     def _classified(
         self, real: Criticism, condition: Tensor | None, fake: Criticism, fake_condition: Tensor | None
@@ -240,7 +257,7 @@ class Trainer:
             term = term + classification(_logits(fake), fake_condition, exclusive)
         return weight * term
 
-    def _penalty(self, pairs: list[tuple[Tensor, Tensor | None]], judged: list[Criticism]) -> Tensor | float:
+    def _penalty(self, pairs: list[Pair], judged: list[Criticism], leaves: list[Tensor]) -> Tensor | float:
         recipe = self.recipe
         total: Tensor | float = 0.0
         (real, condition), (fake, _) = pairs[:2]
@@ -249,12 +266,13 @@ class Trainer:
             assert self.critic is not None
             penalty = constraints.gradient_penalty(self.critic, real, fake, condition, alpha)
             total = total + recipe.gradient_penalty * penalty
-        gammas = [gamma for gamma in (recipe.r1, recipe.r2) if gamma]
-        if gammas:
-            images = [x for x, gamma in ((real, recipe.r1), (fake, recipe.r2)) if gamma]
+        if recipe.r1 or recipe.r2:
+            factor = penalty_factor(recipe, self.iteration, self.iterations)
             scores = judged[0].score.sum() + judged[1].score.sum()
-            squares = constraints.squared_gradients(scores, images)
-            total = total + sum(gamma / 2 * square for gamma, square in zip(gammas, squares, strict=True))
+            # Wrongly labelled real images, where there are any, come last and have no part in this.
+            squares = constraints.squared_gradients(scores, leaves[:2])
+            at_real, at_fake = squares[: len(real)].mean(), squares[len(real) :][: len(fake)].mean()
+            total = total + factor / 2 * (recipe.r1 * at_real + recipe.r2 * at_fake)
         return total
 
     # The generator
@@ -264,7 +282,8 @@ class Trainer:
         assert self.critic is not None
         real, condition = self._real or self._draw_real()
         self._real = None  # the next step of this iteration draws its own
-        fake, fake_condition = self._fakes(condition)
+        fake, fake_condition = self._made or self._fakes(condition)
+        self._made = None
         judged = self.critic(fake, fake_condition)
         judged_real = None
         if self.loss.needs_real or recipe.feature_matching:
@@ -374,6 +393,21 @@ def _logits(judged: Criticism) -> Tensor:
     if judged.class_logits is None:
         raise UsageError("auxiliary_weight needs a critic with a classifier head (conditioning auxiliary).")
     return judged.class_logits
+
+
+def _couples_samples(network: nn.Module) -> bool:
+    """Whether what the network says of an image depends on the batch it comes in.
+
+    Dropout counts: its mask is drawn for a batch, which must be the same one however many processes there are.
+    """
+    coupling = (nn.modules.batchnorm._BatchNorm, MinibatchDiscrimination, nn.Dropout, SharedDropout)
+    return any(isinstance(module, coupling) for module in network.modules())
+
+
+def _split(whole: Criticism, sizes: list[int]) -> list[Criticism]:
+    """A criticism of several batches in a row as one for each."""
+    columns = [[None] * len(sizes) if part is None else part.split(sizes) for part in whole]
+    return [Criticism(*parts) for parts in zip(*columns, strict=True)]
 
 
 def _joined(parts: list[Criticism]) -> Criticism:

@@ -57,7 +57,7 @@ def check_constraint(trainer: Trainer) -> None:
             penalty = gradient_penalty(trainer.critic, real, fake, condition, torch.rand(len(real)))
         else:
             real.requires_grad_()
-            penalty = squared_gradients(trainer.critic(real, condition).score.sum(), [real])[0]
+            penalty = squared_gradients(trainer.critic(real, condition).score.sum(), [real]).mean()
         gradients = torch.autograd.grad(penalty, trainer.critic_parameters, allow_unused=True)
         assert any(g is not None and float(g.abs().max()) > 0 for g in gradients)
 
