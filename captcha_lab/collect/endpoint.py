@@ -149,12 +149,13 @@ def build_app(config: EndpointConfig) -> Starlette:
     )
 
 
-def _bind(port: int) -> socket.socket:
+def _listen(port: int) -> socket.socket:
     # Named as TCP, asyncio sends small writes at once; unnamed, each reply waits 40 ms for an acknowledgement.
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((HOST, port))
+        sock.listen(128)  # who is told the URL may connect at once, and waits until the loop runs
     except OSError as error:
         sock.close()
         raise CaptchaLabError(
@@ -182,14 +183,14 @@ def _url(sock: socket.socket) -> str:
 
 
 def serve(config: EndpointConfig, on_start: Callable[[str], None] | None = None) -> None:
-    """Serve until interrupted; `on_start(url)` is called once the port is held.
+    """Serve until interrupted; `on_start(url)` is called once connections are taken.
 
     Raises:
         CaptchaLabError: the port is taken.
         UsageError: see `build_app`.
     """
     server = _server(config)
-    with _bind(config.port) as sock:
+    with _listen(config.port) as sock:
         if on_start is not None:
             on_start(_url(sock))
         server.run(sockets=[sock])
@@ -206,8 +207,7 @@ def running_endpoint(config: EndpointConfig | None = None, **options: Any) -> It
     """
     config = config or EndpointConfig(**{"port": 0, **options})
     server = _server(config)
-    with _bind(config.port) as sock:
-        sock.listen(128)  # connections wait here until the loop runs
+    with _listen(config.port) as sock:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
         thread.start()
         try:

@@ -121,12 +121,13 @@ def test_serve_serves_until_interrupted() -> None:
     with subprocess.Popen(
         [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as server:
-        assert server.stdout is not None
-        assert server.stderr is not None
-        url = json.loads(server.stdout.readline())["url"]
-        reply = requests.get(url, timeout=10)
-        assert reply.headers["Content-Type"] == "image/png"
-        assert len(reply.headers[ANSWER_HEADER]) == 4
-        server.send_signal(signal.SIGINT)
-        assert server.wait(timeout=10) == 0
-        assert server.stderr.read() == ""
+        try:
+            url = json.loads(server.stdout.readline())["url"]
+            reply = requests.get(url, timeout=10)  # right away: the URL is told when connections are taken
+            assert reply.headers["Content-Type"] == "image/png"
+            assert len(reply.headers[ANSWER_HEADER]) == 4
+            server.send_signal(signal.SIGINT)
+            assert server.wait(timeout=20) == 0
+            assert server.stderr.read() == ""
+        finally:
+            server.kill()

@@ -36,12 +36,13 @@ def start(root: Path, url: str, count: int) -> subprocess.Popen:
 def kill_midway(root: Path, url: str, rng: random.Random) -> int:
     """Start a scrape, kill it at a random moment, and return how many captchas it had acknowledged."""
     with start(root, url, 1_000_000) as process:
-        assert process.stdout is not None
         acknowledged = 0
-        for _ in range(rng.randint(1, 12)):
-            acknowledged = int(process.stdout.readline())
-        time.sleep(rng.uniform(0, 0.04))  # somewhere within the next captcha or two
-        process.send_signal(signal.SIGKILL)
+        try:
+            for _ in range(rng.randint(1, 12)):
+                acknowledged = int(process.stdout.readline())
+            time.sleep(rng.uniform(0, 0.04))  # somewhere within the next captcha or two
+        finally:
+            process.send_signal(signal.SIGKILL)
         for line in process.stdout:  # what it still said before it died counts as said
             if line.endswith("\n"):
                 acknowledged = int(line)
