@@ -1,19 +1,18 @@
-"""Chains stages for commands that do the earlier steps themselves; the only module that knows several stages."""
+"""Generators: trained, resumed and drawn from, on whatever dataset the workspace holds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.segment import Segmenter
+from captcha_lab.pipeline.captchas import ensure_packed
+from captcha_lab.pipeline.common import Progress, Say, find_model, silent
 from captcha_lab.store.runs import Run
 from captcha_lab.store.workspace import DatasetFolder, Workspace
 
 if TYPE_CHECKING:
-    from captcha_lab.datasets.captcha import SegmentReport
     from captcha_lab.generate.batches import PackedBatches
     from captcha_lab.generate.choose import Choice
     from captcha_lab.generate.config import TrainConfig as GeneratorConfig
@@ -24,175 +23,6 @@ if TYPE_CHECKING:
     from captcha_lab.generate.sample import Generator
     from captcha_lab.generate.train import Hooks
     from captcha_lab.generate.train import TrainReport as GeneratorReport
-    from captcha_lab.recognise.config import TrainConfig
-    from captcha_lab.recognise.read import ReadReport, Recogniser
-    from captcha_lab.recognise.train import TrainReport
-    from captcha_lab.store.packed import PackedSet
-
-Say = Callable[[str], None]
-Progress = Callable[[int, int], None]  # (done, total)
-PREVIEWED = 24  # captchas drawn by `segment --preview`
-
-
-def silent(done: int, total: int) -> None:
-    """A progress callback that shows nothing."""
-
-
-def locate(dataset: str | None = None) -> tuple[Workspace, DatasetFolder]:
-    """The workspace around the current folder, and one of its datasets."""
-    workspace = Workspace.find()
-    return workspace, workspace.dataset(dataset)
-
-
-def segment(
-    folder: DatasetFolder, segmenter: Segmenter, preview: Path | None = None, progress: Progress = silent
-) -> SegmentReport:
-    """Cut all captchas of a dataset, and draw some of them where a path is given.
-
-    Raises:
-        CaptchaLabError: there is no dataset, or it holds no captchas.
-    """
-    from captcha_lab.datasets.captcha import segment_dataset
-    from captcha_lab.store.images import check_target
-
-    if preview is not None:
-        check_target(preview)
-    report = segment_dataset(folder, segmenter, progress)
-    if report.captchas == 0:
-        raise CaptchaLabError(
-            f"Dataset {folder.name} holds no captchas: run `captcha-lab scrape` or `captcha-lab import`."
-        )
-    if preview is not None:
-        _draw_preview(folder, segmenter, preview)
-    return report
-
-
-def _draw_preview(folder: DatasetFolder, segmenter: Segmenter, path: Path) -> None:
-    import numpy as np
-
-    from captcha_lab.datasets.captcha import captchas
-    from captcha_lab.segment.preview import preview as draw
-    from captcha_lab.store.catalog import Catalog
-    from captcha_lab.store.images import write_image
-
-    with Catalog(folder.catalog_path, create=False) as catalog:
-        rows = catalog.images()
-    chosen = np.unique(np.linspace(0, len(rows) - 1, PREVIEWED).astype(int))
-    images = [image for _, image in captchas(folder, [rows[k] for k in chosen], problems=[])]
-    write_image(path, draw(images, segmenter))
-
-
-def describe_segmentation(report: SegmentReport, preview: Path | None = None) -> list[str]:
-    """What a segmentation found, as lines for people."""
-    meaning = {
-        "empty": "hold no ink",
-        "seam": "have ink that runs over a seam into the next cell",
-        "fragment": "hold a piece of a neighbour",
-    }
-    lines = [f"Cut {report.captchas} captchas into {report.cells} glyphs."]
-    lines += [
-        f"  {report.flagged.get(flag, 0):6d} ({report.flagged.get(flag, 0) / max(report.cells, 1):.1%}) {text}"
-        for flag, text in meaning.items()
-    ]
-    lines += [f"  unreadable: {problem}" for problem in report.unreadable]
-    return [*lines, f"Preview: {preview}"] if preview else lines
-
-
-def ensure_segmented(
-    workspace: Workspace, folder: DatasetFolder, say: Say, progress: Progress = silent
-) -> None:
-    """Cut what has come since the last cut, and say so.
-
-    Raises:
-        CaptchaLabError: there is no dataset.
-    """
-    from captcha_lab.datasets.captcha import segment_dataset, segmenter_of
-    from captcha_lab.store.catalog import Catalog
-
-    with Catalog(folder.catalog_path, create=False) as catalog:
-        segmenter = segmenter_of(catalog, Segmenter(glyphs=workspace.config.length))
-        pending = catalog.unsegmented(segmenter.version)
-    if pending:
-        report = segment_dataset(folder, segmenter, progress, only_new=True)
-        say(f"Segmented {report.captchas} new captchas into {report.cells} glyphs.")
-
-
-def ensure_packed(
-    workspace: Workspace, folder: DatasetFolder, say: Say, seed: int = 0, progress: Progress = silent
-) -> PackedSet:
-    """The dataset's packed set, up to date: captchas are segmented and packed, faces and digits were prepared.
-
-    Raises:
-        CaptchaLabError: there is nothing to pack, or a label is outside the alphabet.
-    """
-    from captcha_lab.datasets.captcha import pack
-    from captcha_lab.store.packed import read_packed
-
-    if not folder.catalog_path.exists() and folder.packed_path.exists():
-        return read_packed(folder.packed_path)
-    ensure_segmented(workspace, folder, say, progress)
-    return pack(folder, workspace.config.alphabet, seed, progress)
-
-
-def train(
-    workspace: Workspace,
-    folder: DatasetFolder,
-    config: TrainConfig,
-    name: str | None = None,
-    say: Say = lambda message: None,
-    progress: Progress = silent,
-) -> TrainReport:
-    """Train the recogniser on a dataset's labels, packing them first.
-
-    Raises:
-        CaptchaLabError: see `ensure_packed` and `recognise.train.train_recogniser`.
-    """
-    from captcha_lab.recognise.train import train_recogniser
-
-    data = ensure_packed(workspace, folder, say)
-    return train_recogniser(
-        data, workspace.models, config, name, lambda scalars: progress(scalars["epoch"], config.epochs)
-    )
-
-
-def find_model(workspace: Workspace, model: str | None, kind: str) -> Path:
-    """The run folder or model file a user means: a path, a run's name, or nothing for the newest of a kind.
-
-    Raises:
-        CaptchaLabError: there is none.
-    """
-    from captcha_lab.store.runs import all_runs, latest_run
-
-    if model is None:
-        newest = latest_run(workspace.models, kind)
-        if newest is None:
-            command = {"recogniser": "train", "generator": "train-gen"}.get(kind, "train")
-            raise CaptchaLabError(
-                f"There is no {kind} in {workspace.models} yet: run `captcha-lab {command}` first."
-            )
-        return newest.root
-    for path in (workspace.models / model, Path(model)):
-        if path.exists():
-            return path
-    names = ", ".join(run.name for run in all_runs(workspace.models, kind)) or "none"
-    raise CaptchaLabError(f"There is no model {model} (a path, or one of the runs: {names}).")
-
-
-def load_recogniser(workspace: Workspace, model: str | None = None) -> Recogniser:
-    """The recogniser a user means (see `find_model`)."""
-    from captcha_lab.recognise.read import Recogniser
-
-    return Recogniser.load(find_model(workspace, model, "recogniser"))
-
-
-def read(paths: list[Path], model: str | None = None, progress: Progress = silent) -> ReadReport:
-    """Read captcha files and folders with a recogniser of the workspace (see `recognise.read.read_files`)."""
-    from captcha_lab.recognise.read import read_files
-
-    return read_files(load_recogniser(Workspace.find(), model), paths, progress)
-
-
-# Generators
 
 
 @dataclass(frozen=True)

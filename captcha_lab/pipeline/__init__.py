@@ -1,0 +1,49 @@
+"""Chains stages for commands that do the earlier steps themselves; the only room that knows several stages."""
+
+from captcha_lab.pipeline.captchas import (
+    describe_segmentation,
+    ensure_packed,
+    ensure_segmented,
+    load_recogniser,
+    read,
+    segment,
+    train,
+)
+from captcha_lab.pipeline.common import Progress, Say, find_model, locate, silent
+from captcha_lab.pipeline.generators import (
+    GeneratorData,
+    generate,
+    generator_data,
+    load_generator,
+    overview_generator,
+    packed_condition,
+    recogniser_quality,
+    resume_generator,
+    train_generator,
+    train_generators,
+)
+
+__all__ = [
+    "GeneratorData",
+    "Progress",
+    "Say",
+    "describe_segmentation",
+    "ensure_packed",
+    "ensure_segmented",
+    "find_model",
+    "generate",
+    "generator_data",
+    "load_generator",
+    "load_recogniser",
+    "locate",
+    "overview_generator",
+    "packed_condition",
+    "read",
+    "recogniser_quality",
+    "resume_generator",
+    "segment",
+    "silent",
+    "train",
+    "train_generator",
+    "train_generators",
+]

@@ -1,0 +1,45 @@
+"""What every chain of stages needs: where things lie, which model is meant, and how to talk meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from captcha_lab.errors import CaptchaLabError
+from captcha_lab.store.workspace import DatasetFolder, Workspace
+
+Say = Callable[[str], None]
+Progress = Callable[[int, int], None]  # (done, total)
+
+
+def silent(done: int, total: int) -> None:
+    """A progress callback that shows nothing."""
+
+
+def locate(dataset: str | None = None) -> tuple[Workspace, DatasetFolder]:
+    """The workspace around the current folder, and one of its datasets."""
+    workspace = Workspace.find()
+    return workspace, workspace.dataset(dataset)
+
+
+def find_model(workspace: Workspace, model: str | None, kind: str) -> Path:
+    """The run folder or model file a user means: a path, a run's name, or nothing for the newest of a kind.
+
+    Raises:
+        CaptchaLabError: there is none.
+    """
+    from captcha_lab.store.runs import all_runs, latest_run
+
+    if model is None:
+        newest = latest_run(workspace.models, kind)
+        if newest is None:
+            command = {"recogniser": "train", "generator": "train-gen"}.get(kind, "train")
+            raise CaptchaLabError(
+                f"There is no {kind} in {workspace.models} yet: run `captcha-lab {command}` first."
+            )
+        return newest.root
+    for path in (workspace.models / model, Path(model)):
+        if path.exists():
+            return path
+    names = ", ".join(run.name for run in all_runs(workspace.models, kind)) or "none"
+    raise CaptchaLabError(f"There is no model {model} (a path, or one of the runs: {names}).")
