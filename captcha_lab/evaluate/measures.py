@@ -32,7 +32,9 @@ class Measure:
             return "–"
         if self.style == "share":
             return f"{100 * value:.1f}"
-        return f"{value:.2f}" if 0.01 <= abs(value) < 100 or value == 0 else f"{value:.3g}"
+        if self.style == "ratio":
+            return f"{value:.2f}" if abs(value) < 100 else f"{value:.0f}"
+        return f"{value:.0f}" if abs(value) >= 1000 else f"{value:#.3g}".rstrip(".")
 
 
 _ALL = (

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.store.packed import UNLABELLED, PackedSet
+from captcha_lab.metrics.neighbours import fingerprints
+from captcha_lab.store.packed import SPLITS, UNLABELLED, PackedSet
 
 Images = NDArray[np.uint8]  # [N, H, W] grey or [N, H, W, 3] RGB
 # (class numbers int [N] or conditions [N, K] or None, count, seed) to images [count, ...]
@@ -69,7 +70,7 @@ def pixel_extractor() -> Extractor:
 
 @dataclass(frozen=True)
 class RealData:
-    """The real images an evaluation compares with; exact duplicates are removed.
+    """The real images an evaluation compares with; pixel-by-pixel duplicates are removed.
 
     Attributes:
         train: images generators and recognisers were trained on.
@@ -120,13 +121,12 @@ class RealData:
         Raises:
             CaptchaLabError: nothing to train on or nothing held out.
         """
-        labels = data.labels
-        labelled = labels is not None and bool(data.classes) and _enough(data)
-        train = data.part("train", labelled=labelled, distinct=True)
-        held = data.part("test", labelled=labelled, distinct=True)
+        labelled = data.labels is not None and bool(data.classes) and _enough(data)
+        usable = _usable(data, labelled)
+        train = data.take(usable & (data.split == SPLITS.index("train")))
+        held = data.take(usable & (data.split == SPLITS.index("test")))
         if len(held) < FEW_HELD_OUT:
-            rows = (data.split != 0) & _usable(data, labelled)
-            held = data.take(rows)
+            held = data.take(usable & (data.split != SPLITS.index("train")))
         if not len(train) or not len(held):
             raise CaptchaLabError(
                 f"The packed set has {len(train)} training and {len(held)} held-out images: "
@@ -154,11 +154,20 @@ def _enough(data: PackedSet) -> bool:
 
 
 def _usable(data: PackedSet, labelled: bool) -> NDArray[np.bool_]:
+    """Rows [N] that are labelled, where that matters, and whose pixels stand in no earlier split or row.
+
+    `PackedSet.duplicate` is stricter: it also marks glyphs of one shape in another ink. Those are kept here,
+    because ink is a thing a generator has to get right.
+    """
     rows = np.ones(len(data), dtype=bool)
     if labelled and data.labels is not None:
         rows &= data.labels != UNLABELLED
-    if data.duplicate is not None:
-        rows &= data.duplicate == 0
+    seen: set[bytes] = set()
+    for row in np.argsort(data.split, kind="stable"):
+        if rows[row]:
+            key = fingerprints(data.images[row : row + 1])[0]
+            rows[row] = key not in seen
+            seen.add(key)
     return rows
 
 

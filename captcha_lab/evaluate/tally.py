@@ -40,8 +40,7 @@ def stream_figures(stream: Stream, real: RealData, reader: Reader | None, judge:
         wanted = class_histogram(stream.asked, classes) if told else real.class_shares
         figures["confidence"] = float(stream.confidence.mean())
         figures["class_variation"] = total_variation(class_histogram(stream.read, classes), wanted)
-        goal = stream.asked if told else np.asarray(real.train_conditions)
-        figures["classes_reached"] = classes_reached(stream.read, goal, classes) / len(np.unique(goal))
+        figures["classes_reached"] = classes_reached(stream.read, wanted)
         if told:
             figures["gan_test"] = wilson(int((stream.read == stream.asked).sum()), n)
     if judge is not None and told:

@@ -43,12 +43,28 @@ def variance_ratio(
 
 
 def classes_reached(
-    readings: NDArray[np.integer], real: NDArray[np.integer], classes: int, share: float = 0.1
-) -> int:
-    """Classes made at least `share` times as often as they are in the real data (and at least once)."""
-    made = np.bincount(readings, minlength=classes) / max(len(readings), 1)
-    wanted = np.bincount(real, minlength=classes) / max(len(real), 1)
-    return int(((made > 0) & (wanted > 0) & (made >= share * wanted)).sum())
+    readings: NDArray[np.integer],
+    wanted: NDArray[np.floating],
+    share: float = 0.1,
+    least: float = 8.0,
+) -> float:
+    """Share of classes made at least `share` times as often as wanted, in [0, 1].
+
+    Only classes wanted at least `least` times among so many samples count: a rarer one may be absent by chance
+    (8 wanted: once in 3,000). `nan` where no class is.
+
+    Args:
+        readings: int [N], class of each sample.
+        wanted: float [K], the frequency each class should have; sums to 1.
+        share: of the wanted frequency that counts as reached.
+        least: wanted number of samples from which a class counts.
+    """
+    made = np.bincount(readings, minlength=len(wanted))
+    expected = np.asarray(wanted) * len(readings)
+    counted = expected >= least
+    if not counted.any():
+        return float("nan")
+    return float((made[counted] >= np.maximum(share * expected[counted], 1)).mean())
 
 
 class Modes(NamedTuple):

@@ -98,8 +98,16 @@ def test_variance_classes_and_modes():
     assert np.isnan(variance[1:]).all()
     ratio = diversity.variance_ratio(np.array([1.0, np.nan, 3.0]), np.array([2.0, 2.0, np.nan]))
     assert ratio == pytest.approx((0.5 + 0) / 2)
-    assert diversity.classes_reached(np.array([0] * 99 + [1]), np.array([0, 1, 2, 3]), 4) == 1
-    assert diversity.classes_reached(np.array([0, 1, 2, 3]), np.array([0, 1, 2, 3]), 4) == 4
+
+
+def test_classes_reached_counts_only_what_chance_cannot_explain():
+    even = np.full(4, 0.25)
+    assert (
+        diversity.classes_reached(np.array([0] * 99 + [1]), even) == 0.25
+    )  # one sample of 25 is not reaching
+    assert diversity.classes_reached(np.arange(100) % 4, even) == 1.0
+    assert diversity.classes_reached(np.arange(100) % 2, np.array([0.5, 0.45, 0.05, 0.0])) == 1.0
+    assert np.isnan(diversity.classes_reached(np.arange(8) % 4, even))
 
 
 def test_modes_of_separated_clusters():

@@ -1,0 +1,150 @@
+"""`captcha-lab eval`."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, progress, say
+from captcha_lab.evaluate.config import EvalConfig
+from captcha_lab.evaluate.request import EvalRequest
+
+if TYPE_CHECKING:
+    from captcha_lab.pipeline_eval import Evaluated
+
+WIDTH = 80  # columns of the leaderboard
+NAME_WIDTH = 25
+
+
+def run(
+    names: Annotated[
+        list[str] | None,
+        typer.Option("--run", help="Generator run; repeat for several [default: the newest]."),
+    ] = None,
+    compare: Annotated[
+        list[str] | None, typer.Option("--compare", help="Further runs beside it; repeat for several.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="All generator runs that fit the dataset.")] = False,
+    figures: Annotated[
+        Path | None, typer.Option(help="Score the printed grids of this folder (with figures.json).")
+    ] = None,
+    recogniser: Annotated[
+        str | None, typer.Option(help="Recogniser run [default: the newest of the dataset].")
+    ] = None,
+    dataset: DatasetOption = None,
+    samples: Annotated[int, typer.Option(help="Samples read by the recogniser.")] = EvalConfig.samples,
+    seeds: Annotated[
+        int, typer.Option(help="Repeat with so many seeds and show the spread.")
+    ] = EvalConfig.seeds,
+    seed: Annotated[int, typer.Option(help="Seed of everything drawn at random.")] = EvalConfig.seed,
+    judge: Annotated[bool, typer.Option(help="Ask the independent judge too.")] = EvalConfig.judge,
+    gan_train: Annotated[
+        bool, typer.Option(help="Train a fresh recogniser on samples only (the slowest part).")
+    ] = EvalConfig.gan_train,
+    distance_samples: Annotated[
+        int, typer.Option(help="At most so many images on each side of a distance.")
+    ] = EvalConfig.distance_samples,
+    inception_weights: Annotated[
+        Path | None, typer.Option(help="TorchScript Inception file: adds literature FID.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Folder of report.json and report.html [default: in the run's].")
+    ] = None,
+    json: JsonFlag = False,
+) -> None:
+    """Measure the recogniser and generators beside real data, and write a report."""
+    from captcha_lab import pipeline
+    from captcha_lab.pipeline_eval import evaluate
+
+    config = EvalConfig(
+        samples=samples, seeds=seeds, seed=seed, judge=judge, gan_train=gan_train, distance_samples=distance_samples
+    )  # fmt: skip
+    request = EvalRequest(
+        (*(names or ()), *(compare or ())),
+        every,
+        recogniser,
+        figures,
+        inception_weights,
+        report,
+        shlex.join(["captcha-lab", *sys.argv[1:]]) if sys.argv[1:] else "captcha-lab eval",
+    )
+    workspace, folder = pipeline.locate(dataset)
+    with progress("Evaluating") as bar:
+        done = evaluate(workspace, folder, request, config, say, lambda what, k, n: bar(k, n))
+    if json:
+        from captcha_lab.evaluate.report import report_json
+
+        paths = {"report_json": str(done.json_path), "report_html": str(done.html_path)}
+        emit(report_json(done.report) | paths, json)
+    else:
+        emit(None, json, *_lines(done))
+
+
+def _lines(done: Evaluated) -> list[str]:
+    report = done.report
+    lines = [report.verdict]
+    if report.evaluation is not None:
+        lines += ["", _leaderboard(report.evaluation)]
+        lines += [
+            f"  {r.name}: {', '.join(r.verdict.faults)}"
+            for r in report.evaluation.results
+            if r.verdict.faults
+        ]
+    if report.reading is not None:
+        from captcha_lab.cli.output import percent
+
+        lines += [
+            "",
+            f"Recogniser on test glyphs without duplicates: {percent(report.reading.glyphs_distinct)}",
+        ]
+        if report.reading.captchas is not None:
+            share = report.reading.captchas
+            lines += [
+                f"Whole captchas: {100 * share.value:.1f} % ({100 * share.low:.1f} to {100 * share.high:.1f}); "
+                f"calibration error {100 * report.reading.calibration.expected_error:.2f} %; "
+                f"{report.reading.speed:,.0f} glyphs per CPU-second"
+            ]
+    lines += [f"Note: {note}" for note in report.notes]
+    return [*lines, f"Report: {done.html_path}"]
+
+
+def _leaderboard(evaluation: Any) -> str:
+    """Best first, at most 80 columns; shares in %, the floor (held-out real images) in the last rows."""
+    import io
+
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    from captcha_lab.evaluate.measures import MEASURES
+
+    shown = [
+        measure
+        for key, measure in MEASURES.items()
+        if measure.brief and any(key in result.figures for result in evaluation.results)
+    ]
+
+    def cells(figures: dict[str, Any]) -> list[str]:
+        return [m.show(figures[m.key].value) if m.key in figures else "–" for m in shown]
+
+    grid = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    grid.add_column("", no_wrap=True)
+    for measure in shown:
+        grid.add_column(measure.brief, justify="right", no_wrap=True)
+    for result in evaluation.results:
+        grid.add_row(_short(result.name), *cells(result.figures))
+    for count, floor in sorted(evaluation.floors.items()):
+        grid.add_row(f"floor: real ({count})", *cells(floor))
+    out = io.StringIO()
+    Console(file=out, width=WIDTH, highlight=False, markup=False).print(grid)
+    return "\n".join(line.rstrip() for line in out.getvalue().strip("\n").splitlines())
+
+
+def _short(name: str) -> str:
+    """The name, or its two ends where it is long: printed grids differ at the end."""
+    half = (NAME_WIDTH - 1) // 2
+    return name if len(name) <= NAME_WIDTH else f"{name[:half]}…{name[-half:]}"

@@ -1,0 +1,38 @@
+"""What a user asks `captcha-lab eval` for; without torch or numpy, so that the command line can show it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from captcha_lab.errors import UsageError
+
+
+@dataclass(frozen=True)
+class EvalRequest:
+    """Which models, beside which printed grids, and where the report goes.
+
+    Attributes:
+        runs: generator runs (names or folders); empty: the newest one.
+        every: all generator runs of the dataset.
+        recogniser: run name of the recogniser; None: the newest one that reads this dataset.
+        figures: folder of printed grids with a `figures.json`.
+        inception: file of Inception weights for literature FID.
+        folder: of the report; None: in the run's folder, or the workspace's `evaluation/`.
+        command: the command line, for the report.
+
+    Raises:
+        UsageError: options that exclude each other.
+    """
+
+    runs: tuple[str, ...] = ()
+    every: bool = False
+    recogniser: str | None = None
+    figures: Path | None = None
+    inception: Path | None = None
+    folder: Path | None = None
+    command: str = "captcha-lab eval"
+
+    def __post_init__(self) -> None:
+        if self.runs and self.every:
+            raise UsageError("--all evaluates every run: leave --run and --compare out.")

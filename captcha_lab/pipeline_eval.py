@@ -1,0 +1,227 @@
+"""Chains the stages for `eval`: data, recogniser, judge, generators, evaluation, report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from captcha_lab.errors import CaptchaLabError
+from captcha_lab.pipeline import Say, ensure_packed, find_model, train
+from captcha_lab.store.runs import Run, all_runs, latest_run
+from captcha_lab.store.workspace import DatasetFolder, Workspace
+
+if TYPE_CHECKING:
+    from captcha_lab.evaluate.config import EvalConfig
+    from captcha_lab.evaluate.report import Report
+    from captcha_lab.evaluate.request import EvalRequest
+    from captcha_lab.evaluate.subject import Candidate, Extractor, RealData
+    from captcha_lab.recognise.read import Recogniser
+    from captcha_lab.store.packed import PackedSet
+
+StageProgress = Callable[[str, int, int], None]  # (what, done, total)
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """A report and where it lies."""
+
+    report: Report
+    json_path: Path
+    html_path: Path
+
+
+def evaluate(
+    workspace: Workspace,
+    folder: DatasetFolder,
+    request: EvalRequest,
+    config: EvalConfig,
+    say: Say,
+    progress: StageProgress,
+) -> Evaluated:
+    """Evaluate the recogniser and generators of a workspace, and write the report.
+
+    What is missing on the way is made where it can be (packing, a recogniser, the judge), and said.
+
+    Raises:
+        CaptchaLabError: there is nothing to evaluate, or a run doesn't fit the data.
+    """
+    from captcha_lab.evaluate.core import Evaluator
+    from captcha_lab.evaluate.judge import ensure_judge
+    from captcha_lab.evaluate.printed import load_grids, train_panel
+    from captcha_lab.evaluate.reading import measure_reading
+    from captcha_lab.evaluate.report import Report, verdict_sentence, write_report
+    from captcha_lab.evaluate.subject import RealData
+
+    folder = _folder_of(workspace, folder, request)
+    data = _data(workspace, folder, say)
+    real = RealData.from_packed(data)
+    notes: list[str] = []
+    recogniser, reader_run = _recogniser(workspace, folder, real, data, request, say, notes)
+    candidates, skipped = _generators(workspace, folder, request, real)
+    notes += skipped
+    panel = []
+    if request.figures is not None:
+        grids = load_grids(request.figures, real)
+        candidates += grids.candidates
+        reasons = dict.fromkeys(reason for _, reason in grids.skipped)
+        for reason in reasons:
+            names = [name for name, why in grids.skipped if why == reason]
+            notes.append(f"Not scored ({reason}): {', '.join(names)}.")
+        if any(c.labelled for c in grids.candidates) and real.labelled:
+            panel = train_panel(real, progress=progress)
+    if not candidates and recogniser is None:
+        raise CaptchaLabError(
+            f"There is nothing to evaluate: dataset {folder.name} has no labels to read against and "
+            f"{workspace.models} holds no generator of it. Run `captcha-lab label` or `captcha-lab train-gen`."
+        )
+    judge = None
+    if config.judge and recogniser is not None and candidates:
+        judge, judge_run = ensure_judge(data, workspace.models, progress=progress)
+        notes.append(f"The judge is run {judge_run.name}.")
+    evaluation = None
+    if candidates:
+        evaluator = Evaluator(
+            real, recogniser, judge, config,
+            reader_name=f"lenet ({reader_run})", extra=_extra(request), panel=panel, progress=progress,
+        )  # fmt: skip
+        evaluation = evaluator.run(candidates)
+    reading = None
+    if recogniser is not None and data.part("test", labelled=True).labels is not None:
+        reading = measure_reading(recogniser, data, seed=config.seed, progress=progress)
+    report = Report(
+        verdict_sentence(evaluation, reading), evaluation, reading, folder.name, request.command, notes
+    )
+    target = request.folder or _report_folder(workspace, candidates, reader_run)
+    return Evaluated(report, *write_report(report, target))
+
+
+def _folder_of(workspace: Workspace, folder: DatasetFolder, request: EvalRequest) -> DatasetFolder:
+    """The dataset the named run was trained on, where the configured one isn't there at all."""
+    if folder.catalog_path.exists() or folder.packed_path.exists() or not request.runs:
+        return folder
+    named = Run.open(find_model(workspace, request.runs[0], "generator")).config().get("dataset")
+    return workspace.dataset(named) if named else folder
+
+
+def _data(workspace: Workspace, folder: DatasetFolder, say: Say) -> PackedSet:
+    if not folder.catalog_path.exists() and not folder.packed_path.exists():
+        raise CaptchaLabError(
+            f"There is nothing to evaluate: the workspace {workspace.root} has no dataset {folder.name}. "
+            "Begin with `captcha-lab scrape`, or name another one with --dataset."
+        )
+    return ensure_packed(workspace, folder, say)
+
+
+def _recogniser(
+    workspace: Workspace,
+    folder: DatasetFolder,
+    real: RealData,
+    data: PackedSet,
+    request: EvalRequest,
+    say: Say,
+    notes: list[str],
+) -> tuple[Recogniser | None, str]:
+    """The named recogniser, else the newest that fits, else a new one; None where there are no labels."""
+    from captcha_lab.recognise.config import TrainConfig
+    from captcha_lab.recognise.read import Recogniser
+
+    if request.recogniser is not None:
+        path = find_model(workspace, request.recogniser, "recogniser")
+        return Recogniser.load(path), path.name
+    for run in reversed(all_runs(workspace.models, "recogniser")):
+        if not run.weights.is_file():
+            continue
+        recogniser = Recogniser.load(run.root)
+        sized = (recogniser.size, recogniser.size) == real.image_shape[:2]
+        if sized and (not real.labelled or recogniser.classes == real.classes):
+            return (recogniser, run.name) if real.labelled else (None, "")
+    if not real.labelled:
+        notes.append(
+            "The data has no labels, so nobody can read the samples: distances are between pixels. "
+            "`captcha-lab label` gives labels."
+        )
+        return None, ""
+    if real.image_shape[0] != real.image_shape[1]:
+        notes.append(
+            "The images are not square, so the recogniser can't read them: distances are between pixels."
+        )
+        return None, ""
+    say("No recogniser of this dataset yet: training one.")
+    report = train(workspace, folder, TrainConfig(), say=say)
+    return Recogniser.load(report.run.root), report.run.name
+
+
+def _generators(
+    workspace: Workspace, folder: DatasetFolder, request: EvalRequest, real: RealData
+) -> tuple[list[Candidate], list[str]]:
+    """Candidates of the runs asked for, and notes on those left out."""
+    from captcha_lab.evaluate.check import check_candidate
+
+    if request.runs:
+        runs = [Run.open(find_model(workspace, name, "generator")) for name in request.runs]
+        return [_candidate(run) for run in runs], []
+    if not request.every:
+        if request.figures is not None:
+            return [], []
+        newest = latest_run(workspace.models, "generator")
+        if newest is None:
+            return [], ["There is no generator yet: `captcha-lab train-gen` trains one."]
+        return [_candidate(newest)], []
+    candidates, notes = [], []
+    for run in all_runs(workspace.models, "generator"):
+        if not run.weights.is_file():
+            notes.append(f"{run.name} has no weights yet and is left out.")
+            continue
+        try:
+            candidate = _candidate(run)
+            check_candidate(candidate, real, 0)
+        except CaptchaLabError as error:
+            notes.append(f"{run.name} is left out: {error}")
+            continue
+        candidates.append(candidate)
+    if not candidates:
+        notes.append(f"No generator in {workspace.models} fits dataset {folder.name}.")
+    return candidates, notes
+
+
+def _candidate(run: Run) -> Candidate:
+    """A generator run as a candidate: its sampler, its configuration and its history."""
+    from captcha_lab.evaluate.subject import Candidate
+    from captcha_lab.generate.sample import load_generator
+
+    generator = load_generator(run.root)
+    config = run.config()
+    recipe = config.get("recipe", {})
+    facts: dict[str, Any] = {
+        "run": run.name,
+        "recipe": recipe.get("name") if isinstance(recipe, dict) else recipe,
+        "command": f"captcha-lab eval --run {run.name}",
+        "classes": list(generator.classes) if generator.exclusive else [],
+        "config": config,
+        "history": run.history(),
+    }
+    return Candidate(
+        run.name,
+        lambda labels, count, seed: generator.sample(labels, count, seed),
+        labelled=generator.labelled,
+        facts=facts,
+    )
+
+
+def _extra(request: EvalRequest) -> dict[str, Extractor]:
+    if request.inception is None:
+        return {}
+    from captcha_lab.evaluate.inception import load_inception
+
+    return {"fid": load_inception(request.inception)}
+
+
+def _report_folder(workspace: Workspace, candidates: list[Candidate], reader: str) -> Path:
+    """In the run's own folder for one run, in the workspace's `evaluation/` for several or printed grids."""
+    if len(candidates) == 1 and "run" in candidates[0].facts:
+        return workspace.models / str(candidates[0].facts["run"]) / "evaluation"
+    if not candidates and reader:
+        return workspace.models / reader / "evaluation"
+    return workspace.root / "evaluation"
