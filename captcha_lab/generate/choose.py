@@ -100,7 +100,8 @@ def _labelled(recipe: Recipe, choice: Choice, labelled: bool) -> Recipe:
     known = recipes()
     if wanted:
         return known.get(_ending(recipe.name, choice.update) + LABEL) or recipe.with_label()
-    return known.get(recipe.name.removesuffix(LABEL)) or recipe.without_label()
+    plain = known.get(recipe.name.removesuffix(LABEL))
+    return plain if plain is not None and not plain.labelled else recipe.without_label()
 
 
 def _ending(name: str, update: bool | None) -> str:

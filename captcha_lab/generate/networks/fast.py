@@ -1,0 +1,182 @@
+"""Ours: fully connected networks shaped after printed characters, a stencil times an ink.
+
+A captcha's glyph is one of a limited number of shapes, in ink of one tone with a little grain, on blank paper. A plain
+fully connected generator spends its training on what this fixes beforehand: paper that is exactly blank, edges that
+are exactly hard, grain that is independent from pixel to pixel. Here the last layer gives only the stencil.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from captcha_lab.errors import UsageError
+from captcha_lab.generate.networks.base import (
+    Criticism,
+    CriticNetwork,
+    Family,
+    GeneratorNetwork,
+    NetworkSpec,
+)
+from captcha_lab.generate.networks.layers import joined
+
+TEXTURE_SEED = 20  # of the fixed matrix that spreads the noise over the pixels
+GRAIN_SCALE = 20.0  # brings the roughness of real glyphs (about .006) near the other features
+
+
+@dataclass(frozen=True)
+class FastOptions:
+    """Keyword options of the `fast` family."""
+
+    generator: Sequence[int] = (512, 512)  # widths of the generator's hidden layers
+    critic: Sequence[int] = (512, 512)  # widths of the critic's hidden layers
+    slope: float = 0.2  # of the leaky ReLU
+    codes: int = 256  # entries of each codebook that noise is rounded to; 0 = the noise as it is
+    books: int = 1  # codebooks; their entries are added up
+    crisp: bool = True  # the stencil is 0 or 1, its gradient that of the soft one; False = soft edges
+    gain: float = 4.0  # steepness of the stencil's sigmoid
+    paper: float = 1.0  # brightness of blank paper, 0 black to 1 white
+    grain: float = 0.05  # first standard deviation of the ink's grain (learned), 0 = none
+
+
+class Codebook(nn.Module):
+    """Normal or uniform noise [N, Z] to the sum of B code vectors [N, F], every code equally likely.
+
+    Between two shapes that both occur lie, in a continuous noise space, broken shapes that never do; a finite
+    set of codes has no between. The codes are learned, as in vector quantisation (van den Oord et al. 2017), but
+    with no encoder: the noise picks.
+    """
+
+    def __init__(self, features: int, codes: int, books: int) -> None:
+        super().__init__()
+        self.codes, self.books = codes, books
+        # Drawn from torch's global state, which the builder seeds.
+        self.vectors = nn.Parameter(torch.randn(books, codes, features) / math.sqrt(books))
+
+    def forward(self, noise: Tensor) -> Tensor:
+        """See the class; the first B noise values are looked at, through the normal distribution function."""
+        rank = torch.special.ndtr(noise[:, : self.books]) * self.codes
+        index = rank.long().clamp_(0, self.codes - 1)
+        return torch.stack([self.vectors[b, index[:, b]] for b in range(self.books)]).sum(0)
+
+
+class FastGenerator(GeneratorNetwork):
+    """Noise to a stencil [N, 1, H, W] and an ink [N, C]; the image is ink with grain where the stencil is, else paper.
+
+    The first half of the noise chooses the shape and the ink, the second is spread over the pixels as grain.
+    """
+
+    texture: Tensor
+
+    def __init__(self, spec: NetworkSpec, options: FastOptions) -> None:
+        super().__init__(spec)
+        if spec.noise_size < 2 * max(options.books, 1):
+            raise UsageError(f"The networks 'fast' need at least {2 * max(options.books, 1)} noise values.")
+        channels, height, width = spec.image_shape
+        self.options, self.low_high = options, spec.output_range
+        self.shape_size = spec.noise_size // 2
+        self.codebook = Codebook(self.shape_size, options.codes, options.books) if options.codes else None
+        self.body = _stack(self.shape_size + spec.classes, options.generator, options.slope)
+        self.stencil = nn.Linear(options.generator[-1], height * width)
+        self.ink = nn.Linear(options.generator[-1] + self.shape_size, channels)
+        # At first: dark ink on light paper or the reverse, grain as the options say.
+        self.first_ink = 0.2 if options.paper > 0.5 else 0.8
+        self.log_grain = nn.Parameter(torch.tensor(math.log(options.grain))) if options.grain else None
+        spread = torch.randn(
+            spec.noise_size - self.shape_size,
+            channels * height * width,
+            generator=torch.Generator().manual_seed(TEXTURE_SEED),
+        )
+        self.register_buffer("texture", F.normalize(spread, dim=0))
+
+    def forward(self, noise: Tensor, condition: Tensor | None = None) -> Tensor:
+        """See `GeneratorNetwork`."""
+        condition = self.checked(condition, self.classes > 0)
+        shape_noise, grain_noise = noise[:, : self.shape_size], noise[:, self.shape_size :]
+        chosen = shape_noise if self.codebook is None else self.codebook(shape_noise)
+        hidden = self.body(joined(chosen, condition))
+        _, height, width = self.image_shape
+        mask = self._mask(self.stencil(hidden)).view(-1, 1, height, width)
+        ink = self.first_ink + 0.1 * self.ink(torch.cat([hidden, shape_noise], dim=1))[:, :, None, None]
+        if self.log_grain is not None:
+            grain = (grain_noise @ self.texture).view(-1, *self.image_shape)
+            ink = ink + self.log_grain.exp() * grain
+        paper = self.options.paper
+        low, high = self.low_high
+        return (paper + mask * (_held(ink) - paper)) * (high - low) + low
+
+    def _mask(self, logits: Tensor) -> Tensor:
+        """The stencil in [0, 1]; crisp: rounded, with the gradient of the unrounded (Bengio et al. 2013, section 4)."""
+        soft = torch.sigmoid(self.options.gain * logits)
+        return soft + ((logits > 0).to(soft) - soft).detach() if self.options.crisp else soft
+
+
+class FastCritic(CriticNetwork):
+    """Pixels through the hidden layers to a score with projection and a classifier's head.
+
+    Beside the last hidden layer the score reads the ink's grain, which a piecewise linear network of pixels sees
+    badly: the mean squared difference of neighbouring pixels that both carry ink, across and down.
+    """
+
+    def __init__(self, spec: NetworkSpec, options: FastOptions) -> None:
+        super().__init__(spec)
+        channels, height, width = spec.image_shape
+        self.options, self.low_high = options, spec.output_range
+        self.body = _stack(channels * height * width + self.conditions, options.critic, options.slope)
+        features = options.critic[-1] + 2
+        self.score = nn.Linear(features, 1)
+        told = spec.conditioning == "projection"
+        # Miyato and Koyama 2018, eq. 3.
+        self.projection = nn.Parameter(torch.randn(spec.classes, features) / math.sqrt(features)) if told else None
+        self.classifier = nn.Linear(features, spec.classes) if spec.classes else None
+
+    def forward(self, images: Tensor, condition: Tensor | None = None) -> Criticism:
+        """See `CriticNetwork`."""
+        condition = self.checked(condition, self.told)
+        low, high = self.low_high
+        ink = self.options.paper - (images - low) / (high - low)  # 0 = blank
+        hidden = self.body(joined(ink.flatten(1), condition if self.concat else None))
+        features = torch.cat([hidden, GRAIN_SCALE * _roughness(ink)], dim=1)
+        score = self.score(features).squeeze(1)
+        if self.projection is not None and condition is not None:
+            score = score + ((condition @ self.projection) * features).sum(1)
+        return Criticism(score, features, None if self.classifier is None else self.classifier(features))
+
+
+def _held(ink: Tensor) -> Tensor:
+    """Clamped to [0, 1] going forward, the identity going back, so that grain outside still teaches the tone."""
+    return ink + (ink.clamp(0, 1) - ink).detach()
+
+
+def _roughness(ink: Tensor) -> Tensor:
+    """[N, C, H, W] to [N, 2]: mean squared difference of inked neighbours, down and across; 0 where there are none."""
+    parts = []
+    for axis in (2, 3):
+        length = ink.shape[axis] - 1
+        one, other = ink.narrow(axis, 0, length), ink.narrow(axis, 1, length)
+        both = ((one.abs() > 0.3) & (other.abs() > 0.3)).to(ink)
+        total = ((one - other).square() * both).flatten(1).sum(1)
+        parts.append(total / both.flatten(1).sum(1).clamp_min(1))
+    return torch.stack(parts, dim=1)
+
+
+def _stack(inputs: int, widths: Sequence[int], slope: float) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for width in widths:
+        layers += [nn.Linear(inputs, width), nn.LeakyReLU(slope)]
+        inputs = width
+    return nn.Sequential(*layers)
+
+
+FAMILY = Family(
+    name="fast",
+    summary="ours: a stencil times an ink, chosen from learned codes; fully connected, projection and classifier",
+    options=FastOptions,
+    generator=FastGenerator,
+    critic=FastCritic,
+)

@@ -1,0 +1,86 @@
+"""From options to a recipe."""
+
+from __future__ import annotations
+
+import pytest
+
+from captcha_lab.errors import UsageError
+from captcha_lab.generate.choose import Choice, choose
+from captcha_lab.generate.recipes import get_recipe
+
+
+@pytest.mark.parametrize(
+    ("choice", "name"),
+    [
+        (Choice(loss="wgan", label=True), "wdcgan-label"),
+        (Choice(loss="wgan"), "wdcgan"),
+        (Choice(loss="gan"), "dcgan"),
+        (Choice(loss="gan", label=True), "dcgan-label"),
+        (Choice(loss="wgan", label=True, update=True), "wdcgan-update-label"),
+        (Choice(loss="wgan", update=True), "wdcgan-update"),
+        (Choice(recipe="wdcgan", update=True), "wdcgan-update"),
+        (Choice(recipe="wdcgan-update-label", update=False), "wdcgan-label"),
+        (Choice(recipe="wdcgan-label", label=False), "wdcgan"),
+        (Choice(recipe="wdcgan-update", label=True), "wdcgan-update-label"),
+        (Choice(loss="lsgan"), "lsgan"),
+        (Choice(loss="acgan"), "acgan"),
+        (Choice(recipe="magan"), "magan"),
+        (Choice(recipe="slides-cgan", label=True), "slides-cgan"),
+    ],
+)
+def test_named_forms(choice: Choice, name: str) -> None:
+    assert choose(choice) == get_recipe(name)
+
+
+def test_overrides_show_in_the_name() -> None:
+    made = choose(
+        Choice(loss="wgan", label=True, critic_steps=2, clip=0.02, learning_rate=1e-3, changes=("ema=0.9",))
+    )
+    assert (made.critic_steps, made.clip, made.learning_rate, made.ema) == (2, 0.02, 1e-3, 0.9)
+    assert made.name == "wdcgan-label+clip=0.02,learning_rate=0.001,critic_steps=2,ema=0.9"
+
+
+def test_a_label_form_that_no_recipe_has() -> None:
+    made = choose(Choice(recipe="cs231n-dcgan", label=True))
+    assert made.conditioning == "concat"
+    assert made.name == "cs231n-dcgan+conditioning=concat"
+    assert choose(Choice(recipe="acgan", label=False)).auxiliary_weight == 0.0
+
+
+def test_a_wasserstein_loss_gets_a_constraint() -> None:
+    assert choose(Choice(recipe="dcgan", loss="wgan")).clip == 0.05
+    assert choose(Choice(recipe="dcgan", loss="wgan", clip=0.3)).clip == 0.3
+    assert choose(Choice(recipe="wdcgan-gp", loss="wgan")).clip == 0.0
+
+
+def test_steps_given_by_hand_end_the_switching_rule() -> None:
+    made = choose(Choice(recipe="wdcgan-update", critic_steps=3))
+    assert (made.opening, made.switch, made.critic_steps) == (None, False, 3)
+
+
+def test_options_are_merged() -> None:
+    made = choose(Choice(recipe="wdcgan-update", changes=('options={"spectral": true}',)))
+    assert made.options == {"update": True, "spectral": True}
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        (Choice(recipe="nope"), "No recipe 'nope'"),
+        (Choice(loss="nope"), "No loss 'nope': choose one of gan"),
+        (Choice(recipe="dcgan", loss="nope"), "No loss 'nope'"),
+        (Choice(recipe="dcgan", changes=("colour=3",)), "--set colour=3: write FIELD=VALUE with one of"),
+        (Choice(recipe="dcgan", changes=("ema",)), "--set ema: write FIELD=VALUE"),
+        (Choice(recipe="dcgan", changes=("options=3",)), "wants a JSON object"),
+        (Choice(recipe="dcgan", clip=-1.0), "clip is -1.0, below zero"),
+    ],
+)
+def test_nonsense_is_refused(choice: Choice, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        choose(choice)
+
+
+def test_unlabelled_data() -> None:
+    with pytest.raises(UsageError, match=r"needs labels and the data has none: run `captcha-lab label`"):
+        choose(Choice(loss="wgan", label=True), labelled=False)
+    assert not choose(Choice(loss="wgan"), labelled=False).labelled
