@@ -7,7 +7,7 @@ import pytest
 import requests
 from PIL import Image
 
-from captcha_lab.collect.endpoint import Painter, running_endpoint
+from captcha_lab.collect.endpoint import Painter, running_endpoint, serve
 from captcha_lab.collect.endpoint_config import ANSWER_HEADER, EndpointConfig
 from captcha_lab.collect.endpoint_faults import FOREVER, Fault, parse_faults
 from captcha_lab.errors import CaptchaLabError, UsageError
@@ -52,6 +52,18 @@ def test_it_has_a_robots_txt_that_allows_the_captcha() -> None:
         reply = requests.get(url.replace("/captcha", "/robots.txt"), timeout=10)
     assert reply.ok
     assert "Allow: /captcha" in reply.text
+
+
+def test_serve_names_its_url_only_once_it_takes_connections() -> None:
+    class Reached(Exception):
+        pass
+
+    def connect(url: str) -> None:
+        with socket.create_connection(("127.0.0.1", int(url.split(":")[2].split("/")[0])), timeout=5):
+            raise Reached
+
+    with pytest.raises(Reached):
+        serve(EndpointConfig(port=0), connect)
 
 
 def test_a_taken_port_is_explained() -> None:

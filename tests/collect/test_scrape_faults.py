@@ -24,9 +24,9 @@ PASSING = {
     "408": ("failed", 408, "408 Request Timeout"),
     "500": ("failed", 500, "500 Internal Server Error"),
     "599": ("failed", 599, "599"),
-    "stall=30": ("failed", None, "no answer within 0.5 s"),
-    "drip=.02": ("failed", 200, "not done after 1 s"),
-    "drip=.1": ("failed", None, "not done after 1 s"),  # not even the headers come through
+    "stall=30": ("failed", None, "no answer within 1 s"),
+    "drip=.005": ("failed", 200, "not done after 2 s"),
+    "drip=.1": ("failed", None, "not done after 2 s"),  # not even the headers come through
     "reset": ("failed", 200, "the body broke off"),
     "truncate": ("failed", 200, "the body broke off"),
     "short": ("refused", 200, "cut short"),
@@ -47,7 +47,7 @@ PASSING = {
 def test_a_passing_fault_costs_one_attempt(spec: str, scraping) -> None:
     outcome, status, note = PASSING[spec]
     huge_png()  # made once, before the clock runs
-    limits = {"silence": 0.5, "deadline": 1.0} if spec.startswith(("stall", "drip")) else {}
+    limits = {"silence": 1.0, "deadline": 2.0} if spec.startswith(("stall", "drip")) else {}
     with running_endpoint(seed=1, faults=spec) as url:
         result = scraping(url, count=3, **limits)
     first, *others = scraping.fetches
@@ -98,8 +98,8 @@ ENDING = {
     "robots.500": ("robots.txt answers 500 Internal Server Error", "failed", 500, 0),
     "robots.429=60": ("so its rules are unknown and nothing is fetched. Try again after 2", "failed", 429, 0),
     "robots.403": ("robots.txt answers 403 Forbidden", "failed", 403, 0),
-    "robots.stall": ("robots.txt can't be read (no answer within 0.5 s)", "failed", None, 0),
-    "robots.drip=.1": ("robots.txt can't be read (not done after 1 s)", "failed", None, 0),
+    "robots.stall": ("robots.txt can't be read (no answer within 1 s)", "failed", None, 0),
+    "robots.drip=.1": ("robots.txt can't be read (not done after 2 s)", "failed", None, 0),
     "robots.truncate": ("robots.txt can't be read (the body broke off", "failed", None, 0),
     "robots.endless": ("robots.txt can't be read (a body of more than", "failed", None, 0),
     "robots.elsewhere": ("robots.txt: it redirects to another origin", "failed", None, 0),
@@ -109,7 +109,7 @@ ENDING = {
 @pytest.mark.parametrize("spec", ENDING)
 def test_an_ending_fault_stops_and_says_why(spec: str, scraping) -> None:
     said, outcome, status, kept = ENDING[spec]
-    limits = {"silence": 0.5, "deadline": 1.0} if "robots" in spec else {}
+    limits = {"silence": 1.0, "deadline": 2.0} if "robots" in spec else {}
     with running_endpoint(seed=1, faults=spec) as url, pytest.raises(ScrapeStopped) as stop:
         scraping(url, count=9, **limits)
     assert said in str(stop.value)
