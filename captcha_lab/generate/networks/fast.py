@@ -132,7 +132,9 @@ class FastCritic(CriticNetwork):
         self.score = nn.Linear(features, 1)
         told = spec.conditioning == "projection"
         # Miyato and Koyama 2018, eq. 3.
-        self.projection = nn.Parameter(torch.randn(spec.classes, features) / math.sqrt(features)) if told else None
+        self.projection = (
+            nn.Parameter(torch.randn(spec.classes, features) / math.sqrt(features)) if told else None
+        )
         self.classifier = nn.Linear(features, spec.classes) if spec.classes else None
 
     def forward(self, images: Tensor, condition: Tensor | None = None) -> Criticism:
