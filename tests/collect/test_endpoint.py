@@ -55,14 +55,14 @@ def test_it_has_a_robots_txt_that_allows_the_captcha() -> None:
 
 
 def test_serve_names_its_url_only_once_it_takes_connections() -> None:
-    class Reached(Exception):
+    class ReachedError(Exception):
         pass
 
     def connect(url: str) -> None:
         with socket.create_connection(("127.0.0.1", int(url.split(":")[2].split("/")[0])), timeout=5):
-            raise Reached
+            raise ReachedError
 
-    with pytest.raises(Reached):
+    with pytest.raises(ReachedError):
         serve(EndpointConfig(port=0), connect)
 
 

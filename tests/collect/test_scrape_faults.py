@@ -26,7 +26,7 @@ PASSING = {
     "599": ("failed", 599, "599"),
     "stall=30": ("failed", None, "no answer within 1 s"),
     "drip=.005": ("failed", 200, "not done after 2 s"),
-    "drip=.1": ("failed", None, "not done after 2 s"),  # not even the headers come through
+    "drip=.3": ("failed", None, "not done after 2 s"),  # not even the status line comes through
     "reset": ("failed", 200, "the body broke off"),
     "truncate": ("failed", 200, "the body broke off"),
     "short": ("refused", 200, "cut short"),
