@@ -8,8 +8,9 @@ from dataclasses import replace
 from captcha_lab.alphabet import THESIS_ALPHABET
 from captcha_lab.collect.endpoint import running_endpoint
 from captcha_lab.collect.endpoint_config import EndpointConfig
-from captcha_lab.collect.scrape import Say, scrape
+from captcha_lab.collect.scrape import scrape
 from captcha_lab.collect.scrape_config import ScrapeConfig, ScrapeResult
+from captcha_lab.collect.scrape_run import Say
 from captcha_lab.store.workspace import Workspace
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from captcha_lab.collect import endpoint_classic, scrape_config, scrape_http
+from captcha_lab.collect import endpoint_classic, scrape_config, scrape_http, scrape_run
 from captcha_lab.collect import scrape as scrape_module
 from captcha_lab.collect.endpoint import Painter, running_endpoint
 from captcha_lab.collect.endpoint_config import EndpointConfig
@@ -67,7 +67,8 @@ def recording_site(
 @pytest.fixture
 def foreign(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes this machine count as somebody else's."""
-    monkeypatch.setattr(scrape_module, "is_loopback", lambda url: False)
+    for module in (scrape_module, scrape_run):
+        monkeypatch.setattr(module, "is_loopback", lambda url: False)
 
 
 def test_count_is_a_total_so_that_a_rerun_resumes(scraping) -> None:
