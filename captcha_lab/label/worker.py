@@ -7,12 +7,16 @@ import sys
 import threading
 import traceback
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from captcha_lab.alphabet import Alphabet
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.label.asking import Engine, EngineMaker
 from captcha_lab.segment import Segmenter
 from captcha_lab.store.workspace import DatasetFolder
+
+if TYPE_CHECKING:
+    from captcha_lab.datasets.captcha import SegmentReport
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Worker:
 
     @property
     def running(self) -> bool:
-        """Whether it works in the background (else the caller calls `prepare` and `train_if_due`)."""
+        """Whether it works in the background (else the caller calls `cut`, `compare` and `train_if_due`)."""
         return self._thread.is_alive()
 
     def stop(self, seconds: float = 5.0) -> None:
@@ -75,7 +79,10 @@ class Worker:
     def _run(self) -> None:
         _lower_priority()
         try:
-            self.prepare()
+            if self.engine is None:
+                self.cut()
+            if self.engine is None and not self._stopping:
+                self.compare()
             while not self._stopping:
                 self._wake.wait()
                 self._wake.clear()
@@ -87,17 +94,20 @@ class Worker:
             traceback.print_exc(file=sys.stderr)
             self._problem, self._phase = f"an error inside captcha-lab: {error!r}", ""
 
-    def prepare(self) -> None:
-        """Cut what is new and make the engine (see `segment_dataset` for errors)."""
+    def cut(self) -> SegmentReport:
+        """Cut what has come since the last cut (see `segment_dataset` for errors)."""
         from captcha_lab.datasets.captcha import segment_dataset
 
         self._phase = "cutting new captchas"
-        segment_dataset(self._folder, self._segmenter, self._report, only_new=True)
-        if self._stopping:
-            return
-        self._phase, self._progress = "comparing shapes", (0, 0)
+        report = segment_dataset(self._folder, self._segmenter, self._report, only_new=True)
+        self._phase, self._progress = "", (0, 0)
+        return report
+
+    def compare(self) -> None:
+        """Make the engine (see its maker for errors)."""
+        self._phase = "comparing shapes"
         self.engine = self._make_engine(self._folder, self._alphabet, self._report)
-        self._phase = ""
+        self._phase, self._progress = "", (0, 0)
         self._wake.set()
 
     def train_if_due(self) -> None:
@@ -108,7 +118,7 @@ class Worker:
         self._asked = False
         self._phase, self._progress = "learning from your labels", (0, 0)
         engine.retrain()
-        self._phase = ""
+        self._phase, self._progress = "", (0, 0)
 
     def _report(self, done: int, total: int) -> None:
         self._progress = (done, total)

@@ -14,6 +14,7 @@ const LIVELY = 1200; // and while it works
 const HISTORY = 500; // answered questions kept for undo to bring back
 
 const session = (sessionStorage.sessionId ||= token());
+const tabs = new BroadcastChannel(`captcha-lab ${location.pathname}`); // other tabs look when this one has saved
 const strip = new Strip($("strip"));
 let state = null; // the server's last word
 let queue = null;
@@ -24,10 +25,13 @@ let history = []; // {token, act, board} in order
 let keys = 0; // pressed since the last act
 let turn = 0; // grows with every answer; a reply from before it brings no questions
 let timer = 0;
+let lost = null; // why the server can't be reached or can't save, null while all is well
+let asking = true; // no question on the board because the next ones are being fetched
 
 const outbox = new Outbox({
   saved(entry, reply) {
     strip.set(entry.body.token, "saved");
+    tabs.postMessage(reply.act);
     if (entry.path === "undo") undone(reply);
     else history.filter((past) => past.token === entry.body.token).forEach((past) => (past.act = reply.act));
     showLink();
@@ -38,15 +42,12 @@ const outbox = new Outbox({
       history = history.filter((past) => past.token !== entry.body.token);
     }
     banner(`${refusal.message} Not saved: ${many(entries.length, "answer")}.`, "stale");
-    board = null;
-    upcoming = [];
-    turn += 1;
     outbox.revision = null;
+    forget();
   },
   line(ok, refusal) {
+    reached(ok ? null : refusal);
     if (ok) banner("The server answers again; what waited here is being saved.", "good");
-    else lineLost(refusal);
-    showLink(ok ? null : refusal);
   },
   empty: () => look(),
 });
@@ -58,17 +59,28 @@ function banner(text, kind = "bad") {
   place.dataset.kind = kind;
 }
 
-function lineLost(refusal) {
-  const waiting = outbox.length ? ` ${many(outbox.length, "answer")} kept here, not saved yet.` : "";
-  const what = { line: "The server does not answer (stopped, or the line is cut); trying again.", disk: "Not saved:" }[refusal.kind];
-  banner(`${what ?? ""} ${what && refusal.kind === "line" ? "" : refusal.message}${waiting}`.trim());
+function reached(refusal) {
+  if (!refusal && lost && $("banner").dataset.kind === "bad") banner("");
+  lost = refusal;
+  showLink();
 }
 
-function showLink(refusal = null) {
+function showLink() {
   const place = $("link");
   const waiting = outbox.length;
-  place.dataset.state = refusal ? "lost" : waiting ? "wait" : "saved";
-  place.textContent = refusal ? (waiting ? `${waiting} not saved` : "not connected") : waiting ? `saving ${waiting} …` : "all saved";
+  place.dataset.state = lost ? "lost" : waiting ? "wait" : "saved";
+  place.textContent = lost ? (waiting ? `${waiting} not saved` : "not connected") : waiting ? `saving ${waiting} …` : "all saved";
+  if (!lost) return;
+  const what = lost.kind === "line" ? "The server does not answer (it was stopped, or the line is cut); trying again." : lost.message;
+  banner(what + (waiting ? ` ${many(waiting, "answer")} kept in this page, not saved yet.` : ""));
+}
+
+// No question until the server has been asked again.
+function forget() {
+  upcoming = [];
+  turn += 1;
+  asking = true;
+  show(undefined);
 }
 
 // Ask the server where things stand and for the questions to come.
@@ -79,15 +91,11 @@ async function look() {
   const exclude = [...skipped.slice(-1000), ...outbox.entries.map((e) => e.item).filter(Boolean)];
   try {
     const reply = await post("state", { queue: wanted, count: UPCOMING, exclude });
-    if (!outbox.length) {
-      if ($("banner").dataset.kind === "bad") banner("");
-      showLink();
-    }
+    if (!outbox.length) reached(null);
     take(reply, asked === turn && wanted === queue && !outbox.length);
   } catch (refusal) {
     if (!(refusal instanceof Refused)) throw refusal;
-    lineLost(refusal);
-    showLink(refusal);
+    reached(refusal);
     timer = setTimeout(look, LIVELY);
     return;
   }
@@ -111,6 +119,7 @@ function take(reply, current) {
     banner("Labels changed elsewhere (another tab or program); this page has followed.", "good");
     board = null;
   }
+  asking = false;
   const shown = board?.item.id;
   const items = reply.items.filter((item) => item.id !== shown);
   if (board === null) show(items.shift());
@@ -145,10 +154,7 @@ function preload() {
 function choose(name) {
   if (!name || name === queue) return;
   queue = name;
-  upcoming = [];
-  turn += 1;
-  if (board && !board.pristine) board.clear();
-  board = null;
+  forget();
   drawQueues();
   look();
 }
@@ -159,7 +165,7 @@ function show(item) {
 }
 
 function draw() {
-  const view = board ? question(board, clicks) : nothing(state, queue, !state.work.ready || state.work.phase);
+  const view = board ? question(board, clicks) : nothing(state, queue, asking);
   $("stage").replaceChildren(view);
   view.querySelector(".cursor")?.scrollIntoView({ block: "nearest" });
 }
@@ -206,6 +212,7 @@ function send(answer) {
   outbox.push({ path: "act", item: done ? board.item.id : null, body: { token: name, session, queue, typed, spread, keystrokes: keys } });
   keys = 0;
   showLink();
+  asking = done && upcoming.length === 0;
   if (done) show(upcoming.shift());
   else draw();
 }
@@ -223,6 +230,7 @@ function skip() {
   if (!board) return;
   skipped.push(board.item.id);
   turn += 1;
+  asking = upcoming.length === 0;
   show(upcoming.shift());
   if (upcoming.length < 2) look();
 }
@@ -295,7 +303,7 @@ function press(event) {
   if (meant.unknown) say(`‘${meant.unknown}’ is not in the alphabet ${state.alphabet}.`);
   else if (meant.label !== undefined) {
     if (board) perform(board.label(meant.label));
-  } else Promise.resolve(COMMANDS[meant.command]()).catch((refusal) => lineLost(refusal));
+  } else Promise.resolve(COMMANDS[meant.command]()).catch(reached);
   panel.draw($("panel"), state, keys);
 }
 
@@ -312,5 +320,6 @@ document.addEventListener("click", (event) => event.detail && document.activeEle
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && look());
 window.addEventListener("online", () => look());
 $("open-help").addEventListener("click", () => $("help").showModal());
+tabs.addEventListener("message", () => look());
 outbox.pump(); // what an earlier load of this tab could not send
 look();

@@ -121,10 +121,11 @@ export function question(now, act) {
   return VIEWS[now.item.kind](now, act);
 }
 
-export function nothing(state, queue, busy) {
-  if (!queue) return h("section.question.empty", {}, h("p", {}, "Nothing to label yet."));
+export function nothing(state, queue, asking) {
+  if (asking || state === null) return h("section.question.empty.asking", {}, h("p.quiet", {}, "…"));
   const next = state.queues.find((q) => q.name !== queue && q.count > 0);
+  const working = !state.work.ready || state.work.phase;
   return h("section.question.empty", {},
-    h("p", {}, busy ? "This queue fills as soon as the work behind it is done." : "Nothing waits in this queue."),
+    h("p", {}, working ? "This queue fills as soon as the work behind it is done." : "Nothing waits in this queue."),
     next ? h("p.quiet", {}, h("kbd", {}, "Page ↓"), ` goes on: ${next.title} has ${next.count.toLocaleString("en")}.`) : null);
 }

@@ -1,0 +1,95 @@
+"""`captcha-lab label`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, progress, say
+from captcha_lab.errors import UsageError
+from captcha_lab.label.types import QUEUE_NAMES
+from captcha_lab.label.web.config import ReviewConfig
+
+
+def run(
+    review: Annotated[bool, typer.Option("--review", help="Open the review page in the browser.")] = False,
+    queue: Annotated[
+        str, typer.Option(help=f"What the terminal asks: one of {', '.join(QUEUE_NAMES)}.")
+    ] = "captcha",
+    auto: Annotated[
+        bool, typer.Option("--auto", help="Let the newest recogniser label what nobody has labelled.")
+    ] = False,
+    simulate: Annotated[
+        Path | None,
+        typer.Option(
+            help="Play a labeller who knows this folder's labels, and print the curve of keystrokes."
+        ),
+    ] = None,
+    error_rate: Annotated[float, typer.Option(help="Share of keys the simulated labeller mistypes.")] = 0.0,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Print the review page's address, open nothing.")
+    ] = not ReviewConfig.browser,
+    port: Annotated[
+        int | None,
+        typer.Option(help=f"Port of the review page on 127.0.0.1, 0 for any [default: {ReviewConfig.port}]."),
+    ] = None,
+    dataset: DatasetOption = None,
+    json: JsonFlag = False,
+) -> None:
+    """Label captchas: in the terminal, on the review page, or by the recogniser."""
+    chosen = [name for name, on in (("--review", review), ("--simulate", simulate is not None)) if on]
+    if len(chosen) > 1 or (auto and simulate is not None):
+        raise UsageError("--simulate stands alone: it plays the labeller and changes no dataset.")
+    if queue not in QUEUE_NAMES:
+        raise UsageError(f"There is no queue {queue!r}: choose one of {', '.join(QUEUE_NAMES)}.")
+    if auto:
+        _auto(dataset, json)
+    if review:
+        _review(dataset, port, not no_browser, json)
+    elif not auto:
+        _terminal(dataset, queue, json)
+
+
+def _auto(dataset: str | None, json: bool) -> None:
+    from captcha_lab import pipeline
+    from captcha_lab.pipeline.labels import label_by_model
+
+    with progress("Labelling") as bar:
+        report = label_by_model(*pipeline.locate(dataset), say, bar)
+    emit(
+        report,
+        json,
+        f"{report.run} labelled {report.labelled} glyphs (mean confidence {report.mean_confidence:.1%}, "
+        f"{report.below_half} below 50 %); {report.unchanged} stay as they were, {report.kept} were labelled by "
+        "people, batches or imports and stay.",
+        "Look through the least sure ones: captcha-lab label --review.",
+    )
+
+
+def _review(dataset: str | None, port: int | None, browser: bool, json: bool) -> None:
+    from captcha_lab import pipeline
+    from captcha_lab.pipeline.labels import review
+
+    wanted = ReviewConfig.port if port is None else port
+
+    def started(url: str) -> None:
+        emit({"url": url}, json, f"Review page: {url}", "Ctrl-C ends it; every ticked label is saved.")
+
+    review(*pipeline.locate(dataset), ReviewConfig(wanted, browser), started, port_is_a_wish=port is None)
+
+
+def _terminal(dataset: str | None, queue: str, json: bool) -> None:
+    from captcha_lab import pipeline
+    from captcha_lab.pipeline.labels import label_in_terminal
+
+    out = sys.stderr if json else sys.stdout
+    report = label_in_terminal(*pipeline.locate(dataset), queue, sys.stdin, out, say)
+    emit(
+        report,
+        json,
+        f"{report.labels} labels by {report.acts} answers and {report.keystrokes} keystrokes; {report.undone} undone, "
+        f"{report.skipped} skipped, {report.waiting} wait in the queue {report.queue}.",
+    )

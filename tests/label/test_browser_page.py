@@ -1,0 +1,347 @@
+"""The real page in Chromium, by keys and clicks as a person would."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import page_data
+import pytest
+from conftest import Client
+
+from captcha_lab.label.web.config import ReviewConfig
+from captcha_lab.label.web.desk import Desk
+from captcha_lab.label.web.server import running_review
+from captcha_lab.store.catalog import Catalog
+from captcha_lab.store.labels import LabelLog
+
+pytestmark = pytest.mark.browser
+STRAY = (1, 0)  # a place whose proposal is wrong
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator:
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        pytest.skip("no chromium on this machine")
+    sync = pytest.importorskip("playwright.sync_api")
+    with sync.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(chromium) -> Iterator:
+    made = chromium.new_context(viewport={"width": 1280, "height": 800})
+    made.set_default_timeout(6000)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def page(context, served):
+    return open_page(context, served)
+
+
+def open_page(context, served, queue: str | None = None):
+    made = context.new_page()
+    made.problems = []
+    made.on("pageerror", lambda error: made.problems.append(str(error)))
+    made.on("console", lambda note: made.problems.append(note.text) if note.type == "error" else None)
+    made.goto(served.url)
+    made.wait_for_selector("#queues button:nth-child(6)")  # the engine is there
+    if queue:
+        choose(made, queue)
+    made.wait_for_selector(".question:not(.empty)")
+    return made
+
+
+def choose(page, title: str) -> None:
+    page.click(f"#queues button:has-text('{title}')")
+    page.wait_for_selector(f"#queues button[aria-current]:has-text('{title}')")
+
+
+def saved(page, count: int = 1) -> None:
+    """Wait until so many answers are ticked and nothing is on its way."""
+    page.wait_for_selector(f"#strip li[data-state=saved] >> nth={count - 1}")
+    page.wait_for_selector("#link[data-state=saved]")
+
+
+def labels(dataset) -> dict:
+    with Catalog(dataset[0].catalog_path, create=False) as catalog:
+        return {place: label.value for place, label in LabelLog(catalog).current().items()}
+
+
+def right(dataset, place) -> str:
+    return dataset[1][place[0] - 1][place[1]]
+
+
+def test_one_key_labels_a_cluster_and_undo_takes_it_back(page, dataset):
+    choose(page, "Look-alikes")
+    page.wait_for_selector(".cluster .member")
+    members = page.locator(".cluster .member").count() + 1
+    page.keyboard.press("d")  # folded
+    saved(page)
+    assert set(labels(dataset).values()) == {"D"}
+    assert len(labels(dataset)) == members
+    page.keyboard.press("Backspace")
+    page.wait_for_selector("#message:text-is('Undone.')")
+    assert labels(dataset) == {}
+    assert page.locator(".cluster .member").count() + 1 == members  # the same question is back
+    assert page.problems == []
+
+
+def test_a_stray_is_thrown_out_by_click_or_by_keys(page, dataset):
+    choose(page, "Look-alikes")
+    page.wait_for_selector(".cluster .member")
+    members = page.locator(".cluster .member").count() + 1
+    page.click(".member >> nth=1")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Space")
+    assert page.locator(".member.out").count() in (1, 2)
+    page.keyboard.press("Escape")
+    page.keyboard.press("ArrowRight")  # the first look-alike
+    page.keyboard.press("Space")
+    assert page.locator(".member.out").count() == 1
+    page.keyboard.press("D")
+    saved(page)
+    assert len(labels(dataset)) == members - 1
+
+
+def test_a_page_is_accepted_in_one_act_without_its_strays(context, served, dataset):
+    page = open_page(context, served, "Pages")
+    page.wait_for_selector(f".tile img[alt='glyph 1 of captcha {STRAY[0]}']")
+    tiles = page.locator(".tile").count()
+    # the stray comes first: its confidence is lowest
+    page.keyboard.press(right(dataset, STRAY))
+    saved(page)
+    assert labels(dataset) == {STRAY: right(dataset, STRAY)}
+    assert page.locator(".tile.settled").count() == 1
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Space")  # left for later
+    page.keyboard.press("Shift+Enter")
+    saved(page, 2)
+    found = labels(dataset)
+    assert len(found) == tiles - 1
+    assert all(value == right(dataset, place) for place, value in found.items() if place != (3, 2))
+    page.keyboard.press("Backspace")
+    page.wait_for_selector("#message:text-is('Undone.')")
+    assert labels(dataset) == {STRAY: right(dataset, STRAY)}  # one act, one undo
+    assert page.locator(".tile.settled").count() == 1
+    assert page.problems == []
+
+
+def test_enter_accepts_space_skips_and_dash_is_not_a_glyph(context, served, dataset):
+    page = open_page(context, served, "Uncertain")
+
+    def shown() -> tuple[int, int]:
+        alt = page.get_attribute(".question .glyph.big", "alt").split()
+        return int(alt[4]), int(alt[1]) - 1
+
+    first = shown()
+    page.keyboard.press("Space")
+    second = shown()
+    assert second != first
+    page.keyboard.press("Enter")
+    saved(page)
+    third = shown()
+    page.keyboard.press("-")
+    saved(page, 2)
+    assert first not in labels(dataset)
+    assert labels(dataset)[third] == ""
+    assert second in labels(dataset)
+
+
+def test_typing_ahead_saves_every_key_in_order(context, served, dataset):
+    page = open_page(context, served, "Uncertain")
+    keys = "ABCDEF"
+    page.keyboard.type(keys)
+    saved(page, len(keys))
+    with Catalog(dataset[0].catalog_path) as catalog:
+        log = LabelLog(catalog)
+        current = log.current()
+        by_act = {label.act_id: label.value for label in current.values()}
+        assert [by_act[act.id] for act in log.acts()] == list(keys)
+        assert log.keystrokes() == len(keys)
+
+
+def test_a_whole_captcha_is_typed_and_corrected(context, served, dataset):
+    page = open_page(context, served, "Whole captchas")
+    page.wait_for_selector(".slots")
+    page.keyboard.type("ab")
+    page.keyboard.press("Backspace")  # rubs out, undoes nothing
+    page.keyboard.type("CDE")
+    saved(page)
+    assert labels(dataset) == {(1, 0): "A", (1, 1): "C", (1, 2): "D", (1, 3): "E"}
+    page.keyboard.press("Enter")  # the whole proposal of the next
+    saved(page, 2)
+    assert "".join(labels(dataset)[2, p] for p in range(4)) == dataset[1][1]
+
+
+def test_a_key_outside_the_alphabet_is_said_and_saves_nothing(page, dataset):
+    page.keyboard.press("7")
+    assert "not in the alphabet" in page.inner_text("#message")
+    page.keyboard.press("?")
+    assert page.is_visible("#help")
+    page.keyboard.press("D")  # goes to the help, not to the labels
+    page.keyboard.press("Escape")
+    assert labels(dataset) == {}
+
+
+def test_the_blind_audit_shows_neither_label_nor_proposal(context, served, dataset):
+    served.act([[1, 0, "A"]], 0)
+    page = open_page(context, served, "Audit")
+    page.wait_for_selector(".one")
+    assert page.locator(".proposal, .disputed").count() == 0
+    items = served.state("audit")["items"]
+    assert all(m["label"] is None and m["proposal"] is None for item in items for m in item["members"])
+
+
+def test_a_stale_page_says_so_and_follows(context, served, dataset):
+    page = open_page(context, served, "Uncertain")
+    assert served.act([[9, 0, "H"]], 0)[0] == 200  # elsewhere
+    page.keyboard.press("A")
+    page.wait_for_selector("#banner:not([hidden])")
+    assert "changed elsewhere" in page.inner_text("#banner")
+    assert "Not saved: 1 answer" in page.inner_text("#banner")
+    assert page.locator("#strip [data-state=lost]").count() == 1
+    assert labels(dataset) == {(9, 0): "H"}
+    page.wait_for_selector(".question:not(.empty)")
+    page.keyboard.press("B")
+    saved(page)
+    assert sorted(labels(dataset).values()) == ["B", "H"]
+
+
+def test_two_tabs_follow_each_other(context, served, dataset):
+    one = open_page(context, served, "Uncertain")
+    two = open_page(context, served, "Uncertain")
+    one.bring_to_front()
+    one.keyboard.press("A")
+    saved(one)
+    two.bring_to_front()
+    two.wait_for_selector("#banner[data-kind=good]:not([hidden])")
+    two.keyboard.press("B")
+    saved(two)
+    assert sorted(labels(dataset).values()) == ["A", "B"]
+
+
+def test_a_lost_line_keeps_the_answers_and_sends_them_once(context, served, dataset):
+    page = open_page(context, served, "Uncertain")
+    context.set_offline(True)
+    page.keyboard.type("AB")
+    page.wait_for_selector("#link:text-is('2 not saved')")
+    assert page.locator("#strip [data-state=saved]").count() == 0
+    assert "2 answers kept in this page" in page.inner_text("#banner")
+    assert labels(dataset) == {}
+    context.set_offline(False)
+    saved(page, 2)
+    assert sorted(labels(dataset).values()) == ["A", "B"]
+
+
+def test_an_answer_whose_acknowledgement_got_lost_is_applied_once(context, served, dataset):
+    page = open_page(context, served, "Uncertain")
+    lost: list[int] = []
+
+    def swallow(route) -> None:
+        if lost:
+            route.continue_()
+        else:
+            lost.append(route.fetch().status)  # the server has saved it
+            route.abort()
+
+    page.route("**/api/act", swallow)
+    page.keyboard.press("A")
+    saved(page)
+    assert lost == [200]
+    with Catalog(dataset[0].catalog_path) as catalog:
+        assert len(LabelLog(catalog).acts()) == 1
+
+
+def test_a_restarted_server_gets_what_waited_even_after_a_reload(context, tmp_path):
+    folder, texts = dataset = page_data.make_dataset(tmp_path / "restart")
+    with running_review(Desk(folder, page_data.maker(texts)), ReviewConfig(port=0, browser=False)) as url:
+        client = Client(url)
+        page = open_page(context, client, "Uncertain")
+    page.keyboard.type("AB")  # nobody listens
+    page.wait_for_selector("#link[data-state=lost]")
+    assert labels(dataset) == {}
+    with running_review(Desk(folder, page_data.maker(texts)), ReviewConfig(port=client.port, browser=False)):
+        page.reload()
+        page.wait_for_selector("#link[data-state=saved]")
+        page.wait_for_selector(".question:not(.empty)")
+        assert sorted(labels(dataset).values()) == ["A", "B"]
+
+
+def test_nothing_is_shown_as_saved_before_the_commit(context, served, dataset):
+    page = open_page(context, served, "Uncertain")
+    held: list = []
+    page.route("**/api/act", lambda route: held.append(route))
+    page.keyboard.press("A")
+    page.wait_for_selector("#strip [data-state=wait]")
+    page.wait_for_selector("#link:has-text('saving')")
+    assert page.locator("#strip [data-state=saved]").count() == 0
+    held[0].continue_()
+    saved(page)
+
+
+def test_a_held_down_key_labels_one_glyph(context, served, dataset):
+    page = open_page(context, served, "Uncertain")
+    page.keyboard.down("A")
+    for _ in range(5):
+        page.keyboard.down("A")  # what the system sends while a key is held
+    page.keyboard.up("A")
+    saved(page)
+    page.wait_for_timeout(200)
+    assert len(labels(dataset)) == 1
+
+
+def test_the_phone_has_keys_to_tap_and_nothing_overflows(chromium, served, dataset):
+    phone = chromium.new_context(viewport={"width": 390, "height": 800}, has_touch=True, is_mobile=True)
+    phone.set_default_timeout(6000)
+    try:
+        page = open_page(phone, served, "Uncertain")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.tap("#keypad button:has-text('B')")
+        saved(page)
+        assert list(labels(dataset).values()) == ["B"]
+        for queue in ("Look-alikes", "Pages", "Whole captchas"):
+            choose(page, queue)
+            page.wait_for_selector(".question:not(.empty)")
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), queue
+    finally:
+        phone.close()
+
+
+def test_the_whole_work_by_keyboard_alone(page, served, dataset):
+    """Every glyph gets its label with keys only, in far fewer keys than glyphs."""
+    pressed = 0
+    choose(page, "Pages")
+    for _ in range(40):
+        page.wait_for_selector("#link[data-state=saved]")
+        if page.locator(".question.empty:not(.asking)").count():
+            break
+        page.keyboard.press("Shift+Enter")
+        pressed += 1
+        page.wait_for_timeout(60)
+    found = labels(dataset)
+    assert len(found) == 120
+    wrong = {place for place, value in found.items() if value != right(dataset, place)}
+    assert wrong <= {(1, 0), (3, 2)}
+    assert pressed < 40
+    page.keyboard.press("PageDown")  # suspects
+    page.wait_for_selector(".disputed")
+    for _ in wrong:
+        page.keyboard.press("Enter")
+        page.wait_for_timeout(100)
+    saved(page)
+    page.wait_for_selector(".question.empty:not(.asking)")
+    assert all(value == right(dataset, place) for place, value in labels(dataset).items())
+    assert page.problems == []
+
+
+def test_screenshots_can_be_taken(context, served, tmp_path: Path):
+    page = open_page(context, served)
+    data = page.screenshot(path=str(tmp_path / "page.png"))
+    assert len(data) > 10_000
