@@ -28,7 +28,7 @@ ANSWER_NOTE = "answer="  # how a fetch's note begins where the endpoint gave the
 
 
 class Run:
-    """One scrape under way."""
+    """One scrape under way; arguments as in `scrape`."""
 
     def __init__(
         self,
@@ -56,9 +56,8 @@ class Run:
         self.rules: Rules | None = None
         self.rules_at = 0.0
 
-    # The whole
-
     def fetch_all(self, on_progress: Callable[[int, int], None]) -> None:
+        """Go on until the dataset has what was asked for; errors as in `scrape`."""
         self._heed_earlier_hold()
         on_progress(self.total, self.config.count)
         while self.total < self.config.count:
@@ -69,6 +68,7 @@ class Run:
                 raise self.stop(f"{self.failures} attempts in a row gave no captcha (the last: {last}).")
 
     def result(self) -> ScrapeResult:
+        """How far it came."""
         return ScrapeResult(
             dataset=self.folder.name,
             url=self.url,
@@ -94,6 +94,7 @@ class Run:
         return ()
 
     def stop(self, reason: str, resume_at: float | None = None) -> ScrapeStopped:
+        """The error that ends the run for this reason."""
         return ScrapeStopped(reason, self.result(), resume_at)
 
     # One request
