@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from captcha_lab.pipeline_eval import Evaluated
 
 WIDTH = 80  # columns of the leaderboard
-NAME_WIDTH = 25
+NAME_WIDTH = 19
 
 
 def run(

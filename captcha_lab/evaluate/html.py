@@ -38,7 +38,7 @@ def report_html(report: Report) -> str:
         parts += [_leaderboard(report.evaluation)]
         parts += [
             _candidate(result, report.evaluation, number)
-            for number, result in enumerate(report.evaluation.results[:DETAILED])
+            for number, result in enumerate(_detailed(report.evaluation))
         ]
         parts += [_all_measures(report.evaluation)]
     if report.reading is not None:
@@ -74,25 +74,47 @@ def _leaderboard(evaluation: Evaluation) -> str:
         for key, measure in MEASURES.items()
         if measure.brief and any(key in result.figures for result in evaluation.results)
     ]
-    head = ["", *(escape(MEASURES[key].title) for key in keys), "Faults"]
+    head = [
+        "",
+        *(
+            f'<abbr title="{escape(MEASURES[key].title)}">{escape(MEASURES[key].brief)}</abbr>'
+            for key in keys
+        ),
+    ]
     rows: list[tuple[str, Sequence[str]]] = []
     for number, result in enumerate(evaluation.results):
         cells = [_cell(MEASURES[key], result.figures.get(key)) for key in keys]
-        faults = ", ".join(result.verdict.faults)
-        said = f'<span class="fault">{escape(faults)}</span>' if faults else "none"
-        rows.append(("best" if number == 0 else "", [f"<b>{escape(result.name)}</b>", *cells, said]))
+        said = f'<small class="fault">{escape(", ".join(result.verdict.faults))}</small>'
+        rows.append(("best" if number == 0 else "", [f"<b>{escape(result.name)}</b>{said}", *cells]))
     for count, floor in sorted(evaluation.floors.items()):
         name = f"floor: real against real<small>{count} on each side</small>"
-        rows.append(("floor", [name, *(_cell(MEASURES[key], floor.get(key)) for key in keys), ""]))
+        rows.append(("floor", [name, *(_cell(MEASURES[key], floor.get(key)) for key in keys)]))
+    legend = "; ".join(
+        f"<b>{escape(MEASURES[k].brief)}</b> {escape(_lower(MEASURES[k].meaning))}" for k in keys
+    )
     return (
-        "<h2>Leaderboard</h2>\n<p>Shares are in %, below them the 95 % interval (Wilson; for a panel the lowest and "
-        "highest reader, for other figures one standard deviation over seeds). The floor is what held-out real "
-        "glyphs score in a candidate's place: nothing can honestly be better.</p>\n" + table(head, rows)
+        "<h2>Leaderboard</h2>\n<p>The floor is what held-out real images score in a candidate's place: nothing can "
+        "honestly be better.</p>\n"
+        + table(head, rows)
+        + "\n<details><summary>What the columns mean</summary>"
+        f"<p>{legend}. Below a share stands its 95 % interval (Wilson); for the panel its lowest and highest reader; "
+        "for other figures one standard deviation either way, where several seeds were measured.</p></details>"
     )
 
 
+def _detailed(evaluation: Evaluation) -> list[CandidateResult]:
+    """The results shown at length, best first: the user's own runs before printed grids."""
+    own_first = sorted(evaluation.results, key=lambda result: "run" not in result.facts)[:DETAILED]
+    return [result for result in evaluation.results if any(result is chosen for chosen in own_first)]
+
+
+def _lower(sentence: str) -> str:
+    """A sentence as part of another."""
+    return (sentence[0].lower() + sentence[1:]).removesuffix(".")
+
+
 def _all_measures(evaluation: Evaluation) -> str:
-    shown = evaluation.results[:DETAILED]
+    shown = _detailed(evaluation)
     floors = sorted(evaluation.floors)
     head = ["Measure", *(escape(r.name) for r in shown), *(f"floor ({n})" for n in floors)]
     rows: list[tuple[str, Sequence[str]]] = []

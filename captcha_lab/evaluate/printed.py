@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from captcha_lab.errors import CaptchaLabError
+from captcha_lab.evaluate.check import size_text
 from captcha_lab.evaluate.subject import Candidate, Images, Progress, Reader, RealData, silent
 from captcha_lab.recognise.config import TrainConfig
 from captcha_lab.recognise.read import Recogniser
@@ -59,10 +60,8 @@ def load_grids(folder: Path, real: RealData) -> PrintedGrids:
     for entry in entries:
         images = cut_grid(_read_picture(folder / str(entry["file"])), int(entry["cell"]), str(entry["file"]))
         if images.shape[1:] != real.image_shape:
-            size = "x".join(str(n) for n in images.shape[1:])
-            grids.skipped.append(
-                (entry["file"], f"cells of {size} pixels, the data's are {real.image_shape}")
-            )
+            reason = f"{size_text(images.shape[1:])} cells, the data's are {size_text(real.image_shape)}"
+            grids.skipped.append((entry["file"], reason))
             continue
         labels = _labels(entry, len(images), real.classes)
         name = Path(entry["file"]).stem

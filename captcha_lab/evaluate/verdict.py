@@ -28,7 +28,7 @@ FAULTS = {
     "wrong class": "makes good glyphs of the wrong class",
     "classes missing": "leaves classes out",
     "narrow": "covers too little of the real variety",
-    "speckled": "leaves speckle",
+    "speckled": "leaves speckle or grey where real ones are clean",
     "blurred": "is blurred",
 }
 # With one of these a candidate can't win, whatever its other figures are.
@@ -69,6 +69,7 @@ def _symptoms(figures: Mapping[str, Value], floor: Mapping[str, Value]) -> dict[
     noise = not collapsed and share("precision") < UNREADABLE_PRECISION and share("coverage") < NARROW_RECALL
     copies = of("exact_copies", 0.0) > COPIES or of("near_copies", 0.0) > NEAR_COPIES
     missing = of("classes_reached", 1.0) < MISSING_CLASSES
+    blurred = share("roughness") < SMOOTH
     plausible = share("precision") >= PLAUSIBLE
     return {
         "collapsed": collapsed,
@@ -78,8 +79,9 @@ def _symptoms(figures: Mapping[str, Value], floor: Mapping[str, Value]) -> dict[
         "wrong class": not (collapsed or missing) and plausible and of("gan_test", 1.0) < WRONG_CLASS,
         "classes missing": not (collapsed or noise) and missing,
         "narrow": not (collapsed or noise) and share("recall") < NARROW_RECALL,
-        "speckled": not (collapsed or noise) and share("roughness") > ROUGH,
-        "blurred": not (collapsed or noise) and share("roughness") < SMOOTH,
+        "speckled": not (collapsed or noise or blurred)
+        and (share("roughness") > ROUGH or of("neighbour", 1.0) > ROUGH),
+        "blurred": not (collapsed or noise) and blurred,
     }
 
 
@@ -87,14 +89,18 @@ def _sentence(
     name: str, figures: Mapping[str, Value], floor: Mapping[str, Value], faults: tuple[str, ...]
 ) -> str:
     said = [FAULTS[fault] for fault in faults]
-    text = f"{name} {_list(said)}" if said else f"{name} shows no fault"
+    text = f"{name} {_list(said)}" if said else f"{name} shows no fault in any measure"
     if "gan_test" in figures:
         base = f" (real ones: {100 * floor['gan_test'].value:.1f} %)" if "gan_test" in floor else ""
         text += f"; {100 * figures['gan_test'].value:.1f} % of its samples read as asked{base}"
     if "frechet" in figures and floor["frechet"].value > 0:
         times = figures["frechet"].value / floor["frechet"].value
-        near = "as near to real as real is to itself" if times <= CLOSE_TO_FLOOR else "the floor's distance"
-        text += f", {near}" if times <= CLOSE_TO_FLOOR else f", {times:.3g} times {near}"
+        near = "as near to real ones as real ones are to each other"
+        text += (
+            f"; {near}"
+            if times <= CLOSE_TO_FLOOR
+            else f"; {times:.3g} times as far from real ones as the floor"
+        )
     return text + "."
 
 
