@@ -14,16 +14,15 @@ from captcha_lab.store.workspace import DatasetFolder, Workspace
 
 
 class Scraping:
-    """Scrapes into one dataset; sleeps take no time, but the clock goes on as if they had."""
+    """Scrapes into one dataset; its clock stands still but for the sleeps, which take no time."""
 
     def __init__(self, root: Path) -> None:
         self.folder: DatasetFolder = Workspace(root).dataset()
         self.skipped = 0.0
         self.sleeps: list[float] = []
         self.said: list[str] = []
-        self.clock = Clock(
-            lambda: time.monotonic() + self.skipped, lambda: time.time() + self.skipped, self._sleep
-        )
+        start = time.time()
+        self.clock = Clock(lambda: self.skipped, lambda: start + self.skipped, self._sleep)
 
     def _sleep(self, seconds: float) -> None:
         self.skipped += seconds

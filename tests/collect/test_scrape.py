@@ -225,7 +225,7 @@ def test_a_foreign_site_is_asked_once_a_second_and_the_user_agent_is_recorded(sc
         scraping(url, count=4, contact="me@example.org", authorised=True)
     assert len(scraping.sleeps) == 4
     assert min(scraping.sleeps) > 0.99
-    assert max(scraping.sleeps) < 1.3
+    assert max(scraping.sleeps) <= 1.25
     facts = {fact["kind"]: fact for fact in scraping.provenance}
     assert facts["authorisation"]["how"] == "--i-am-authorised"
     assert "me@example.org" in facts["scrape"]["user_agent"]
@@ -241,7 +241,7 @@ def test_loopback_is_not_slowed_or_asked_about(scraping) -> None:
 def test_a_rate_is_kept_on_loopback_too(scraping) -> None:
     with running_endpoint(seed=1) as url:
         scraping(url, count=3, rate=0.1)
-    assert min(scraping.sleeps) > 9.9
+    assert min(scraping.sleeps) >= 10
 
 
 # Being told to wait
@@ -261,7 +261,7 @@ def test_retry_after_is_never_undercut(scraping, fault: str, monkeypatch) -> Non
         scraping(url, count=1)
     # An HTTP date has whole seconds: "20 s from now" is written up to one second early.
     assert starts[2] - starts[1] >= (20 if "date" not in fault else 19)
-    assert any("waiting 20 s" in line or "waiting 19 s" in line for line in scraping.said)
+    assert any("; waiting " in line for line in scraping.said)
 
 
 def test_a_wait_holds_for_the_next_run(scraping) -> None:
@@ -274,7 +274,7 @@ def test_a_wait_holds_for_the_next_run(scraping) -> None:
         assert len(scraping.fetches) == 1  # the second run sent nothing
         scraping.skipped += 1900
         scraping(url, count=1)
-    assert 90 < scraping.sleeps[0] <= 100
+    assert scraping.sleeps[0] == pytest.approx(100)
     assert any("asked an earlier run to wait" in line for line in scraping.said)
 
 
