@@ -73,7 +73,7 @@ export class Board {
     const answer = rest(this.item, this.settled, this.leftOut);
     if (!answer.spread.length) return { say: "Nothing is left to accept on this page.", done: true };
     const open = this.members.find((m) => !this.settled.has(key(m)) && !this.leftOut.has(key(m)));
-    return { ...answer, shown: [open, `${open.proposal} ×${answer.spread.length}`], done: true };
+    return { ...answer, shown: [open, open.proposal], done: true };
   }
 
   // Space: true when it chose something here, false when it means "skip the question".

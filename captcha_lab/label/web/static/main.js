@@ -188,14 +188,15 @@ function drawQueues() {
     type: "button", "aria-current": q.name === queue ? "page" : null, title: q.hint,
     onclick: () => choose(q.name),
   }, q.title, h("span.count", {}, q.count.toLocaleString("en")),
-  q.count ? h("span.worth", { title: "labels put right by the next key" }, `+${q.worth < 10 ? q.worth.toFixed(1) : Math.round(q.worth)}`) : null)));
+  q.count && q.worth >= 0.05 ? h("span.worth", { title: "labels put right by the next key" }, `+${q.worth < 10 ? q.worth.toFixed(1) : Math.round(q.worth)}`) : null)));
 }
 
 function drawKeypad() {
-  const commands = [["↵", "Enter"], ["␣", " "], ["∅", "Delete"], ["⌫", "Backspace"]];
-  const all = [...[...state.alphabet].map((c) => [c, c]), ...commands];
-  $("keypad").replaceChildren(...all.map(([shown, key]) =>
-    h("button", { type: "button", "aria-label": key === " " ? "Space" : key, onclick: () => press({ key }) }, shown)));
+  const commands = [["↵", "Enter", "accept"], ["⇧↵", "Enter", "accept the rest", true], ["␣", " ", "skip"],
+    ["∅", "Delete", "not a glyph"], ["⌫", "Backspace", "undo"]];
+  const all = [...[...state.alphabet].map((c) => [c, c, c]), ...commands];
+  $("keypad").replaceChildren(...all.map(([shown, key, name, shiftKey]) =>
+    h("button", { type: "button", "aria-label": name, onclick: () => press({ key, shiftKey }) }, shown)));
 }
 
 function say(text) {
@@ -205,7 +206,7 @@ function say(text) {
 function send(answer) {
   const name = token();
   const { typed, spread, shown, done } = answer;
-  strip.add(name, shown, state.boot);
+  strip.add(name, shown, spread.length - (typed.length ? 0 : 1), state.boot);
   history.push({ token: name, act: null, board, tile: answer.tile });
   history = history.slice(-HISTORY);
   turn += 1;

@@ -12,9 +12,10 @@ export class Strip {
     this.entries = new Map(); // token -> element
   }
 
-  add(token, [member, shown], boot) {
+  add(token, [member, shown], also, boot) {
     const mark = h("span.mark");
-    const element = h("li", {}, h("img.glyph", { src: glyphSource(member, boot), alt: "" }), h("b", {}, shown === "" ? "∅" : shown), mark);
+    const element = h("li", {}, h("img.glyph", { src: glyphSource(member, boot), alt: "" }), h("b", {}, shown === "" ? "∅" : shown),
+      also ? h("span.quiet", { title: `and ${also} more` }, `+${also}`) : null, mark);
     this.place.prepend(element);
     this.entries.set(token, element);
     this.set(token, "wait");

@@ -32,10 +32,11 @@ function context(member, glyphs, boot) {
   return h("figure.context", {}, captcha(member.image_id, boot, "small"), bracket);
 }
 
-function proposal(item) {
+function proposal(item, values = []) {
   if (item.proposal === null) return null;
+  const offered = item.kind === "captcha" ? item.members.map((_, k) => values[k] ?? item.proposal[k]).map(name).join("") : name(item.proposal);
   const sure = item.kind === "captcha" ? null : item.members[0].confidence;
-  return h("p.proposal", {}, h("kbd", {}, "Enter"), " for ", h("b", {}, name(item.proposal)),
+  return h("p.proposal", {}, h("kbd", {}, "Enter"), " for ", h("b", {}, offered),
     sure ? h("span.quiet", {}, ` ${percent(sure, 0)} sure`) : null);
 }
 
@@ -112,7 +113,7 @@ function whole(now, act) {
     }, given !== undefined ? name(given) : (offered ?? " "));
   });
   return h("section.question.whole", {}, captcha(item.members[0].image_id, boot, "large"),
-    h("div.slots", {}, ...slots), proposal(item), why(item));
+    h("div.slots", {}, ...slots), proposal(item, values), why(item));
 }
 
 const VIEWS = { glyph: one, cluster, page, captcha: whole };
