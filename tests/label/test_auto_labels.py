@@ -1,0 +1,89 @@
+"""The recogniser labels what nobody has, and never overrides anybody."""
+
+from __future__ import annotations
+
+import numpy as np
+import page_data
+import pytest
+
+from captcha_lab.alphabet import Alphabet
+from captcha_lab.datasets.captcha import read_glyphs, segment_dataset
+from captcha_lab.errors import CaptchaLabError
+from captcha_lab.label.auto import label_by_model
+from captcha_lab.segment import Segmenter
+from captcha_lab.store.catalog import Catalog
+from captcha_lab.store.labels import LabelEvent, LabelLog
+
+ALPHABET = Alphabet(page_data.CHARACTERS)
+
+
+class Model:
+    """Gives every glyph one class with one confidence."""
+
+    classes = tuple(page_data.CHARACTERS)
+
+    def __init__(self, character: str, confidence: float) -> None:
+        self.k, self.confidence = self.classes.index(character), confidence
+
+    def probabilities(self, glyphs: np.ndarray) -> np.ndarray:
+        rest = (1 - self.confidence) / (len(self.classes) - 1)
+        out = np.full((len(glyphs), len(self.classes)), rest, np.float32)
+        out[:, self.k] = self.confidence
+        return out
+
+
+@pytest.fixture
+def cut(dataset):
+    segment_dataset(dataset[0], Segmenter(), only_new=True)
+    return dataset[0]
+
+
+def current(folder) -> dict:
+    with Catalog(folder.catalog_path, create=False) as catalog:
+        return LabelLog(catalog).current()
+
+
+def test_only_what_nobody_labelled_is_labelled(cut):
+    with Catalog(cut.catalog_path) as catalog:
+        log = LabelLog(catalog)
+        for k, source in enumerate(("human", "batch", "import")):
+            log.record("given", [LabelEvent(1, k, "H", source)])
+        log.record("given", [LabelEvent(2, 0, "", "human")])  # "not a glyph" is a label too
+    report = label_by_model(cut, Model("A", 0.75), "run-1", ALPHABET)  # type: ignore[arg-type]
+    assert (report.labelled, report.kept, report.unchanged, report.below_half) == (116, 4, 0, 0)
+    assert report.mean_confidence == pytest.approx(0.75)
+    labels = current(cut)
+    assert [labels[1, k].value for k in range(3)] == ["H"] * 3
+    assert labels[2, 0].value == ""
+    assert labels[1, 3].source == "model"
+    assert labels[1, 3].confidence == pytest.approx(0.75)
+    assert len(labels) == len(read_glyphs(cut).places)
+
+
+def test_a_better_model_replaces_a_model_and_the_same_changes_nothing(cut):
+    label_by_model(cut, Model("A", 0.4), "run-1", ALPHABET)  # type: ignore[arg-type]
+    again = label_by_model(cut, Model("A", 0.4), "run-1", ALPHABET)  # type: ignore[arg-type]
+    assert (again.labelled, again.unchanged, again.below_half) == (0, 120, 120)
+    with Catalog(cut.catalog_path) as catalog:
+        assert len(LabelLog(catalog).acts()) == 1
+    better = label_by_model(cut, Model("B", 0.9), "run-2", ALPHABET)  # type: ignore[arg-type]
+    assert better.labelled == 120
+    assert {label.value for label in current(cut).values()} == {"B"}
+
+
+def test_one_undo_takes_it_all_back(cut):
+    label_by_model(cut, Model("A", 0.9), "run-1", ALPHABET)  # type: ignore[arg-type]
+    with Catalog(cut.catalog_path) as catalog:
+        LabelLog(catalog).undo()
+    assert current(cut) == {}
+
+
+def test_a_model_of_another_alphabet_is_refused(cut):
+    with pytest.raises(CaptchaLabError, match="'H', which is not in the alphabet"):
+        label_by_model(cut, Model("A", 0.9), "run-1", Alphabet("ABCDEFG234"))  # type: ignore[arg-type]
+    assert current(cut) == {}
+
+
+def test_what_is_not_cut_can_not_be_labelled(dataset):
+    with pytest.raises(CaptchaLabError, match="captcha-lab segment"):
+        label_by_model(dataset[0], Model("A", 0.9), "run-1", ALPHABET)  # type: ignore[arg-type]
