@@ -13,6 +13,9 @@ from PIL import Image, UnidentifiedImageError
 
 from captcha_lab.errors import CaptchaLabError, UsageError
 
+# What is wrong with an image is said once, by us, with its name.
+cv2.setLogLevel(0)
+
 # Extensions by PIL's name of the format; what is not here is refused by name.
 FORMATS = {"PNG": "png", "JPEG": "jpg", "GIF": "gif", "BMP": "bmp", "WEBP": "webp"}
 MAX_PIXELS = 4_000_000  # larger than any captcha or face; a small file can decode to gigabytes
