@@ -89,8 +89,9 @@ def _leaderboard(evaluation: Evaluation) -> str:
     for count, floor in sorted(evaluation.floors.items()):
         name = f"floor: real against real<small>{count} on each side</small>"
         rows.append(("floor", [name, *(_cell(MEASURES[key], floor.get(key)) for key in keys)]))
+    shown = [MEASURES[key] for key in keys]
     legend = "; ".join(
-        f"<b>{escape(MEASURES[k].brief)}</b> {escape(_lower(MEASURES[k].meaning))}" for k in keys
+        f"<b>{escape(m.brief)}</b> {escape(_lower(m.title))}: {escape(_lower(m.meaning))}" for m in shown
     )
     return (
         "<h2>Leaderboard</h2>\n<p>The floor is what held-out real images score in a candidate's place: nothing can "
@@ -140,7 +141,7 @@ def _candidate(result: CandidateResult, evaluation: Evaluation, number: int) -> 
     if result.confusion is not None and len(classes) > 1:
         picture = confusion_plot(result.confusion, classes, str(number))
         parts += [
-            f'<details><summary>What was read for each class</summary><div class="plot">{picture}</div>'
+            f'<details><summary>What was read for each class</summary><div class="plot matrix">{picture}</div>'
         ]
         parts += [_per_class(result, classes), "</details>"]
     facts = {key: value for key, value in result.facts.items() if key != "history"}

@@ -1,0 +1,77 @@
+"""`captcha-lab audit`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, progress, say
+from captcha_lab.collect.scrape_config import ScrapeConfig
+from captcha_lab.evaluate.audit_config import AuditConfig
+
+if TYPE_CHECKING:
+    from captcha_lab.evaluate.audit import Audit
+
+
+def run(
+    url: Annotated[
+        str | None,
+        typer.Argument(help="Endpoint to scrape first, by the scraper's rules [default: what is there]."),
+    ] = None,
+    dataset: DatasetOption = None,
+    count: Annotated[int, typer.Option(help="Captchas to have in all, with a URL.")] = ScrapeConfig.count,
+    rate: Annotated[
+        float | None, typer.Option(help="Requests a second at most [default: 1, on this machine no limit].")
+    ] = ScrapeConfig.rate,
+    contact: Annotated[
+        str, typer.Option(help="Mail address or URL sent in the User-Agent.")
+    ] = ScrapeConfig.contact,
+    authorised: Annotated[
+        bool, typer.Option("--i-am-authorised", help="Say beforehand that you may test the site.")
+    ] = ScrapeConfig.authorised,
+    remedies: Annotated[
+        bool, typer.Option(help="Train readers on damaged glyphs, to see what would help.")
+    ] = AuditConfig.remedies,
+    seed: Annotated[int, typer.Option(help="Seed of everything drawn at random.")] = AuditConfig.seed,
+    report: Annotated[
+        Path | None, typer.Option(help="Folder of audit.json and audit.html [default: the dataset's audit/].")
+    ] = None,
+    json: JsonFlag = False,
+) -> None:
+    """Say how weak a captcha is, for its owner. Never submits an answer anywhere."""
+    from captcha_lab.pipeline_eval import audit_dataset
+
+    scrape = ScrapeConfig(count=count, rate=rate, contact=contact, authorised=authorised)
+    config = AuditConfig(seed=seed, remedies=remedies)
+
+    def ask(question: str) -> bool:
+        return typer.confirm(question, err=True)
+
+    with progress("Auditing") as bar:
+        found, _, html_path = audit_dataset(
+            url, dataset, scrape, config, report, ask if sys.stdin.isatty() else None, say,
+            lambda what, done, total: bar(done, total),
+        )  # fmt: skip
+    emit(found, json, *_lines(found), f"Report: {html_path}")
+
+
+def _lines(found: Audit) -> list[str]:
+    lines = [found.verdict, ""]
+    for milestone in found.milestones:
+        needed = "not reached"
+        if milestone.keystrokes is not None:
+            needed = f"{milestone.keystrokes} keystrokes, {milestone.minutes:.1f} minutes of typing"
+        lines.append(f"  to read {100 * milestone.target:.0f} % of captchas: {needed}")
+    shapes = found.shapes
+    lines += [
+        f"  cut cleanly: {100 * found.clean.value:.1f} % of {found.captchas} captchas",
+        f"  shapes: {shapes.distinct} different ones among {shapes.glyphs} glyphs",
+    ]
+    if found.resisting:
+        names = ", ".join(f"{name} ({100 * share.value:.0f} %)" for name, share in found.resisting)
+        lines.append(f"  characters that resist most: {names}")
+    lines += ["", *(f"- {line}" for line in found.advice), *(f"Note: {note}" for note in found.notes)]
+    return lines

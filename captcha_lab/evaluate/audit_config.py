@@ -1,0 +1,34 @@
+"""Settings of an audit; without torch or numpy, so that the command line can show them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from captcha_lab.errors import UsageError
+
+
+@dataclass(frozen=True)
+class AuditConfig:
+    """How much an audit measures.
+
+    Raises:
+        UsageError: a value is impossible.
+    """
+
+    seed: int = 0
+    first: int = (
+        10  # captchas labelled at the first point of the effort curve; every next point has twice as many
+    )
+    epochs: int = 40  # of each recogniser on the curve
+    remedies: bool = True  # train recognisers on damaged glyphs, to see what would help
+    remedy_epochs: int = 8
+    # Seconds a person needs for one keystroke while reading captchas, looking included: an assumption that
+    # turns counted keystrokes into minutes, and is printed with them.
+    seconds_per_keystroke: float = 0.7
+
+    def __post_init__(self) -> None:
+        for name in ("first", "epochs", "remedy_epochs"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name.replace('_', ' ')} is {getattr(self, name)}: it must be at least 1.")
+        if not self.seconds_per_keystroke > 0:
+            raise UsageError("The seconds per keystroke must be positive.")
