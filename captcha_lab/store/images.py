@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from captcha_lab.errors import CaptchaLabError, UsageError
 
 # What is wrong with an image is said once, by us, with its name.
-cv2.setLogLevel(0)
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 # Extensions by PIL's name of the format; what is not here is refused by name.
 FORMATS = {"PNG": "png", "JPEG": "jpg", "GIF": "gif", "BMP": "bmp", "WEBP": "webp"}
