@@ -11,13 +11,16 @@ from captcha_lab.label.types import NOT_A_GLYPH, Item
 
 Verb = Literal["label", "accept", "skip", "undo", "help", "quit", "queue", "learn"]
 BAD = "-"  # "not a glyph", unless the alphabet has a dash
+UNDO = "<"
+BEGIN_LINE = "/!"  # keys that begin something longer than one key
 HELP = """\
   text, Enter    label it; lower case is taken where the alphabet allows; - is "not a glyph, or badly cut"
+                 (a single glyph or group at a keyboard needs no Enter)
   Enter          accept the proposal
-  K !3 !5        a group of look-alikes: K for all but numbers 3 and 5
+  !3 !5 K        a group of look-alikes: K for all but numbers 3 and 5
   3K 5X          a page: number 3 is a K, number 5 an X, the rest as proposed; !3 leaves number 3 out
   space, Enter   skip
-  <              undo, as far back as you like
+  <, Backspace   undo, as far back as you like
   /queue NAME    another queue; /learn trains now; /quit (or Ctrl-D) ends; ? shows this"""
 
 
@@ -45,17 +48,19 @@ def parse(line: str, item: Item, alphabet: Alphabet) -> Command:
     text = line.strip()
     if not text:
         return Command("skip") if line else Command("accept")
-    if text in ("<", "?") and text not in alphabet:
-        return Command("undo" if text == "<" else "help")
+    if text in (UNDO, "?") and text not in alphabet:
+        return Command("undo" if text == UNDO else "help")
     if text.startswith("/") and len(text) > 1:
         return _slash(text)
     if item.kind == "page":
         return _page(text, len(item.members), alphabet)
     if item.kind == "captcha":
         return Command("label", _values(text, len(item.members), alphabet))
-    first, *strays = text.split()
+    words = text.split()
+    strays = [word for word in words if len(word) > 1 and word.startswith("!")]
+    label = " ".join(word for word in words if word not in strays)
     return Command(
-        "label", _values(first, 1, alphabet), frozenset(_stray(s, len(item.members)) for s in strays)
+        "label", _values(label, 1, alphabet), frozenset(_stray(s, len(item.members)) for s in strays)
     )
 
 

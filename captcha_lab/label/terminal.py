@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import secrets
 import shutil
@@ -13,6 +14,7 @@ from captcha_lab.errors import UsageError
 from captcha_lab.label.asking import record
 from captcha_lab.label.blocks import side_by_side, to_lines
 from captcha_lab.label.commands import HELP, Command, NotUnderstoodError, parse
+from captcha_lab.label.keyboard import read_key, read_line
 from captcha_lab.label.pictures import Pictures
 from captcha_lab.label.plain import Ground, PlainCaptchas
 from captcha_lab.label.types import QUEUE_NAMES, Answer, Item, Member
@@ -67,17 +69,20 @@ class Terminal:
 
     def run(self) -> TerminalReport:
         """Ask until the queue is empty, the input ends or the person quits; every answer is saved at once."""
-        while True:
-            item = self._next()
-            if item is None:
-                self._print(f"Nothing waits in the queue {self.queue}.")
-                break
-            self._show(item)
-            if not self._ask(item):
-                break
+        with contextlib.suppress(KeyboardInterrupt):
+            while self._one():
+                pass
         self.report.queue = self.queue
         self.report.waiting = self._waiting()
         return self.report
+
+    def _one(self) -> bool:
+        item = self._next()
+        if item is None:
+            self._print(f"Nothing waits in the queue {self.queue}.")
+            return False
+        self._show(item)
+        return self._ask(item)
 
     def _next(self) -> Item | None:
         exclude = frozenset(self._skipped)
@@ -94,18 +99,20 @@ class Terminal:
         """One question until it is answered, skipped or replaced; False ends the session."""
         while True:
             self._print(_prompt(item), end="")
-            line = self._source.readline()
-            if not line:
+            at_once = self._source.isatty() and item.kind in ("glyph", "cluster")
+            text = read_key(self._source, self._out) if at_once else read_line(self._source)
+            if text is None:
                 self._print("")
                 return False
-            text = line.rstrip("\r\n")
-            self.report.keystrokes += len(line.rstrip("\r\n")) + 1
+            # Enter is a key too, unless it was not needed.
+            keys = 1 if at_once and len(text) <= 1 else len(text) + 1
+            self.report.keystrokes += keys
             try:
                 command = parse(text, item, self._alphabet)
                 if command.verb == "help":
                     self._print(HELP)
                     continue
-                return self._perform(command, item, len(text) + 1)
+                return self._perform(command, item, keys)
             except (NotUnderstoodError, UsageError) as error:
                 self._print(f"  {error}")
 

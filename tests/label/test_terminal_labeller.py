@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import page_data
@@ -136,7 +137,8 @@ def item(kind: str, count: int, proposal: str | None = "A") -> Item:
 
 @pytest.mark.parametrize(
     ("line", "kind", "count", "message"),
-    [("AB", "glyph", 1, "one character"), ("A !1", "cluster", 3, "write !2 to !3"), ("A 2", "cluster", 3, "no stray"),
+    [("AB", "glyph", 1, "one character"),
+     ("A !1", "cluster", 3, "write !2 to !3"), ("A 2", "cluster", 3, "one character"),
      ("4A", "page", 3, "1 to 3"), ("A", "page", 3, "number of a tile"), ("1!", "page", 3, "not in the alphabet"),
      ("1A ²B", "page", 3, "number of a tile"), ("!٣", "page", 9, "number of a tile"),
      ("ABC", "captcha", 4, "4 characters")],
@@ -150,6 +152,45 @@ def test_a_page_line_with_digit_labels():
     command = parse("12 31 !2", item("page", 3), Alphabet("12"))
     assert command.fixes == {1: "2", 3: "1"}
     assert command.left_out == {2}
+
+
+def test_strays_before_or_after_the_label():
+    for line in ("A !2 !3", "!2 !3 A", "!3 a !2"):
+        command = parse(line, item("cluster", 3), Alphabet("AB"))
+        assert (command.values, command.left_out) == (("A",), {2, 3})
+    assert parse("!", item("glyph", 1), Alphabet("!?")).values == ("!",)
+
+
+def test_single_keys_on_a_real_terminal(dataset):
+    """A key labels at once, Backspace undoes, `!` reads on to the end of the line, Ctrl-D ends."""
+    import os
+    import pty
+
+    main, side = pty.openpty()
+    folder, texts = dataset
+    keys = iter([b"D", b"\x7f", b"!2 !3 d\n", b"\x04"])
+
+    class Person(io.StringIO):
+        """Presses the next key a moment after being asked."""
+
+        def write(self, text: str) -> int:
+            if text.endswith("> "):
+                threading.Timer(0.1, os.write, (main, next(keys))).start()
+            return super().write(text)
+
+    with open(side) as source, Catalog(folder.catalog_path) as catalog:  # noqa: PTH123 - a handle, not a path
+        ground = Ground.of(catalog)
+        worker = Worker(folder, ground.alphabet, ground.segmenter, page_data.maker(texts))
+        worker.cut()
+        worker.compare()
+        report = Terminal(folder, catalog, ground, "seed", worker, source, Person()).run()
+        labels = LabelLog(catalog).current()
+        pressed = LabelLog(catalog).keystrokes()
+    os.close(main)
+    assert (report.acts, report.undone) == (2, 1)
+    assert {label.value for label in labels.values()} == {"D"}
+    assert len(labels) == len([1 for text in texts for c in text if c == "D"]) - 2
+    assert pressed == 1 + 1 + 8
 
 
 def test_a_dash_is_a_label_where_the_alphabet_has_one():
