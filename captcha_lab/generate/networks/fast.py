@@ -26,7 +26,10 @@ from captcha_lab.generate.networks.base import (
 from captcha_lab.generate.networks.layers import joined
 
 TEXTURE_SEED = 20  # of the fixed matrix that spreads the noise over the pixels
-GRAIN_SCALE = 20.0  # brings the roughness of real glyphs (about .006) near the other features
+INKED = 0.3  # of the way from paper to full ink
+INK_FIGURES = 3
+TONE, TONE_SCALE = 0.8, 10.0  # real tones lie about there, with a standard deviation of .06
+GRAIN_SCALE = 20.0  # real roughness is about .006: enough weight without a steep gradient
 
 
 @dataclass(frozen=True)
@@ -119,16 +122,18 @@ class FastGenerator(GeneratorNetwork):
 class FastCritic(CriticNetwork):
     """Pixels through the hidden layers to a score with projection and a classifier's head.
 
-    Beside the last hidden layer the score reads the ink's grain, which a piecewise linear network of pixels sees
-    badly: the mean squared difference of neighbouring pixels that both carry ink, across and down.
+    Beside the pixels it is shown three figures of the ink, since differences that are small in each pixel and the
+    same in all are what a penalised critic sees last: without them the tones of the samples lie too close together
+    and their grain dies out.
     """
 
     def __init__(self, spec: NetworkSpec, options: FastOptions) -> None:
         super().__init__(spec)
         channels, height, width = spec.image_shape
         self.options, self.low_high = options, spec.output_range
-        self.body = _stack(channels * height * width + self.conditions, options.critic, options.slope)
-        features = options.critic[-1] + 2
+        pixels = channels * height * width
+        self.body = _stack(pixels + INK_FIGURES + self.conditions, options.critic, options.slope)
+        features = options.critic[-1] + INK_FIGURES
         self.score = nn.Linear(features, 1)
         told = spec.conditioning == "projection"
         # Miyato and Koyama 2018, eq. 3.
@@ -142,29 +147,43 @@ class FastCritic(CriticNetwork):
         condition = self.checked(condition, self.told)
         low, high = self.low_high
         ink = self.options.paper - (images - low) / (high - low)  # 0 = blank
-        hidden = self.body(joined(ink.flatten(1), condition if self.concat else None))
-        features = torch.cat([hidden, GRAIN_SCALE * _roughness(ink)], dim=1)
+        figures = ink_figures(ink)
+        seen = torch.cat([ink.flatten(1), figures], dim=1)
+        hidden = self.body(joined(seen, condition if self.concat else None))
+        features = torch.cat([hidden, figures], dim=1)
         score = self.score(features).squeeze(1)
         if self.projection is not None and condition is not None:
             score = score + ((condition @ self.projection) * features).sum(1)
         return Criticism(score, features, None if self.classifier is None else self.classifier(features))
 
 
-def _held(ink: Tensor) -> Tensor:
-    """Clamped to [0, 1] going forward, the identity going back, so that grain outside still teaches the tone."""
-    return ink + (ink.clamp(0, 1) - ink).detach()
+def ink_figures(ink: Tensor) -> Tensor:
+    """Mean tone of the inked pixels, and their roughness down and across, scaled to spread about 1.
 
+    Args:
+        ink: [N, C, H, W] difference from blank paper, in [-1, 1]; a pixel beyond +-0.3 counts as inked.
 
-def _roughness(ink: Tensor) -> Tensor:
-    """[N, C, H, W] to [N, 2]: mean squared difference of inked neighbours, down and across; 0 where there are none."""
-    parts = []
+    Returns:
+        [N, 3]; roughness is the mean squared difference of neighbours that are both inked; 0 where there are none.
+    """
+    inked = (ink.abs() > INKED).to(ink)
+    figures = [TONE_SCALE * _mean(ink.abs() - TONE, inked)]
     for axis in (2, 3):
         length = ink.shape[axis] - 1
         one, other = ink.narrow(axis, 0, length), ink.narrow(axis, 1, length)
-        both = ((one.abs() > 0.3) & (other.abs() > 0.3)).to(ink)
-        total = ((one - other).square() * both).flatten(1).sum(1)
-        parts.append(total / both.flatten(1).sum(1).clamp_min(1))
-    return torch.stack(parts, dim=1)
+        both = inked.narrow(axis, 0, length) * inked.narrow(axis, 1, length)
+        figures.append(GRAIN_SCALE * _mean((one - other).square(), both))
+    return torch.stack(figures, dim=1)
+
+
+def _mean(values: Tensor, where: Tensor) -> Tensor:
+    """[N]: mean of each image's values where the other tensor is 1."""
+    return (values * where).flatten(1).sum(1) / where.flatten(1).sum(1).clamp_min(1)
+
+
+def _held(ink: Tensor) -> Tensor:
+    """Clamped to [0, 1] going forward, the identity going back, so that grain outside still teaches the tone."""
+    return ink + (ink.clamp(0, 1) - ink).detach()
 
 
 def _stack(inputs: int, widths: Sequence[int], slope: float) -> nn.Sequential:
