@@ -12,18 +12,16 @@ from typing import TextIO
 from captcha_lab.alphabet import Alphabet
 from captcha_lab.errors import UsageError
 from captcha_lab.label.asking import record
-from captcha_lab.label.blocks import side_by_side, to_lines
 from captcha_lab.label.commands import HELP, Command, NotUnderstoodError, parse
 from captcha_lab.label.keyboard import read_key, read_line
 from captcha_lab.label.pictures import Pictures
 from captcha_lab.label.plain import Ground, PlainCaptchas
-from captcha_lab.label.types import QUEUE_NAMES, Answer, Item, Member
+from captcha_lab.label.terminal_view import prompt, show
+from captcha_lab.label.types import QUEUE_NAMES, Answer, Item
 from captcha_lab.label.worker import Worker
 from captcha_lab.store.catalog import Catalog
 from captcha_lab.store.labels import LabelLog, StaleRevisionError
 from captcha_lab.store.workspace import DatasetFolder
-
-MOST_SHOWN = 60  # look-alikes drawn at once
 
 
 @dataclass
@@ -81,7 +79,9 @@ class Terminal:
         if item is None:
             self._print(f"Nothing waits in the queue {self.queue}.")
             return False
-        self._show(item)
+        width = shutil.get_terminal_size((100, 24)).columns if self._colour else 100
+        for line in show(item, self._pictures, width, colour=self._colour):
+            self._print(line)
         return self._ask(item)
 
     def _next(self) -> Item | None:
@@ -98,7 +98,7 @@ class Terminal:
     def _ask(self, item: Item) -> bool:
         """One question until it is answered, skipped or replaced; False ends the session."""
         while True:
-            self._print(_prompt(item), end="")
+            self._print(prompt(item), end="")
             at_once = self._source.isatty() and item.kind in ("glyph", "cluster")
             text = read_key(self._source, self._out) if at_once else read_line(self._source)
             if text is None:
@@ -171,31 +171,6 @@ class Terminal:
         else:
             self._worker.train_if_due()
 
-    def _show(self, item: Item) -> None:
-        width = shutil.get_terminal_size((100, 24)).columns if self._colour else 100
-        self._print("")
-        if item.kind in ("captcha", "glyph"):
-            picture = self._pictures.captcha(item.members[0].image_id)
-            if picture is not None:
-                self._print("\n".join(to_lines(picture, width, colour=self._colour)))
-        if item.kind != "captcha":
-            self._print("\n".join(self._tiles(item, width)))
-        if item.why:
-            self._print(f"  {item.why}")
-
-    def _tiles(self, item: Item, width: int) -> list[str]:
-        pictures, titles, cell = [], [], 1
-        for number, member in enumerate(item.members[:MOST_SHOWN], 1):
-            glyph = self._pictures.glyph(*member.place)
-            if glyph is None:
-                continue
-            cell = glyph.shape[1]
-            pictures.append(to_lines(glyph, width, colour=self._colour))
-            titles.append(_title(number, member, item))
-        lines = side_by_side(pictures, titles, cell, width)
-        more = len(item.members) - MOST_SHOWN
-        return [*lines, f"  and {more} more like these"] if more > 0 else lines
-
     def _print(self, text: str, end: str = "\n") -> None:
         print(text, end=end, file=self._out, flush=True)
 
@@ -204,27 +179,6 @@ def _known(queue: str) -> str:
     if queue not in QUEUE_NAMES:
         raise UsageError(f"There is no queue {queue!r}: choose one of {', '.join(QUEUE_NAMES)}.")
     return queue
-
-
-def _title(number: int, member: Member, item: Item) -> str:
-    if item.kind == "glyph":
-        return ""
-    times = f" x{member.stands_for}" if member.stands_for > 1 else ""
-    return f"{number}: {member.proposal or ''}{times}" if item.kind == "page" else f"{number}{times}"
-
-
-def _prompt(item: Item) -> str:
-    member = item.members[0]
-    now = (
-        f" labelled {member.label or '-'} now;"
-        if item.queue == "suspects" and member.label is not None
-        else ""
-    )
-    if item.kind == "page":
-        return f"{item.proposal or 'page'}? [Enter: all as proposed]{now} > "
-    offer = f" [Enter: {item.proposal or '-'}]" if item.proposal is not None else ""
-    asked = {"captcha": "text", "cluster": f"label of all {len(item.members)}", "glyph": "label"}[item.kind]
-    return f"{asked}{offer}{now} > "
 
 
 def _answer(command: Command, item: Item, keys: int) -> Answer:
