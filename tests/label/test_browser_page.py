@@ -259,6 +259,19 @@ def test_an_answer_whose_acknowledgement_got_lost_is_applied_once(context, serve
         assert len(LabelLog(catalog).acts()) == 1
 
 
+def test_a_full_disk_is_said_and_the_answer_waits(context, served, dataset):
+    page = open_page(context, served, "Uncertain")
+    full = {"kind": "disk", "error": "The catalog can't be used: database or disk is full."}
+    page.route("**/api/act", lambda route: route.fulfill(status=507, json=full))
+    page.keyboard.press("A")
+    page.wait_for_selector("#link:text-is('1 not saved')")
+    assert "disk is full. 1 answer kept in this page" in page.inner_text("#banner")
+    assert labels(dataset) == {}
+    page.unroute("**/api/act")
+    saved(page)
+    assert list(labels(dataset).values()) == ["A"]
+
+
 def test_a_restarted_server_gets_what_waited_even_after_a_reload(context, tmp_path):
     folder, texts = dataset = page_data.make_dataset(tmp_path / "restart")
     with running_review(Desk(folder, page_data.maker(texts)), ReviewConfig(port=0, browser=False)) as url:
