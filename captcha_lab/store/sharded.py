@@ -17,31 +17,19 @@ import os
 import threading
 import zlib
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
-import h5py
 import numpy as np
 
 from captcha_lab.errors import CaptchaLabError
+from captcha_lab.store.bare import Shard, create_bare, pwrite, read_journal, runs
 from captcha_lab.store.files import sync_folder
-from captcha_lab.store.packed import PackedSet, open_packed, write_attributes
+from captcha_lab.store.packed import PackedSet, open_packed
 
 SHARD_BYTES = 4 << 20  # pixels a worker holds before it writes them
 BLOCK_BYTES = 1 << 20  # read at a time when checking: small enough to stay in the processor's cache
 COPY_ROWS_BYTES = 32 << 20
-
-
-@dataclass(frozen=True)
-class Shard:
-    """A finished stretch of rows: its checksum, rows without a picture and why, and a digest of each source."""
-
-    crc32: int
-    failed: dict[int, str]  # row of the file -> reason
-    remarks: dict[str, int]  # what was noticed -> how often
-    digests: str  # hex, 16 characters a row
 
 
 class ShardedWriter:
@@ -137,7 +125,7 @@ class ShardedWriter:
         shard = Shard(zlib.crc32(data), failed, remarks, b"".join(digests).hex())
         line = json.dumps([number, shard.crc32, failed, remarks, shard.digests]) + "\n"
         try:
-            _pwrite(self._descriptor, data, self._address + number * self.shard_rows * self.row_bytes)
+            pwrite(self._descriptor, data, self._address + number * self.shard_rows * self.row_bytes)
             with self._lock:
                 os.write(self._journal, line.encode())
                 self.done[number] = shard
@@ -163,7 +151,7 @@ class ShardedWriter:
             if failed:
                 self._compact(rows, duplicate)
             else:
-                _pwrite(self._descriptor, duplicate.data, self._duplicate_address)
+                pwrite(self._descriptor, duplicate.data, self._duplicate_address)
             os.fsync(self._descriptor)
             self._partial.replace(self.target)
             self._journal_path.unlink()
@@ -175,7 +163,7 @@ class ShardedWriter:
     # Beginning
 
     def _resume_or_create(self, fingerprint: str) -> None:
-        head, shards = _read_journal(self._journal_path)
+        head, shards = read_journal(self._journal_path)
         if head.get("fingerprint") == fingerprint and self._partial.is_file():
             self._address, self._duplicate_address = head["images"], head["duplicate"]
             self.done = shards
@@ -247,9 +235,9 @@ class ShardedWriter:
             part = rows[start : start + step]
             block = b"".join(
                 os.pread(self._descriptor, len(run) * self.row_bytes, self._address + run[0] * self.row_bytes)
-                for run in _runs(part)
+                for run in runs(part)
             )
-            _pwrite(descriptor, memoryview(block), address + start * self.row_bytes)
+            pwrite(descriptor, memoryview(block), address + start * self.row_bytes)
         os.close(self._descriptor)
         self._descriptor = descriptor
         whole.replace(self._partial)
@@ -267,55 +255,3 @@ class ShardedWriter:
         return CaptchaLabError(
             f"Can't write {self.target}: {error.strerror or error}. Free space or choose another workspace: {left}"
         )
-
-
-def create_bare(path: Path, columns: PackedSet, rows: int) -> tuple[int, int]:
-    """A packed file whose `/images` [rows, ...] lies bare and unwritten; returns the byte addresses of
-    `/images` and `/duplicate`."""
-    with h5py.File(path, "w") as file:
-        for name in ("split", "labels", "attributes", "source"):
-            column = getattr(columns, name)
-            if column is not None:
-                file.create_dataset(name, data=column)
-        duplicate = columns.duplicate if columns.duplicate is not None else np.zeros(rows, np.uint8)
-        marks = file.create_dataset("duplicate", data=duplicate)
-        space = h5py.h5s.create_simple((rows, *columns.images.shape[1:]))
-        layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-        layout.set_layout(h5py.h5d.CONTIGUOUS)
-        layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-        layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
-        images = h5py.h5d.create(file.id, b"images", h5py.h5t.NATIVE_UINT8, space, layout)
-        write_attributes(file, columns.classes, columns.attribute_names, columns.info)
-        file.flush()
-        return int(images.get_offset()), int(marks.id.get_offset())
-
-
-def _read_journal(path: Path) -> tuple[dict[str, Any], dict[int, Shard]]:
-    """Head and finished shards; a line that a kill cut off counts for nothing."""
-    head: dict[str, Any] = {}
-    shards: dict[int, Shard] = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            value = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(value, dict):
-            head = value
-        else:
-            number, crc, failed, remarks, digests = value
-            shards[number] = Shard(
-                crc, {int(row): reason for row, reason in failed.items()}, remarks, digests
-            )
-    return head, shards
-
-
-def _pwrite(descriptor: int, data: memoryview, offset: int) -> None:
-    data = data.cast("B")
-    while data:
-        written = os.pwrite(descriptor, data, offset)
-        data, offset = data[written:], offset + written
-
-
-def _runs(rows: np.ndarray) -> list[np.ndarray]:
-    """Increasing row numbers cut into stretches of neighbours."""
-    return np.split(rows, np.flatnonzero(np.diff(rows) != 1) + 1)

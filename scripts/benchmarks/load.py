@@ -23,9 +23,9 @@ from captcha_lab.datasets.batches import BatchOptions
 from captcha_lab.generate.batches import PackedBatches
 from captcha_lab.generate.recipes import get_recipe
 from captcha_lab.generate.trainer import Trainer
+from captcha_lab.store.bare import create_bare
 from captcha_lab.store.packed import PackedSet, write_attributes
 from captcha_lab.store.rows import RowReader
-from captcha_lab.store.sharded import create_bare
 from scripts.benchmarks._machine import facts
 
 SIDE, BATCH = 128, 64

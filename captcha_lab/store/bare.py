@@ -1,0 +1,77 @@
+"""The parts under a sharded writer: a file whose rows lie bare, and the journal of its shards."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from captcha_lab.store.packed import PackedSet, write_attributes
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A finished stretch of rows: its checksum, rows without a picture and why, and a digest of each source."""
+
+    crc32: int
+    failed: dict[int, str]  # row of the file -> reason
+    remarks: dict[str, int]  # what was noticed -> how often
+    digests: str  # hex, 16 characters a row
+
+
+def create_bare(path: Path, columns: PackedSet, rows: int) -> tuple[int, int]:
+    """A packed file whose `/images` [rows, ...] lies bare and unwritten; returns the byte addresses of
+    `/images` and `/duplicate`."""
+    with h5py.File(path, "w") as file:
+        for name in ("split", "labels", "attributes", "source"):
+            column = getattr(columns, name)
+            if column is not None:
+                file.create_dataset(name, data=column)
+        duplicate = columns.duplicate if columns.duplicate is not None else np.zeros(rows, np.uint8)
+        marks = file.create_dataset("duplicate", data=duplicate)
+        space = h5py.h5s.create_simple((rows, *columns.images.shape[1:]))
+        layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        layout.set_layout(h5py.h5d.CONTIGUOUS)
+        layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+        images = h5py.h5d.create(file.id, b"images", h5py.h5t.NATIVE_UINT8, space, layout)
+        write_attributes(file, columns.classes, columns.attribute_names, columns.info)
+        file.flush()
+        return int(images.get_offset()), int(marks.id.get_offset())
+
+
+def read_journal(path: Path) -> tuple[dict[str, Any], dict[int, Shard]]:
+    """Head and finished shards; a line that a kill cut off counts for nothing."""
+    head: dict[str, Any] = {}
+    shards: dict[int, Shard] = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            value = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(value, dict):
+            head = value
+        else:
+            number, crc, failed, remarks, digests = value
+            shards[number] = Shard(
+                crc, {int(row): reason for row, reason in failed.items()}, remarks, digests
+            )
+    return head, shards
+
+
+def pwrite(descriptor: int, data: memoryview, offset: int) -> None:
+    """Write all of `data` at a byte offset, however many calls it takes."""
+    data = data.cast("B")
+    while data:
+        written = os.pwrite(descriptor, data, offset)
+        data, offset = data[written:], offset + written
+
+
+def runs(rows: np.ndarray) -> list[np.ndarray]:
+    """Increasing row numbers cut into stretches of neighbours."""
+    return np.split(rows, np.flatnonzero(np.diff(rows) != 1) + 1)
