@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
 
 def open_engine(folder: DatasetFolder, alphabet: Alphabet, progress: Progress) -> Engine:
-    """The engine that decides what to ask; slow, it compares all shapes."""
-    raise NotImplementedError
+    """The engine that decides what to ask; slow, it compares all shapes (see `Engine.open` for errors)."""
+    # Imported here: the page must be there before scikit-learn is.
+    from captcha_lab.label import engine
+
+    return engine.Engine.open(folder, alphabet, progress)
 
 
 def label_by_model(

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from http.client import HTTPException
 
 import page_data
 import pytest
@@ -44,7 +45,7 @@ class Labeller:
 
     def label_until(self, client: Client, stopped: threading.Event) -> None:
         """Label until the line breaks."""
-        with suppress(OSError, AssertionError, ValueError):
+        with suppress(OSError, HTTPException, ValueError):
             while not stopped.is_set():
                 if self.current is None:
                     place = self.places[self.count % len(self.places)]

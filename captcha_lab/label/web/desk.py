@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from dataclasses import asdict
 from typing import Any
@@ -81,7 +82,7 @@ class Desk:
         return reply | {
             "queues": _dicts(engine.queues()),
             "items": _dicts(items),
-            "panel": asdict(engine.panel()),
+            "panel": _finite(asdict(engine.panel())),
         }
 
     def act(self, answer: Answer) -> dict[str, Any]:
@@ -127,4 +128,13 @@ class Desk:
 
 
 def _dicts(values: list[Any]) -> list[dict[str, Any]]:
-    return [asdict(value) for value in values]
+    return [_finite(asdict(value)) for value in values]
+
+
+def _finite(value: Any) -> Any:
+    """The same with None for what is not a number: JSON has no NaN."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
