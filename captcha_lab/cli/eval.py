@@ -14,7 +14,7 @@ from captcha_lab.evaluate.config import EvalConfig
 from captcha_lab.evaluate.request import EvalRequest
 
 if TYPE_CHECKING:
-    from captcha_lab.pipeline_eval import Evaluated
+    from captcha_lab.pipeline.evaluation import Evaluated
 
 WIDTH = 80  # columns of the leaderboard
 NAME_WIDTH = 19
@@ -58,7 +58,7 @@ def run(
 ) -> None:
     """Measure the recogniser and generators beside real data, and write a report."""
     from captcha_lab import pipeline
-    from captcha_lab.pipeline_eval import evaluate
+    from captcha_lab.pipeline.evaluation import evaluate
 
     config = EvalConfig(
         samples=samples, seeds=seeds, seed=seed, judge=judge, gan_train=gan_train, distance_samples=distance_samples

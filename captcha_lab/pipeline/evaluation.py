@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.pipeline import Say, ensure_packed, find_model, train
+from captcha_lab.pipeline.captchas import ensure_packed, train
+from captcha_lab.pipeline.common import Say, find_model
 from captcha_lab.store.runs import Run, all_runs, latest_run
 from captcha_lab.store.workspace import DatasetFolder, Workspace
 
