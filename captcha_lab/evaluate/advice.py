@@ -61,7 +61,7 @@ def _cut(found: Audit) -> str:
     if share >= CLEAN:
         return (
             f"{100 * share:.0f} % of the captchas fall cleanly into {found.length} equal cells: letting "
-            "characters touch, overlap and stand at uneven places would take this away."
+            "characters touch, overlap and stand at uneven places would at least ask for another attack."
         )
     read = (
         found.reading.captchas.value

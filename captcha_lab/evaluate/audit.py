@@ -179,7 +179,9 @@ def audit(
         milliseconds=_milliseconds(reader, data.images[:1000], length),
         points=points,
         milestones=milestones(points, config),
-        resisting=[(data.classes[k], reading.per_class[k]) for k in order[:5] if reading.per_class[k].trials],
+        resisting=[
+            (data.classes[k], reading.per_class[k]) for k in order[:5] if reading.per_class[k].value < 1
+        ],
         confused=[(data.classes[a], data.classes[b], n) for a, b, n in worst_confusions(reading.confusion)],
         remedies=try_remedies(data, config, progress=progress) if config.remedies and enough else [],
         notes=notes,

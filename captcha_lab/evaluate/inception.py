@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import cv2
@@ -28,7 +29,10 @@ def load_inception(path: Path) -> Extractor:
     if not path.is_file():
         raise CaptchaLabError(f"There are no Inception weights at {path}: name a TorchScript file.")
     try:
-        network = torch.jit.load(str(path), map_location="cpu").eval()
+        with warnings.catch_warnings():
+            # TorchScript is deprecated, but it is what the weights were published as.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            network = torch.jit.load(str(path), map_location="cpu").eval()
         _features(network, np.zeros((1, 32, 32, 3), np.uint8))
     except (RuntimeError, ValueError, TypeError) as error:
         line = (str(error).strip().splitlines() or ["unknown reason"])[-1]

@@ -51,6 +51,8 @@ def _svg(figure: Figure, name: str, alternative: str) -> str:
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :].replace(_INK, "currentColor")
+    start, end = text.find("<metadata>"), text.find("</metadata>")
+    text = text if start < 0 else text[:start] + text[end + len("</metadata>") :]
     # Ids are unique within a figure only; the prefix makes them so within the page.
     for mark in ('id="', "url(#", 'href="#'):
         text = text.replace(mark, f"{mark}{name}-")

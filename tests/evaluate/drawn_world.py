@@ -7,7 +7,7 @@ from captcha_lab.evaluate.config import EvalConfig
 
 CLASSES = tuple("237AHX")
 CONFIG = EvalConfig(
-    samples=240, gan_train_epochs=6, neighbours=3, distance_samples=400, batch_size=100, sheet=4
+    samples=240, gan_train_epochs=5, neighbours=3, distance_samples=400, batch_size=100, sheet=4
 )
 
 

@@ -1,0 +1,83 @@
+import json
+
+import numpy as np
+import pytest
+
+from captcha_lab.errors import UsageError
+from captcha_lab.evaluate.audit import audit, character_uniformity, cut_facts, endpoint_facts, shape_facts
+from captcha_lab.evaluate.audit_config import AuditConfig
+from captcha_lab.evaluate.audit_html import write_audit
+from captcha_lab.evaluate.effort import EffortPoint, milestones
+from captcha_lab.evaluate.reading import measure_reading
+from captcha_lab.metrics.intervals import wilson
+
+FLAGS = {k: ["", "", "seam", "fragment"] if k % 2 else [""] * 4 for k in range(375)}
+
+
+@pytest.fixture(scope="module")
+def found(world, recogniser):
+    config = AuditConfig(first=60, epochs=3, remedy_epochs=2)
+    reading = measure_reading(recogniser, world)
+    return audit(world, FLAGS, {"received": 400}, 25, 4, recogniser, reading, config)
+
+
+def test_endpoint_by_the_birthday_estimate():
+    assert endpoint_facts({}, 0) is None
+    assert endpoint_facts({"received": 100}, 0).population is None
+    assert endpoint_facts({"received": 100}, 10).population == pytest.approx(495)
+
+
+def test_shapes_ignore_the_inks_grey():
+    glyphs = np.full((4, 5, 5), 255, np.uint8)
+    glyphs[0, 1, 1], glyphs[1, 1, 1], glyphs[2, 2, 2] = 10, 90, 10
+    shapes = shape_facts(glyphs)
+    assert (shapes.distinct, shapes.unseen_chance) == (3, 0.5)
+
+
+def test_cuts_and_characters():
+    clean, tally = cut_facts({1: ["", ""], 2: ["seam", "fragment seam"]})
+    assert clean.value == 0.5
+    assert tally == {"seam": 2, "fragment": 1}
+    assert character_uniformity(np.arange(100) % 4, 4) == pytest.approx(1)
+    assert character_uniformity(np.zeros(100, int), 4) < 1e-6
+
+
+def test_milestones_count_keystrokes():
+    points = [EffortPoint(n, 5 * n, wilson(right, 100)) for n, right in ((10, 30), (20, 60), (40, 92))]
+    reached = milestones(points, AuditConfig(seconds_per_keystroke=0.6))
+    assert [(m.keystrokes, m.minutes) for m in reached] == [(100, 1.0), (200, 2.0), (None, None)]
+
+
+def test_more_labels_read_more(found):
+    accuracies = [point.accuracy.value for point in found.points]
+    assert [point.captchas for point in found.points] == [60, 120, 210]
+    assert accuracies[-1] > accuracies[0]
+    assert found.points[0].keystrokes == 300
+
+
+def test_a_full_audit_says_what_helps(found, tmp_path):
+    assert found.clean.value == pytest.approx(188 / 375)
+    assert len(found.remedies) == 4
+    assert all(share.value < 1 for _, share in found.resisting)
+    assert "25 of 400 captchas came a second time" in found.advice[0]
+    for remedy in found.remedies:
+        line = next(line for line in found.advice if line.lower().startswith(remedy.name))
+        assert ("would help:" in line) == (remedy.prepared.value < 0.5)
+    json_path, html_path = write_audit(found, tmp_path)
+    assert json.loads(json_path.read_text())["verdict"] == found.verdict
+    page = html_path.read_text()
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert found.advice[0] in page
+
+
+def test_without_labels_it_says_what_it_can(world):
+    found = audit(world.take(np.arange(40)), FLAGS, {}, 0, 4, None, None, AuditConfig())
+    assert found.reading is None
+    assert "none is labelled" in found.verdict
+    assert "captcha-lab label" in found.notes[0]
+
+
+@pytest.mark.parametrize("field", ["first", "epochs", "remedy_epochs", "seconds_per_keystroke"])
+def test_impossible_settings_are_refused(field):
+    with pytest.raises(UsageError):
+        AuditConfig(**{field: 0})

@@ -1,0 +1,139 @@
+"""`captcha-lab eval` and `audit` on workspaces that lack things: a clear line each, never a traceback."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from captcha_lab.cli import app
+from captcha_lab.evaluate.inception import load_inception
+from captcha_lab.evaluate.tally import extractor_distance
+from captcha_lab.recognise.config import TrainConfig
+from captcha_lab.recognise.train import train_recogniser
+from captcha_lab.store.packed import write_packed
+
+QUICK = ["--samples", "120", "--no-gan-train", "--no-judge"]
+
+
+@pytest.fixture
+def captcha_lab(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments, code=0):
+        result = CliRunner().invoke(app, arguments)
+        assert result.exit_code == code, (result.output, result.stderr, result.exception)
+        return result
+
+    return call
+
+
+@pytest.fixture
+def workspace(tmp_path, world):
+    """A packed dataset and a recogniser of it, no generator."""
+    write_packed(tmp_path / "datasets" / "captcha" / "packed.h5", world)
+    train_recogniser(world, tmp_path / "models", TrainConfig(epochs=2), "reader")
+    return tmp_path
+
+
+def test_a_workspace_with_nothing(captcha_lab):
+    for command in ("eval", "audit"):
+        error = captcha_lab(command, code=1).stderr
+        assert error.startswith("Error: There ")
+        assert "captcha-lab scrape" in error
+        assert error.count("\n") == 1
+
+
+def test_only_a_recogniser(captcha_lab, workspace):
+    output = captcha_lab("eval").output
+    assert "The recogniser reads" in output
+    assert "no generator yet: `captcha-lab train-gen`" in output
+    report = json.loads((workspace / "models" / "reader" / "evaluation" / "report.json").read_text())
+    assert report["recogniser"]["glyphs"]["value"] > 0.3
+
+
+def test_no_labels_and_no_generator(captcha_lab, tmp_path, world):
+    unlabelled = replace(world, labels=np.full(len(world), -1, np.int16))
+    write_packed(tmp_path / "datasets" / "captcha" / "packed.h5", unlabelled)
+    error = captcha_lab("eval", code=1).stderr
+    assert "nothing to evaluate" in error
+    assert "captcha-lab label" in error
+
+
+def test_generators_labelled_and_not_and_of_other_data(captcha_lab, workspace, world, tmp_path):
+    train = ("train-gen", "--iterations", "2")
+    captcha_lab(*train, "--recipe", "gan-fc", "--name", "plain")
+    captcha_lab(*train, "--recipe", "wgan-fc", "--label", "--name", "told")
+
+    report = json.loads(captcha_lab("eval", "--run", "plain", *QUICK, "--json").output)
+    (plain,) = report["leaderboard"]
+    assert "gan_test" not in plain["figures"]
+    assert {"class_variation", "recall", "sliced"} <= set(plain["figures"])
+
+    result = captcha_lab("eval", "--all", *QUICK, "--seed", "3")
+    assert "told" in result.output
+    assert "floor: real" in result.output
+    table = [line for line in result.output.splitlines() if line.startswith((" told", " plain", " floor"))]
+    assert len(table) == 3
+    assert max(map(len, table)) <= 80
+    assert (workspace / "evaluation" / "report.html").is_file()
+
+    assert "leave --run and --compare out" in captcha_lab("eval", "--all", "--run", "told", code=2).stderr
+    assert "no model nosuch" in captcha_lab("eval", "--run", "nosuch", code=1).stderr
+
+    # Another alphabet, another size: one line that names the cure.
+    other = replace(world, classes=tuple("BCDEFG"), info={**world.info, "dataset": "letters"})
+    write_packed(tmp_path / "datasets" / "letters" / "packed.h5", other)
+    train_recogniser(other, tmp_path / "models", TrainConfig(epochs=1), "letters-reader")
+    error = captcha_lab("eval", "--dataset", "letters", "--run", "told", *QUICK, code=1).stderr
+    assert "makes the classes 237AHX, but the data has BCDEFG" in error
+    small = replace(world, images=np.ascontiguousarray(world.images[:, :16, :16]), info={"dataset": "small"})
+    write_packed(tmp_path / "datasets" / "small" / "packed.h5", small)
+    train_recogniser(small, tmp_path / "models", TrainConfig(epochs=1), "small-reader")
+    error = captcha_lab("eval", "--dataset", "small", "--run", "told", *QUICK, code=1).stderr
+    assert "makes images of 20x20 grey, but the data's are 16x16 grey" in error
+    output = captcha_lab("eval", "--dataset", "small", "--all", *QUICK).output
+    assert "No generator in" in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--samples", "0"], "--samples is 0"),
+        (["--seeds", "0"], "--seeds is 0"),
+        (["--distance-samples", "5"], "must exceed the 5 neighbours"),
+    ],
+)
+def test_impossible_options(captcha_lab, arguments, said):
+    assert said in captcha_lab("eval", *arguments, code=2).stderr
+
+
+def test_figures_folder_without_description(captcha_lab, workspace, tmp_path):
+    assert "figures.json can't be read" in captcha_lab("eval", "--figures", str(tmp_path), code=1).stderr
+
+
+class Stand(torch.nn.Module):
+    """Takes and gives what the published Inception file does: uint8 [N, 3, 299, 299] to features."""
+
+    def forward(self, images: torch.Tensor, return_features: bool = False) -> torch.Tensor:
+        small = torch.nn.functional.avg_pool2d(images.float(), 60)
+        return small.flatten(1) if return_features else small
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_inception_weights_give_features(tmp_path, real):
+    torch.jit.script(Stand()).save(str(tmp_path / "stand.pt"))
+    extractor = load_inception(tmp_path / "stand.pt")
+    assert extractor.features(real.held[:40]).shape == (40, 48)
+    assert extractor_distance(extractor, real.held[:50], real.train[:50]) > 0
+
+
+def test_inception_weights_that_are_none(captcha_lab, workspace, tmp_path):
+    captcha_lab("train-gen", "--iterations", "2", "--recipe", "gan-fc", "--name", "plain")
+    (tmp_path / "weights.pt").write_bytes(b"no")
+    error = captcha_lab(
+        "eval", "--run", "plain", "--inception-weights", str(tmp_path / "weights.pt"), "--no-judge", code=1
+    ).stderr
+    assert "is not the Inception TorchScript file" in error

@@ -1,0 +1,152 @@
+"""The report: self-contained, the same for the same seed, right in JSON, readable in a browser."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from drawn_world import draw_glyphs
+
+from captcha_lab.evaluate.core import Evaluator
+from captcha_lab.evaluate.measures import MEASURES
+from captcha_lab.evaluate.reading import measure_reading
+from captcha_lab.evaluate.report import Report, report_json, verdict_sentence, write_report
+from captcha_lab.evaluate.subject import Candidate
+
+HISTORY = [
+    {"kind": "train", "iteration": k, "seconds": k / 2, "critic_loss": 1.0 / k, "wasserstein": 0.1}
+    for k in (1, 2, 3)
+] + [{"kind": "evaluation", "iteration": 3, "seconds": 1.5, "recall": 0.5, "score": 0.4}]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def report(evaluator, recogniser, world):
+    evil = Candidate(
+        "<script>alert(1)</script>",
+        lambda labels, count, seed: draw_glyphs(labels, seed),
+        labelled=True,
+        facts={"run": "r", "history": HISTORY, "recipe": "fast & <loose>"},
+    )
+    still = Candidate("still", images=np.repeat(draw_glyphs([0], 1), 40, axis=0))
+    evaluation = evaluator.run([evil, still])
+    reading = measure_reading(recogniser, world)
+    return Report(
+        verdict_sentence(evaluation, reading), evaluation, reading, "drawn", "captcha-lab eval", ["a <note>"]
+    )
+
+
+@pytest.fixture(scope="module")
+def page(report, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report")
+    write_report(report, folder)
+    return folder
+
+
+def test_json_holds_every_figure_with_its_floor(page):
+    report = json.loads((page / "report.json").read_text())
+    assert {"verdict", "leaderboard", "floors", "recogniser", "command", "config"} <= set(report)
+    best = report["leaderboard"][0]
+    assert best["figures"]["gan_test"]["low"] <= best["figures"]["gan_test"]["value"]
+    for candidate in report["leaderboard"]:
+        floor = report["floors"][str(candidate["distance_samples"])]
+        assert set(candidate["figures"]) <= set(floor) <= set(MEASURES)
+    assert report["leaderboard"][1]["faults"] == ["collapsed"]
+    assert report["leaderboard"][1]["distance_samples"] == 40
+    assert report["recogniser"]["expected_calibration_error"] < 0.2
+
+
+def test_page_needs_no_network_and_escapes_what_it_shows(page):
+    html = (page / "report.html").read_text()
+    assert "<script" not in html
+    assert "&lt;script&gt;alert(1)" in html
+    assert "a &lt;note&gt;" in html
+    addresses = set(re.findall(r'(?:src|href)="([^"#]{1,60})', html)) | set(
+        re.findall(r"url\((\S{1,40})", html)
+    )
+    assert all(address.startswith(("data:", "#")) for address in addresses), addresses
+    assert "prefers-color-scheme: dark" in html
+    for part in (
+        "Leaderboard",
+        "Learning curves",
+        "Nearest to the training set",
+        "Every measure",
+        "Configuration",
+    ):
+        assert part in html
+
+
+def test_ids_of_pictures_are_unique(page):
+    ids = re.findall(r'\sid="([^"]+)"', (page / "report.html").read_text())
+    assert ids
+    assert len(ids) == len(set(ids))
+
+
+def test_the_same_seed_gives_the_same_report(report, evaluator, page, tmp_path):
+    again = evaluator.run([Candidate("<script>alert(1)</script>", evaluator_sampler, labelled=True)])
+    first = report_json(report)["leaderboard"][0]["figures"]
+    assert report_json(Report("", again, None, "", ""))["leaderboard"][0]["figures"] == first
+    write_report(report, tmp_path)
+    for name in ("report.json", "report.html"):
+        assert (tmp_path / name).read_bytes() == (page / name).read_bytes()
+
+
+def evaluator_sampler(labels, count, seed):
+    return draw_glyphs(labels, seed)
+
+
+def test_seeds_widen_into_intervals(real, recogniser):
+    from dataclasses import replace
+
+    from drawn_world import CONFIG
+
+    config = replace(CONFIG, seeds=2, gan_train=False, samples=120)
+    result = Evaluator(real, recogniser, None, config).measure(
+        Candidate("r", evaluator_sampler, labelled=True)
+    )
+    value = result.figures["frechet"]
+    assert value.low < value.value < value.high
+    assert result.read_samples == 240
+    assert result.floor["frechet"].low < result.floor["frechet"].high
+
+
+@pytest.mark.browser
+def test_a_browser_shows_it_on_a_phone_and_a_desk(page):
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as p:
+        try:
+            browser = p.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        except playwright.Error as error:
+            pytest.skip(f"no chromium: {error.message.splitlines()[0]}")
+        requests, complaints = [], []
+        for width in (400, 1400):
+            tab = browser.new_page(viewport={"width": width, "height": 900})
+            tab.on("request", lambda r: requests.append(r.url))
+            tab.on("console", lambda m: complaints.append(m.text))
+            tab.goto(f"file://{page / 'report.html'}")
+            assert tab.evaluate("document.documentElement.scrollWidth") <= width
+            assert tab.evaluate("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
+        browser.close()
+    assert not complaints
+    assert all(url.startswith(("file:", "data:")) for url in requests)
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_samples_stay_within_memory(real, recogniser, judge):
+    """Peak of the whole process, beyond what it holds already: 400 MB for 100,000 samples."""
+    import resource
+    from dataclasses import replace
+
+    from drawn_world import CONFIG
+
+    pool = draw_glyphs(np.arange(600) % 6, 9)
+
+    def sampler(labels, count, seed):
+        rng = np.random.default_rng(seed)
+        noisy = pool[labels + 6 * rng.integers(0, 100, count)] - rng.integers(0, 20, (count, 20, 20))
+        return np.clip(noisy, 0, 255).astype(np.uint8)
+
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    config = replace(CONFIG, samples=100_000, batch_size=1000, gan_train=False)
+    result = Evaluator(real, recogniser, judge, config).measure(Candidate("many", sampler, labelled=True))
+    assert result.read_samples == 100_000
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 400_000  # KiB
