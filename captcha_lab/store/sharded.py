@@ -15,7 +15,6 @@ import fcntl
 import json
 import os
 import threading
-import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -23,7 +22,7 @@ from types import TracebackType
 import numpy as np
 
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.store.bare import Shard, create_bare, pwrite, read_journal, runs
+from captcha_lab.store.bare import Shard, checksum, create_bare, pread, pwrite, read_journal, runs
 from captcha_lab.store.files import sync_folder
 from captcha_lab.store.packed import PackedSet, open_packed
 
@@ -122,8 +121,8 @@ class ShardedWriter:
             CaptchaLabError: the disk refuses.
         """
         data = pixels.reshape(-1).data
-        shard = Shard(zlib.crc32(data), failed, remarks, b"".join(digests).hex())
-        line = json.dumps([number, shard.crc32, failed, remarks, shard.digests]) + "\n"
+        shard = Shard(checksum(data), failed, remarks, b"".join(digests).hex())
+        line = json.dumps([number, shard.checksum, failed, remarks, shard.digests]) + "\n"
         try:
             pwrite(self._descriptor, data, self._address + number * self.shard_rows * self.row_bytes)
             with self._lock:
@@ -187,21 +186,18 @@ class ShardedWriter:
     def _differing(self) -> list[int]:
         """Finished shards whose pixels in the file are not those that were written."""
 
-        def checksum(number: int) -> int:
+        def reread(number: int) -> int:
             rows = self.shard(number)
-            at, end = (self._address + row * self.row_bytes for row in (rows.start, rows.stop))
+            start, end = (self._address + row * self.row_bytes for row in (rows.start, rows.stop))
             value = 0
-            while at < end:
-                block = os.pread(self._descriptor, min(BLOCK_BYTES, end - at), at)
-                if not block:
-                    return -1  # the file is cut short
-                value, at = zlib.crc32(block, value), at + len(block)
+            for at in range(start, end, BLOCK_BYTES):
+                value = checksum(pread(self._descriptor, min(BLOCK_BYTES, end - at), at), value)
             return value
 
         numbers = sorted(self.done)
         with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-            found = list(pool.map(checksum, numbers))
-        return [n for n, value in zip(numbers, found, strict=True) if value != self.done[n].crc32]
+            found = list(pool.map(reread, numbers))
+        return [n for n, value in zip(numbers, found, strict=True) if value != self.done[n].checksum]
 
     def _verify(self) -> None:
         wrong = self._differing()
