@@ -39,6 +39,7 @@ class Worker:
         self._folder, self._alphabet, self._segmenter = folder, alphabet, segmenter
         self._make_engine = make_engine
         self.engine: Engine | None = None
+        self.trainings = 0  # so far
         self._phase, self._progress, self._problem = "starting", (0, 0), ""
         self._wake = threading.Event()
         self._asked = self._stopping = False
@@ -77,12 +78,12 @@ class Worker:
         return Status(self._phase, *self._progress, self.engine is not None, self._problem)
 
     def _run(self) -> None:
-        _lower_priority()
         try:
             if self.engine is None:
                 self.cut()
             if self.engine is None and not self._stopping:
                 self.compare()
+            _lower_priority()
             while not self._stopping:
                 self._wake.wait()
                 self._wake.clear()
@@ -118,6 +119,7 @@ class Worker:
         self._asked = False
         self._phase, self._progress = "learning from your labels", (0, 0)
         engine.retrain()
+        self.trainings += 1
         self._phase, self._progress = "", (0, 0)
 
     def _report(self, done: int, total: int) -> None:
@@ -125,6 +127,9 @@ class Worker:
 
 
 def _lower_priority() -> None:
-    """On Linux priorities belong to threads: the keys of the person go before the training."""
+    """On Linux priorities belong to threads: the keys of the person go before training.
+
+    What comes before the first question keeps its priority, because the person waits for it.
+    """
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 15)

@@ -216,7 +216,7 @@ class KnowingEngine:
             len(current),
             hand,
             self.log.keystrokes(),
-            Estimate(0.981, 0.968, 0.989, "held-out", 420),
+            Estimate(0.981, 0.968, 0.989, "model", 420),
             Estimate(0.99, 0.94, 0.998, "audit", 60),
             (CurvePoint(10, 0.7), CurvePoint(20, 0.9), CurvePoint(40, 0.97), CurvePoint(60, 0.981)),
             41,

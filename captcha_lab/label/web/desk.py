@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.label.asking import EngineMaker, record
+from captcha_lab.label.asking import Engine, EngineMaker, record
 from captcha_lab.label.pictures import Pictures, png
 from captcha_lab.label.plain import Ground, PlainCaptchas
 from captcha_lab.label.types import Answer
@@ -45,6 +45,7 @@ class Desk:
             raise
         self.alphabet, self._glyphs = ground.alphabet, ground.segmenter.glyphs
         self._plain = PlainCaptchas(self._log, ground)
+        self._known: tuple[tuple[int, int], dict[str, Any]] | None = None
         self._worker = Worker(folder, ground.alphabet, ground.segmenter, make_engine)
 
     def start(self) -> None:
@@ -79,11 +80,18 @@ class Desk:
             items = self._plain.items(count, exclude) if queue == "captcha" else []
             return reply | {"queues": _dicts(self._plain.queues()), "items": _dicts(items), "panel": None}
         items = engine.items(queue, count, exclude) if queue else []
-        return reply | {
-            "queues": _dicts(engine.queues()),
-            "items": _dicts(items),
-            "panel": _finite(asdict(engine.panel())),
-        }
+        return reply | {"items": _dicts(items)} | self._overview(engine, reply["revision"])
+
+    def _overview(self, engine: Engine, revision: int) -> dict[str, Any]:
+        """Queues and panel, worked out once for each state of the labels and proposals."""
+        key = (revision, self._worker.trainings)
+        known = self._known
+        if known is None or known[0] != key:
+            panel = engine.panel()
+            known = self._known = key, {"queues": _dicts(engine.queues()), "panel": _finite(asdict(panel))}
+            if panel.stale:
+                self._worker.look()
+        return known[1]
 
     def act(self, answer: Answer) -> dict[str, Any]:
         """Save an answer; it is on the disk when this returns.
@@ -97,11 +105,7 @@ class Desk:
             if not (0 <= position < self._glyphs and self._pictures.has(image_id)):
                 raise RefusedError(400, "malformed", "There is no such glyph; nothing was saved.")
         engine = self._worker.engine
-        if engine is None:
-            act = record(self._log, answer)
-        else:
-            act = engine.answer(answer).act_id
-            self._worker.look()
+        act = record(self._log, answer) if engine is None else engine.answer(answer).act_id
         return {"act": act, "labels": len(answer.typed) + len(answer.spread)}
 
     def undo(self, token: str, session: str, keystrokes: int, expected_revision: int) -> dict[str, Any]:
@@ -117,7 +121,6 @@ class Desk:
             return {"act": None, "undone": None}
         if self._worker.engine is not None:
             self._worker.engine.refresh()
-            self._worker.look()
         # The undo was the very next act: the labels had not moved since `expected_revision`.
         act = expected_revision + 1
         return {"act": act, "undone": {"kind": undone.kind, "act": undone.id}}

@@ -26,6 +26,7 @@ let keys = 0; // pressed since the last act
 let turn = 0; // grows with every answer; a reply from before it brings no questions
 let timer = 0;
 let lost = null; // why the server can't be reached or can't save, null while all is well
+let picked = false; // whether the person chose the queue
 let asking = true; // no question on the board because the next ones are being fetched
 
 const outbox = new Outbox({
@@ -112,7 +113,7 @@ function take(reply, current) {
   drawQueues();
   panel.draw($("panel"), state, keys);
   if (first) drawKeypad();
-  if (queue === null || (ready && board === null)) return choose(best());
+  if (queue === null || (ready && !picked && (board === null || board.pristine))) return choose(best());
   if (!current) return undefined;
   outbox.revision = reply.revision;
   if (moved) {
@@ -151,6 +152,11 @@ function preload() {
   }
 }
 
+function pick(name) {
+  picked = true;
+  choose(name);
+}
+
 function choose(name) {
   if (!name || name === queue) return;
   queue = name;
@@ -186,7 +192,7 @@ const clicks = {
 function drawQueues() {
   $("queues").replaceChildren(...state.queues.map((q) => h("button", {
     type: "button", "aria-current": q.name === queue ? "page" : null, title: q.hint,
-    onclick: () => choose(q.name),
+    onclick: () => pick(q.name),
   }, q.title, h("span.count", {}, q.count.toLocaleString("en")),
   q.count && q.worth >= 0.05 ? h("span.worth", { title: "labels put right by the next key" }, `+${q.worth < 10 ? q.worth.toFixed(1) : Math.round(q.worth)}`) : null)));
 }
@@ -273,7 +279,7 @@ function columns() {
 
 function turnQueue(step) {
   const filled = state.queues.filter((q) => q.count > 0 || q.name === queue).map((q) => q.name);
-  choose(filled[(filled.indexOf(queue) + step + filled.length) % filled.length]);
+  pick(filled[(filled.indexOf(queue) + step + filled.length) % filled.length]);
 }
 
 const COMMANDS = {

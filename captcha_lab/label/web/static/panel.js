@@ -2,7 +2,7 @@
 
 import { h, many, percent, svg } from "./dom.js";
 
-const SOURCES = { audit: "from the blind audit", "held-out": "from labels held back", none: "" };
+const SOURCES = { audit: "from the blind audit", model: "by the model's own doubt" };
 
 function row(title, ...value) {
   return h("div.row", {}, h("dt", {}, title), h("dd", {}, ...value));
@@ -21,7 +21,7 @@ function estimate(found) {
 
 // Accuracy over labels by hand; upwards is a tenfold drop in errors, so that 99 and 99.9 % don't look alike.
 export function curve(points) {
-  const [width, height, left, bottom] = [260, 120, 34, 18];
+  const [width, height, left, bottom] = [260, 120, 42, 18];
   const errors = points.map((p) => Math.log10(Math.min(1, Math.max(1e-4, 1 - p.accuracy))));
   const floor = Math.min(-1, Math.floor(Math.min(...errors)));
   const most = Math.max(1, ...points.map((p) => p.labels));
@@ -68,8 +68,8 @@ function facts(panel, keys) {
       row("Keys pressed", h("b", {}, (panel.keystrokes + keys).toLocaleString("en"))),
       row("Labelled", h("b", {}, panel.labelled.toLocaleString("en")),
         h("span.quiet", {}, ` of ${many(panel.glyphs, "glyph")}, ${panel.by_hand.toLocaleString("en")} by hand`), share),
-      row("Right, of all", ...estimate(panel.estimate)),
-      row("Right, by audit", ...estimate(panel.audit))),
+      row("Estimated right, of all", ...estimate(panel.estimate)),
+      row("Labels right, by audit", ...estimate(panel.audit))),
     panel.curve.length > 1 ? h("figure.curve", {}, curve(panel.curve), h("figcaption.quiet.small", {},
       toGo === null ? "learning curve" : toGo ? `about ${many(toGo, "more label", "more labels")} for 99.9 %` : "99.9 % reached")) : null,
     pairs.length ? h("section", {}, h("h2", {}, "Mixed up"), h("ul.pairs", {}, ...pairs)) : null,
