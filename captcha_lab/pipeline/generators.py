@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from captcha_lab.errors import CaptchaLabError
+from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.pipeline.captchas import ensure_packed
 from captcha_lab.pipeline.common import Progress, Say, find_model, silent
 from captcha_lab.store.runs import Run
@@ -70,10 +70,13 @@ def packed_condition(folder: DatasetFolder, attributes: tuple[str, ...]) -> Gene
 
     Raises:
         CaptchaLabError: the packed file can't be read.
+        UsageError: attributes are asked for, and it has none.
     """
     from captcha_lab.store.packed import SPLITS, UNLABELLED, open_packed
 
     with open_packed(folder.packed_path) as (_, facts):
+        if attributes and facts.attributes is None:
+            raise UsageError(f"The dataset {folder.name} has no attributes: leave --attribute away.")
         train = facts.split[()] == SPLITS.index("train")
         if facts.labels is not None and (facts.labels[()][train] != UNLABELLED).any() and not attributes:
             condition = "classes"

@@ -1,0 +1,181 @@
+"""`train-gen` and `generate` as a user meets them."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from captcha_lab.cli import app
+from captcha_lab.store.packed import PackedSet, write_packed
+from captcha_lab.store.runs import load_weights
+
+SMALL = ["--set", 'options={"channels": 8, "hidden": 16}', "--set", "noise_size=8", "--batch-size", "8"]
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch) -> Path:
+    """A workspace with forty labelled random glyphs."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (60, 20, 20), dtype=np.uint8)
+    labels = (np.arange(60) % 4).astype(np.int16)
+    split = (np.arange(60) % 3 == 0).astype(np.uint8)
+    write_packed(
+        tmp_path / "datasets/glyphs/packed.h5", PackedSet(images, split, labels, classes=tuple("2A7K"))
+    )
+    write_packed(tmp_path / "datasets/plain/packed.h5", PackedSet(images, split))
+    (tmp_path / "captcha-lab.toml").write_text('dataset = "glyphs"\n')
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def call(*arguments: str, code: int = 0) -> Result:
+    result = CliRunner().invoke(app, list(arguments))
+    assert result.exit_code == code, result.output
+    return result
+
+
+def trained(*arguments: str) -> dict:
+    result = call("train-gen", "--iterations", "4", "--evaluations", "2", *SMALL, *arguments, "--json")
+    return json.loads(result.stdout)
+
+
+def test_train_and_generate(workspace: Path) -> None:
+    report = trained("--loss", "wgan", "--label", "--name", "first")
+    assert report["recipe"].startswith("wdcgan-label+")
+    assert (report["iterations"], report["interrupted"]) == (4, False)
+    assert Path(report["run"]) == workspace / "models" / "first"
+    made = json.loads(call("generate", "--text", "A7K2", "--count", "3", "--out", "out", "--json").stdout)
+    assert (made["count"], made["run"]) == (3, "first")
+    with Image.open(workspace / "out" / "A7K2_2.png") as picture:
+        assert picture.size == (80, 20)
+    again = workspace / "again"
+    call("generate", "--run", "first", "--text", "A7K2", "--count", "3", "--out", str(again))
+    for one in (workspace / "out").iterdir():
+        assert one.read_bytes() == (again / one.name).read_bytes()
+
+
+def test_seeds_and_the_best_of_them(workspace: Path) -> None:
+    report = trained("--loss", "gan", "--seeds", "2", "--seed", "5", "--name", "pair")
+    runs = {run["run"].rsplit("/", 1)[1]: run for run in report["runs"]}
+    assert set(runs) == {"pair-1", "pair-2"}
+    best = max(report["runs"], key=lambda run: run["figures"]["score"])
+    assert report["best"] == best
+    configs = [json.loads((workspace / "models" / name / "config.json").read_text()) for name in sorted(runs)]
+    assert [config["train"]["seed"] for config in configs] == [5, 6]
+
+
+def test_resume_by_name(workspace: Path, monkeypatch) -> None:
+    from captcha_lab.generate import train as module
+
+    straight = trained("--loss", "gan", "--label", "--name", "straight")
+    monkeypatch.setattr(module._Training, "_should_stop", lambda self, event: self.trainer.iteration == 2)
+    arguments = [
+        "--loss",
+        "gan",
+        "--label",
+        "--name",
+        "cut",
+        "--iterations",
+        "4",
+        "--evaluations",
+        "2",
+        *SMALL,
+    ]
+    stopped = call("train-gen", *arguments, code=130)
+    assert "continue with `captcha-lab train-gen --resume cut`" in stopped.stderr
+    monkeypatch.undo()
+    monkeypatch.chdir(workspace)
+    resumed = json.loads(call("train-gen", "--resume", "cut", "--json").stdout)
+    assert resumed["figures"] == straight["figures"]
+    ours, theirs = (load_weights(workspace / "models" / name)[0] for name in ("cut", "straight"))
+    assert all(np.array_equal(ours[key].numpy(), theirs[key].numpy()) for key in ours)
+    again = call("train-gen", "--resume", "cut", code=1)
+    assert "Error: The run cut has finished" in again.stderr
+
+
+def test_unlabelled_data(workspace: Path) -> None:
+    arguments = ["--iterations", "2", "--evaluations", "1", *SMALL]
+    shown = call("train-gen", "--dataset", "plain", "--loss", "wgan", "--label", *arguments)
+    assert "There are no labels yet: training without a condition" in shown.stderr
+    report = trained("--dataset", "plain", "--loss", "wgan")
+    assert report["recipe"].startswith("wdcgan+")
+    refused = call("generate", "--text", "A", code=2)
+    assert "Only a generator trained with --label can write a text" in refused.stderr
+    made = json.loads(call("generate", "--count", "5", "--out", "plain.h5", "--json").stdout)
+    assert made["count"] == 5
+
+
+def test_list_and_dry_run(workspace: Path) -> None:
+    names = {recipe["name"] for recipe in json.loads(call("train-gen", "--list", "--json").stdout)["recipes"]}
+    assert {"gan-fc", "wdcgan-update-label", "face-dcgan", "pml-vae", "slides-dcgan"} <= names
+    assert "wdcgan-update" in call("train-gen", "--list").stdout
+    shown = call("train-gen", "--dry-run", "--loss", "wgan", "--label", *SMALL).stdout
+    assert "ConvTranspose2d" in shown
+    assert "One iteration takes" in shown
+    assert not (workspace / "models").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["train-gen", "--recipe", "nope"], 2, "No recipe 'nope'. Known:"),
+        (["train-gen", "--loss", "gan", "--iterations", "0"], 2, "--iterations 0: at least 1"),
+        (["train-gen", "--loss", "gan", "--max-seconds", "-3"], 2, "give a time above 0"),
+        (["train-gen", "--loss", "gan", "--dataset", "none"], 1, ""),
+        (["train-gen", "--resume", "none"], 1, "There is no run at none"),
+        (["train-gen", "--loss", "gan", "--label", "--attribute", "Smiling"], 2, "glyphs has no attributes"),
+        (["generate"], 1, "There is no generator in"),
+        (["generate", "--run", "none"], 1, "There is no model none"),
+        (["generate", "--grid", "--per-class", "3"], 2, "Choose one of --text"),
+    ],
+)
+def test_mistakes_are_one_clear_line(workspace: Path, arguments: list[str], code: int, message: str) -> None:
+    result = call(*arguments, code=code)
+    assert result.stderr.startswith("Error: ")
+    assert message in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_torchrun_trains_as_one_process(workspace: Path) -> None:
+    arguments = ["train-gen", "--loss", "wgan", "--label", "--iterations", "6", *SMALL, "--json"]
+    one = json.loads(call(*arguments, "--name", "one").stdout)
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    launch = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--nproc-per-node",
+        "2",
+        "--master-port",
+        str(port),
+    ]
+    done = subprocess.run(
+        [*launch, "-m", "captcha_lab", *arguments, "--name", "two"],
+        cwd=workspace, capture_output=True, text=True, env={**os.environ, "GLOO_SOCKET_IFNAME": "lo"}, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("{")]
+    two = json.loads(line)
+    assert two["iterations"] == one["iterations"]
+    histories = [
+        [
+            json.loads(text)
+            for text in (workspace / "models" / name / "metrics.jsonl").read_text().splitlines()
+        ]
+        for name in ("one", "two")
+    ]
+    for mine, theirs in zip(*histories, strict=True):
+        if mine["kind"] == "train":
+            assert theirs["critic_loss"] == pytest.approx(mine["critic_loss"], abs=2e-3)

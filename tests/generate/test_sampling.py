@@ -1,0 +1,216 @@
+"""Drawing from a generator: samples, captchas, grids, walks, files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from generator_tools import data, shrunk
+from PIL import Image
+
+from captcha_lab.errors import CaptchaLabError, UsageError
+from captcha_lab.generate import produce
+from captcha_lab.generate.batches import ArrayBatches
+from captcha_lab.generate.parallel import Group
+from captcha_lab.generate.recipes import get_recipe
+from captcha_lab.generate.request import Request, fulfil
+from captcha_lab.generate.sample import Generator, load_generator, save_generator
+from captcha_lab.generate.trainer import Trainer
+from captcha_lab.store.packed import read_packed
+from captcha_lab.store.runs import save_weights
+
+
+def generator(name: str = "wdcgan-label", attributes: bool = False) -> Generator:
+    recipe = shrunk(get_recipe(name))
+    batches = data(recipe)
+    if attributes:
+        recipe = recipe.with_label()
+        batches = ArrayBatches(batches.images, names=("hat", "hair"), attributes=np.zeros((24, 2)))
+    t = Trainer(recipe, batches, 1)
+    names = tuple("ABCDE")[: len(t.names)] if not attributes else t.names
+    return Generator(t.generator, t.spec, recipe.noise, names, batches.exclusive, recipe)
+
+
+@pytest.fixture(scope="module")
+def letters() -> Generator:
+    return generator()
+
+
+def test_same_seed_same_images_whatever_the_batch(letters: Generator) -> None:
+    labels = np.array([0, 1, 4, 4, 2])
+    first = letters.sample(labels, seed=3)
+    assert np.array_equal(first, letters.sample(labels, seed=3, batch_size=2))
+    assert np.array_equal(first[2:4], letters.sample(labels, seed=3, rows=slice(2, 4)))
+    assert not np.array_equal(first, letters.sample(labels, seed=4))
+    assert not np.array_equal(first[2], first[3])
+
+
+def test_sampling_leaves_the_training_mode_alone(letters: Generator) -> None:
+    letters.network.train()
+    running = {k: v.clone() for k, v in letters.network.state_dict().items()}
+    letters.sample(np.array([0]))
+    assert letters.network.training
+    assert all(torch.equal(v, letters.network.state_dict()[k]) for k, v in running.items())
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda g: g.sample(None, 3), "say which classes"),
+        (lambda g: g.sample(np.array([5])), "Class 5 asked for, but there are 5"),
+        (lambda g: g.sample(np.array([], int)), "at least 1"),
+        (lambda g: g.walk(0, 1, 1, (0, 1)), "at least 2 steps"),
+        (
+            lambda g: produce.captchas(g, "AX", 1, 0),
+            "'AX' can't be written: the generator knows the characters ABCDE",
+        ),
+        (lambda g: produce.walks(g, 0, 4, "AXE"), "A walk between classes needs two of ABCDE"),
+        (lambda g: produce.attributed(g, ("hat",), 1, 0), "has no attributes"),
+    ],
+)
+def test_labelled_generators_refuse(letters: Generator, ask, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        ask(letters)
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda g: g.sample(np.array([0])), "trained without labels"),
+        (lambda g: g.sample(), "Say how many samples"),
+        (lambda g: produce.single(g, 2, 0, per_class=True), "use --count instead of --per-class"),
+        (lambda g: produce.captchas(g, "A", 1, 0), "Only a generator trained with --label can write"),
+    ],
+)
+def test_unlabelled_generators_refuse(ask, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        ask(generator("dcgan"))
+
+
+def test_walk_between_noises_ends_where_the_noises_are(letters: Generator) -> None:
+    walk = letters.walk(7, 9, 5, classes=(2, 2))
+    assert walk.shape == (5, 20, 20)
+    ends = [letters.walk(seed, seed, 2, classes=(2, 2))[0] for seed in (7, 9)]
+    assert np.array_equal(walk[0], ends[0])
+    assert np.abs(walk[-1].astype(int) - ends[1]).max() <= 1
+    assert not np.array_equal(walk[1], walk[0])
+
+
+def test_walk_between_classes_keeps_the_noise(letters: Generator) -> None:
+    walk = letters.walk(7, 7, 3, classes=(0, 4))
+    assert np.array_equal(walk[0], letters.walk(7, 7, 2, classes=(0, 0))[0])
+    assert np.array_equal(walk[2], letters.walk(7, 7, 2, classes=(4, 4))[0])
+
+
+def test_normal_noise_keeps_its_length_on_the_way() -> None:
+    from captcha_lab.generate.sample import _great_circle
+
+    first, last = torch.randn(2, 1, 64, generator=torch.Generator().manual_seed(0)).unbind(0)
+    middle = _great_circle(first, last, torch.tensor([[0.5]]))
+    assert float(middle.norm()) == pytest.approx(float((first.norm() + last.norm()) / 2), rel=0.05)
+    assert float(((first + last) / 2).norm()) < 0.8 * float(first.norm())
+    assert torch.allclose(_great_circle(first, first, torch.tensor([[0.5]])), first, atol=1e-5)
+
+
+def test_captchas_are_the_texts_glyphs_side_by_side(letters: Generator) -> None:
+    made = produce.captchas(letters, "CAB", 2, seed=1)
+    assert made.images.shape == (2, 20, 60)
+    glyphs = letters.sample(np.array([2, 0, 1, 2, 0, 1]), seed=1)
+    assert np.array_equal(made.images[1, :, 20:40], glyphs[4])
+    shares = [produce.captchas(letters, "CAB", 2, 1, Group(rank, 2)).images for rank in range(2)]
+    assert np.array_equal(np.concatenate(shares), made.images)
+
+
+def test_samples_per_class(letters: Generator) -> None:
+    made = produce.single(letters, 3, 0, per_class=True)
+    assert made.labels.tolist() == [k for k in range(5) for _ in range(3)]
+    assert made.texts == tuple("AAABBBCCCDDDEEE")
+
+
+def test_attributes() -> None:
+    faces = generator("wgan-fc", attributes=True)
+    made = produce.attributed(faces, ("hair",), 2, seed=0)
+    assert made.texts == ("hair", "hair")
+    assert np.array_equal(made.images, faces.sample(np.array([[0, 1.0], [0, 1.0]]), seed=0))
+    assert produce.sheet(faces, 0).shape == (2 * 20, 8 * 20)
+    with pytest.raises(UsageError, match="No attribute 'nose': choose from hat, hair"):
+        produce.attributed(faces, ("nose",), 1, 0)
+    with pytest.raises(UsageError, match="knows attributes, not classes"):
+        produce.single(faces, 1, 0)
+
+
+def test_sheet_has_the_thesis_layout(letters: Generator) -> None:
+    sheet = produce.sheet(letters, seed=2)
+    assert sheet.shape == (3 * 20, 16 * 20)  # five classes, eight of each, two classes a row
+    cells = letters.sample(np.repeat(np.arange(5), 8), seed=2)
+    assert np.array_equal(sheet[20:40, 160:180], cells[24])
+
+
+def fulfilled(request: Request, made: Generator) -> Path:
+    report = fulfil(request, made, "run", Group())
+    assert report is not None
+    return report.path
+
+
+def test_folder_of_captchas(letters: Generator, tmp_path) -> None:
+    out = fulfilled(Request(text="ABE", count=11, seed=5, out=str(tmp_path / "some")), letters)
+    names = sorted(p.name for p in out.iterdir())
+    assert (names[0], names[-1], len(names)) == ("ABE_00.png", "ABE_10.png", 11)
+    with Image.open(out / "ABE_03.png") as picture:
+        assert np.array_equal(np.asarray(picture), produce.captchas(letters, "ABE", 11, 5).images[3])
+
+
+def test_packed_file_trains_a_recogniser(letters: Generator, tmp_path) -> None:
+    out = fulfilled(Request(per_class=4, out=str(tmp_path / "made.h5")), letters)
+    packed = read_packed(out)
+    assert packed.classes == tuple("ABCDE")
+    assert np.bincount(packed.labels).tolist() == [4] * 5
+    assert {len(packed.part(split)) for split in ("validation", "test")} == {2}
+    assert np.array_equal(packed.images, produce.single(letters, 4, 0, per_class=True).images)
+
+
+def test_pictures(letters: Generator, tmp_path) -> None:
+    out = fulfilled(Request(grid=True, scale=2, out=str(tmp_path / "grid.png")), letters)
+    with Image.open(out) as picture:
+        assert picture.size == (640, 120)
+    out = fulfilled(Request(interpolate=True, text="AB", steps=6, out=str(tmp_path)), letters)
+    with Image.open(out) as picture:
+        assert (out.name, picture.size) == ("walks.png", (120, 160))
+    out = fulfilled(Request(interpolate=True, steps=3, out=str(tmp_path)), letters)
+    with Image.open(out) as picture:
+        assert picture.size == (60, 100)
+
+
+def test_two_orders_at_once_are_refused(tmp_path) -> None:
+    with pytest.raises(UsageError, match="Choose one of --text"):
+        Request(text="A", grid=True)
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(CaptchaLabError, match="is a file: name a folder"):
+        fulfil(Request(count=1, out=str(tmp_path / "file")), generator("dcgan"), "run", Group())
+
+
+def test_damaged_generators_are_refused(letters: Generator, tmp_path) -> None:
+    path = tmp_path / "weights.safetensors"
+    with pytest.raises(CaptchaLabError, match="There is no model"):
+        load_generator(path)
+    path.write_bytes(b"not a model")
+    with pytest.raises(CaptchaLabError, match="can't be read"):
+        load_generator(path)
+    save_weights(path, {"a": torch.ones(1)}, {"architecture": "lenet"})
+    with pytest.raises(CaptchaLabError, match="holds a lenet, not a generator"):
+        load_generator(path)
+    save_generator(path, letters, {})
+    tensors = dict(letters.network.state_dict())
+    tensors.popitem()
+    metadata = {
+        "architecture": "generator",
+        "network": letters.spec.as_json(),
+        "noise": "normal",
+        "classes": [],
+        "exclusive": True,
+    }
+    save_weights(path, tensors, metadata)
+    with pytest.raises(CaptchaLabError, match="can't be rebuilt"):
+        load_generator(path)
