@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,6 +47,7 @@ def find_look_alikes(
     *,
     max_shapes: int = 1200,
     seed: int = 0,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> LookAlikes:
     """Group glyphs by shape and compare the shapes; no label is needed.
 
@@ -58,6 +60,7 @@ def find_look_alikes(
         positions: int [N], position in the captcha.
         max_shapes: shapes that may be compared pairwise (time and memory grow with its square).
         seed: of k-means and the principal components.
+        progress: told (done, total).
     """
     corner = corner_shapes(ink_masks(glyphs, positions))
     keys = np.packbits(corner.reshape(len(corner), -1), axis=1)
@@ -83,7 +86,7 @@ def find_look_alikes(
         picture=first[picture].astype(np.int64),
         size=np.bincount(shape_of, minlength=len(means)).astype(np.int64),
         closeness=closeness[exact].astype(np.float32),
-        likeness=likeness(means),
+        likeness=likeness(means, progress),
     )
 
 
@@ -119,13 +122,16 @@ def _best_per_group(
     return best.astype(np.int64)
 
 
-def likeness(shapes: NDArray[np.float32]) -> NDArray[np.float32]:
+def likeness(
+    shapes: NDArray[np.float32], progress: Callable[[int, int], None] = lambda done, total: None
+) -> NDArray[np.float32]:
     """How well shapes match when one may be turned, slanted and shifted a little.
 
     Tangent-distance's aim (Simard, LeCun and Denker 1993) by plain search over a grid of transformations.
 
     Args:
         shapes: float32 [A, S, S], ink between 0 and 1, centred.
+        progress: told (turns done, all turns).
 
     Returns:
         float32 [A, A], symmetric: the largest cosine over TURNS, SLANTS and SHIFTS.
@@ -137,12 +143,13 @@ def likeness(shapes: NDArray[np.float32]) -> NDArray[np.float32]:
     axes = axes[:FEATURES]
     upright = flat @ axes.T
     best = np.full((len(flat), len(flat)), -1.0, np.float32)
-    for turn in TURNS:
+    for done, turn in enumerate(TURNS, 1):
         for slant in SLANTS:
             warped = _warp(shapes, turn, slant)
             for shift in SHIFTS:
                 moved = _unit(np.roll(warped, shift, axis=(1, 2)))
                 np.maximum(best, (moved @ axes.T) @ upright.T, out=best)
+        progress(done, len(TURNS))
     best = np.maximum(best, best.T)
     np.fill_diagonal(best, 1.0)
     return np.clip(best, 0.0, 1.0)

@@ -18,6 +18,9 @@ class LabelConfig:
     """The engine's settings, with their units."""
 
     look_alike: float = 0.93  # similarity (0 … 1) from which two glyphs are one shape under one key
+    sure: float = (
+        0.9  # a key against a proposal surer than this may be a slip: its look-alikes don't follow it
+    )
     max_shapes: int = 1200  # shapes compared pairwise; further ones join their nearest
     page_size: int = 48  # tiles of a grid page
     retrain_after: int = 8  # keys after which the proposals are worked out again
@@ -163,7 +166,7 @@ class Confusion:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Share of right labels with its 95 % interval, and where it comes from: audit, held-out or none."""
+    """Share of right labels with its 95 % interval, and where it comes from: audit, model or none."""
 
     value: float
     low: float

@@ -144,6 +144,29 @@ class LabelLog:
             for row in rows
         }
 
+    def events(self, kind: str) -> list[tuple[int, LabelEvent]]:
+        """The events of the standing acts of one kind (`audit`, …), each with its act, oldest first."""
+        rows = self.catalog.execute(
+            "SELECT event.* FROM label_event AS event JOIN label_act AS act ON act.id = event.act_id "
+            "WHERE act.kind = ? AND act.id NOT IN (SELECT undoes FROM label_act WHERE undoes IS NOT NULL) "
+            "ORDER BY event.id",
+            (kind,),
+        )
+        return [
+            (
+                int(row["act_id"]),
+                LabelEvent(
+                    int(row["image_id"]),
+                    int(row["position"]),
+                    str(row["value"]),
+                    str(row["source"]),
+                    row["run_id"],
+                    row["confidence"],
+                ),
+            )
+            for row in rows
+        ]
+
     def texts(self, length: int | None = None) -> dict[int, str]:
         """The text of every captcha whose places 0 … are all labelled with a character.
 
