@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
-from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, progress, say
+from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, progress, say, table
 from captcha_lab.errors import UsageError
 from captcha_lab.label.types import QUEUE_NAMES
 from captcha_lab.label.web.config import ReviewConfig
+from captcha_lab.store.workspace import Workspace
 
 
 def run(
@@ -45,12 +46,31 @@ def run(
         raise UsageError("--simulate stands alone: it plays the labeller and changes no dataset.")
     if queue not in QUEUE_NAMES:
         raise UsageError(f"There is no queue {queue!r}: choose one of {', '.join(QUEUE_NAMES)}.")
+    if simulate is not None:
+        _simulate(simulate, error_rate, json)
     if auto:
         _auto(dataset, json)
     if review:
         _review(dataset, port, not no_browser, json)
-    elif not auto:
+    elif not auto and simulate is None:
         _terminal(dataset, queue, json)
+
+
+def _simulate(truth: Path, error_rate: float, json: bool) -> None:
+    from captcha_lab.pipeline.simulation import simulate_labelling
+
+    if not 0 <= error_rate < 1:
+        raise UsageError(f"--error-rate is {error_rate}: give a share from 0 up to, not including, 1.")
+    with progress("Reading") as bar:
+        found = simulate_labelling(Workspace.find(), truth, error_rate, progress=bar)
+    reached = (f"{share}: {keys or 'not reached'}" for share, keys in found.targets().items())
+    emit(
+        found.to_dict(),
+        json,
+        f"{found.glyphs} glyphs of {found.captchas} captchas ({found.left_out} left out), labelled from nothing:",
+        table(("keystrokes", "labels right", "glyphs shown"), found.table()),
+        f"Keystrokes to {', '.join(reached)}.",
+    )
 
 
 def _auto(dataset: str | None, json: bool) -> None:

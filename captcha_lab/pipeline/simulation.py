@@ -1,0 +1,110 @@
+"""`label --simulate`: how many keys a folder of labelled captchas would have cost."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from captcha_lab.errors import CaptchaLabError
+from captcha_lab.pipeline.common import Progress, silent
+from captcha_lab.store.workspace import DatasetFolder, Workspace
+
+if TYPE_CHECKING:
+    from captcha_lab.label.simulate import Curve
+
+MILESTONES = (8, 16, 32, 48, 64, 96, 128, 192, 256)  # keystrokes of which the accuracy is printed
+TARGETS = (0.95, 0.99, 0.995)  # accuracies whose keystrokes are printed
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """A simulated session on a folder: what was labelled, and the curve keystrokes → label accuracy."""
+
+    truth: Path
+    captchas: int
+    glyphs: int
+    left_out: int  # captchas without a label, or with one of another length
+    error_rate: float
+    curve: Curve
+
+    def table(self) -> list[tuple[int, str, int]]:
+        """Keystrokes, accuracy in percent and glyphs shown, at the milestones reached and at the end."""
+        points = self.curve.points
+        rows = [next((p for p in points if p.keystrokes >= keys), None) for keys in MILESTONES]
+        chosen = {p.keystrokes: p for p in (*rows, points[-1] if points else None) if p is not None}
+        return [(p.keystrokes, f"{100 * p.accuracy:.2f} %", p.shown) for p in chosen.values()]
+
+    def targets(self) -> dict[str, int | None]:
+        """Keystrokes to each accuracy, None where it was not reached."""
+        return {f"{100 * target:g} %": self.curve.keys_to(target) for target in TARGETS}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "truth": str(self.truth),
+            "captchas": self.captchas,
+            "glyphs": self.glyphs,
+            "left_out": self.left_out,
+            "error_rate": self.error_rate,
+            "keystrokes_to": self.targets(),
+            **self.curve.to_dict(),
+        }
+
+
+def simulate_labelling(
+    workspace: Workspace,
+    truth: Path,
+    error_rate: float = 0.0,
+    most_keys: int = 256,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Simulation:
+    """Play a labeller who knows a folder's own labels; no dataset of the workspace is touched.
+
+    Args:
+        workspace: its alphabet holds, where it names one.
+        truth: what `captcha-lab import` takes: labelled captchas.
+        error_rate: chance that a key is mistyped.
+        most_keys: where to stop.
+        seed: of the slips of the finger.
+        progress: told (done, total) while captchas are read.
+
+    Raises:
+        CaptchaLabError: the folder can't be read or holds no labelled captchas.
+        UsageError: an impossible error rate.
+    """
+    from captcha_lab.collect.importer import import_path
+    from captcha_lab.datasets.captcha import alphabet_of, read_glyphs, segment_dataset
+    from captcha_lab.label.simulate import simulate
+    from captcha_lab.segment import Segmenter
+    from captcha_lab.store.catalog import Catalog
+    from captcha_lab.store.labels import LabelLog
+
+    with tempfile.TemporaryDirectory(prefix="captcha-lab-") as place:
+        folder = DatasetFolder(Path(place) / "simulated")
+        import_path(truth, folder, workspace.config, progress=progress)
+        with Catalog(folder.catalog_path, create=False) as catalog:
+            texts = LabelLog(catalog).texts()
+            alphabet = alphabet_of(catalog, workspace.config.alphabet)
+            images = len(catalog.images())
+        if not texts:
+            raise CaptchaLabError(f"{truth} holds no labelled captchas: name the files by their text.")
+        length = Counter(len(text) for text in texts.values()).most_common(1)[0][0]
+        segment_dataset(folder, Segmenter(glyphs=length), progress)
+        table = read_glyphs(folder, progress)
+    known = {image_id: text for image_id, text in texts.items() if len(text) == length}
+    rows = [row for row, (image_id, _) in enumerate(table.places) if image_id in known]
+    seen = [known[table.places[row][0]][table.places[row][1]] for row in rows]
+    curve = simulate(
+        table.images[rows],
+        seen,
+        alphabet,
+        length=length,
+        error_rate=error_rate,
+        most_keys=most_keys,
+        seed=seed,
+    )
+    return Simulation(truth, len(known), len(rows), images - len(known), error_rate, curve)
