@@ -104,6 +104,8 @@ class Terminal:
             if text is None:
                 self._print("")
                 return False
+            if not self._source.isatty():
+                self._print(text)  # a pipe echoes nothing: the transcript shows what was answered
             # Enter is a key too, unless it was not needed.
             keys = 1 if at_once and len(text) <= 1 else len(text) + 1
             self.report.keystrokes += keys

@@ -59,6 +59,7 @@ def test_each_line_is_saved_and_undo_works(dataset):
     assert report.keystrokes == 5 + 5 + 2 + 5 + 2 + 5
     assert report.waiting == 27
     assert out.count("saved (4 labels") == 4
+    assert "> aaaa\n  saved" in out
 
 
 def test_what_is_not_understood_is_said_and_saves_nothing(dataset):
