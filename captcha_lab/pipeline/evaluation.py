@@ -165,21 +165,21 @@ def _generators(
 
     if request.runs:
         runs = [Run.open(find_model(workspace, name, "generator")) for name in request.runs]
-        return [_candidate(run) for run in runs], []
+        return [run_candidate(run) for run in runs], []
     if not request.every:
         if request.figures is not None:
             return [], []
         newest = latest_run(workspace.models, "generator")
         if newest is None:
             return [], ["There is no generator yet: `captcha-lab train-gen` trains one."]
-        return [_candidate(newest)], []
+        return [run_candidate(newest)], []
     candidates, notes = [], []
     for run in all_runs(workspace.models, "generator"):
         if not run.weights.is_file():
             notes.append(f"{run.name} has no weights yet and is left out.")
             continue
         try:
-            candidate = _candidate(run)
+            candidate = run_candidate(run)
             check_candidate(candidate, real, 0)
         except CaptchaLabError as error:
             notes.append(f"{run.name} is left out: {error}")
@@ -190,7 +190,7 @@ def _generators(
     return candidates, notes
 
 
-def _candidate(run: Run) -> Candidate:
+def run_candidate(run: Run) -> Candidate:
     """A generator run as a candidate: its sampler, its configuration and its history."""
     from captcha_lab.evaluate.subject import Candidate
     from captcha_lab.generate.sample import load_generator

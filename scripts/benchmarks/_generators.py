@@ -1,0 +1,95 @@
+"""What the generator benchmarks share: the thesis's captchas in a scratch workspace, training, scoring."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from captcha_lab import pipeline
+from captcha_lab.collect.import_options import ImportOptions
+from captcha_lab.collect.importer import import_path
+from captcha_lab.evaluate.config import EvalConfig
+from captcha_lab.evaluate.core import CandidateResult, Evaluator
+from captcha_lab.evaluate.judge import ensure_judge
+from captcha_lab.evaluate.subject import RealData
+from captcha_lab.generate.choose import Choice
+from captcha_lab.generate.config import TrainConfig as GeneratorConfig
+from captcha_lab.pipeline.evaluation import run_candidate
+from captcha_lab.recognise.config import TrainConfig
+from captcha_lab.recognise.read import Recogniser
+from captcha_lab.store.runs import Run
+from captcha_lab.store.workspace import DatasetFolder, Workspace
+from scripts.benchmarks._machine import shared_data
+
+PRINTED_BEST = 0.9375  # the thesis's best labelled grid, read by a recogniser trained on its own captchas
+SHOWN = ("gan_test", "gan_test_judge", "gan_train", "recall", "coverage", "frechet", "variance", "neighbour")
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A workspace with the thesis's captchas, a recogniser, and an evaluator with the independent judge."""
+
+    workspace: Workspace
+    folder: DatasetFolder
+    evaluator: Evaluator
+
+
+@contextmanager
+def prepared(config: EvalConfig) -> Iterator[Bench]:
+    """Import, cut, pack and train the readers in a folder that goes away."""
+    with tempfile.TemporaryDirectory() as scratch:
+        workspace = Workspace(Path(scratch))
+        folder = workspace.dataset()
+        options = ImportOptions(labels="filename", split_from_folders=True)
+        import_path(shared_data() / "ustc", folder, workspace.config, options)
+        report = pipeline.train(workspace, folder, TrainConfig())
+        data = pipeline.ensure_packed(workspace, folder, lambda message: None)
+        judge, _ = ensure_judge(data, workspace.models)
+        recogniser = Recogniser.load(report.run.root)
+        yield Bench(workspace, folder, Evaluator(RealData.from_packed(data), recogniser, judge, config))
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One recipe trained and scored."""
+
+    recipe: str
+    iterations: int
+    seconds: float
+    alarms: tuple[str, ...]
+    reached: float | None  # seconds of training until the recogniser read the printed best; None: not reached
+    result: CandidateResult
+
+
+def train_and_score(bench: Bench, choice: Choice, config: GeneratorConfig, name: str) -> Trained:
+    """Train one recipe in the bench's workspace and measure its kept weights."""
+    report = pipeline.train_generator(bench.workspace, bench.folder, choice, config, name=name)
+    run = Run.open(bench.workspace.models / name)
+    return Trained(
+        recipe=report.recipe,
+        iterations=report.iterations,
+        seconds=report.seconds,
+        alarms=tuple(dict.fromkeys(alarm.kind for alarm in report.alarms)),
+        reached=seconds_to(run.history(), PRINTED_BEST),
+        result=bench.evaluator.measure(run_candidate(run)),
+    )
+
+
+def seconds_to(history: list[dict[str, Any]], share: float) -> float | None:
+    """Seconds after which samples were first read as asked in at least this share."""
+    times = [row["seconds"] for row in history if row.get("gan_test", 0.0) >= share]
+    return min(times) if times else None
+
+
+def figures(result: CandidateResult) -> dict[str, float | None]:
+    """The shown figures; None where a candidate has none."""
+    return {key: result.figures[key].value if key in result.figures else None for key in SHOWN}
+
+
+def floor_ratio(result: CandidateResult) -> float:
+    """Fréchet distance in multiples of the floor at the same sample size: comparable across sample sizes."""
+    return result.figures["frechet"].value / result.floor["frechet"].value

@@ -1,0 +1,166 @@
+"""The thesis's table: its systems at its own iteration counts, beside the grids it printed, and which claims hold.
+
+Distances are given in multiples of the floor at the same sample size, since a printed grid has 256 samples.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from captcha_lab.cli.output import say, table
+from captcha_lab.evaluate.config import EvalConfig
+from captcha_lab.evaluate.core import CandidateResult
+from captcha_lab.evaluate.printed import load_grids
+from captcha_lab.generate.choose import Choice
+from captcha_lab.generate.config import TrainConfig as GeneratorConfig
+from scripts.benchmarks._generators import figures, floor_ratio, prepared, train_and_score
+from scripts.benchmarks._machine import facts, shared_data
+
+# Recipe, iterations in the thesis, its seconds (None: not printed), the printed grid.
+SYSTEMS = (
+    ("gan-fc", 8500, None, "fig4-10-gan-fc"),
+    ("wgan-fc", 8500, 171, "fig4-09-wgan-fc-8500"),
+    ("dcgan", 800, 184, "fig4-06-dcgan-0800"),
+    ("wdcgan", 460, 104, "fig4-12-wdcgan-0460"),
+    ("wdcgan-update", 300, 83, "fig4-13-wdcgan-update-0300"),
+    ("dcgan-label", 780, 187, "fig4-15-dcgan-label-0780"),
+    ("wdcgan-label", 580, 137, "fig4-15-wdcgan-label-0580"),
+    ("wdcgan-update-label", 280, 78, "fig4-15-wdcgan-label-update-0280"),
+    ("wdcgan-gp", 860, 237, "fig6-1-wdcgan-gp-0860"),
+    ("wgan-fc-gp", 4500, 101, "fig6-3-wgan-fc-gp-4500"),
+)
+# What the thesis says; (better or equal, the other): "a is at least about as good as b".
+CLAIMS = (
+    ("WDCGAN after 460 iterations is at least like DCGAN after 800", "wdcgan", "dcgan"),
+    ("the update after 300 iterations is like WDCGAN after 460", "wdcgan-update", "wdcgan"),
+    ("labelled WDCGAN after 580 is like labelled DCGAN after 780", "wdcgan-label", "dcgan-label"),
+    (
+        "the labelled update after 280 is like labelled WDCGAN after 580",
+        "wdcgan-update-label",
+        "wdcgan-label",
+    ),
+    ("labels help: labelled WDCGAN beats the plain one", "wdcgan-label", "wdcgan"),
+)
+LIKE = 1.2  # a distance up to so many times the other's counts as like it
+
+
+def row(result: CandidateResult) -> dict[str, Any]:
+    return {**figures(result), "floors_away": floor_ratio(result), "faults": list(result.verdict.faults)}
+
+
+def measure(scale: float, gan_train: bool) -> dict[str, Any]:
+    """Score the printed grids, train each system, score it the same way."""
+    with prepared(EvalConfig(gan_train=gan_train)) as bench:
+        grids = load_grids(shared_data() / "thesis-figures", bench.evaluator.real)
+        printed = {c.name: row(bench.evaluator.measure(c)) for c in grids.candidates}
+        rows = []
+        for recipe, iterations, seconds, figure in SYSTEMS:
+            say(f"{recipe}, {iterations} iterations …")
+            config = GeneratorConfig(iterations=max(1, round(scale * iterations)))
+            trained = train_and_score(bench, Choice(recipe=recipe), config, recipe)
+            rows.append(
+                {
+                    "recipe": recipe,
+                    "iterations": trained.iterations,
+                    "seconds": trained.seconds,
+                    "thesis_seconds": seconds,
+                    "figure": figure,
+                    "ours": row(trained.result),
+                    "printed": printed[figure],
+                    "alarms": list(trained.alarms),
+                }
+            )
+    ours = {r["recipe"]: r["ours"] for r in rows}
+    claims = [claim(text, ours, better, other) for text, better, other in CLAIMS]
+    claims.append(collapse_claim(ours))
+    return {"machine": facts(), "scale": scale, "rows": rows, "claims": claims}
+
+
+def claim(text: str, ours: dict[str, Any], better: str, other: str) -> dict[str, Any]:
+    """Whether one system is at least about as near to real glyphs as another."""
+    first, second = ours[better]["floors_away"], ours[other]["floors_away"]
+    holds = first <= LIKE * second
+    said = f"{better} {first:.1f}, {other} {second:.1f} times the floor's distance"
+    return {
+        "claim": text,
+        "holds": holds,
+        "sentence": f"{'Holds' if holds else 'Does not hold'} here: {text} ({said}).",
+    }
+
+
+def collapse_claim(ours: dict[str, Any]) -> dict[str, Any]:
+    """Figures 4-9 and 4-10: the same fully connected networks collapse with cross-entropy, not with Wasserstein."""
+    gan, wgan = "collapsed" in ours["gan-fc"]["faults"], "collapsed" in ours["wgan-fc"]["faults"]
+    holds = gan and not wgan
+    text = "fully connected networks collapse with cross-entropy and not with the Wasserstein loss"
+    said = (
+        f"gan-fc {'collapsed' if gan else 'did not collapse'}, wgan-fc {'collapsed' if wgan else 'did not'}"
+    )
+    return {
+        "claim": text,
+        "holds": holds,
+        "sentence": f"{'Holds' if holds else 'Does not hold'} here: {text} ({said}).",
+    }
+
+
+def judged(text: str, holds: bool, said: str) -> dict[str, Any]:
+    """A claim with the sentence that says whether it was seen."""
+    start = "Holds here" if holds else "Does not hold here"
+    return {"claim": text, "holds": holds, "sentence": f"{start}: {text} ({said})."}
+
+
+def report(done: dict[str, Any]) -> str:
+    """Ours beside the printed grids, then the claims."""
+
+    def share(values: dict[str, Any]) -> str:
+        return "–" if values["gan_test"] is None else f"{100 * values['gan_test']:.1f}"
+
+    heads = [
+        "recipe",
+        "iterations",
+        "seconds",
+        "its",
+        "reads",
+        "its",
+        "recall",
+        "its",
+        "floors away",
+        "its",
+        "faults",
+    ]
+    rows = [
+        [
+            r["recipe"], r["iterations"], f"{r['seconds']:.0f}", r["thesis_seconds"] or "–",
+            share(r["ours"]), share(r["printed"]),
+            f"{100 * r['ours']['recall']:.0f}", f"{100 * r['printed']['recall']:.0f}",
+            f"{r['ours']['floors_away']:.1f}", f"{r['printed']['floors_away']:.1f}",
+            ", ".join(r["ours"]["faults"]),
+        ]
+        for r in done["rows"]
+    ]  # fmt: skip
+    return "\n".join(
+        [
+            table(heads, rows, "ours; 'its' is the thesis's printed grid"),
+            *(c["sentence"] for c in done["claims"]),
+        ]
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--scale", type=float, default=1.0, help="multiply the thesis's iteration counts (for a try)"
+    )
+    parser.add_argument("--gan-train", action="store_true", help="add the slowest measure")
+    parser.add_argument("--json", action="store_true", help="only the JSON object")
+    options = parser.parse_args()
+    done = measure(options.scale, options.gan_train)
+    if not options.json:
+        say(report(done))
+    print(json.dumps(done))
+
+
+if __name__ == "__main__":
+    main()
