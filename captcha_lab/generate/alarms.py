@@ -14,7 +14,8 @@ GRADIENT_SHARE = 1e-4
 # Evaluations: below half of the best there was is a fall; below a fifth of real there never was variety.
 FALL = 0.5
 POOR = 0.2
-SETTLED = 0.25
+NEXT_TO_NOTHING = 0.05
+SETTLED = 0.25  # of the run: until then a generator may still be finding its way
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,9 @@ class Alarms:
         if variance < FALL * s["best_variance"]:
             reasons.append(f"variance fell from {s['best_variance']:.2f} to {variance:.2f} of real")
         late = iteration >= SETTLED * self.iterations
-        if late and not reasons and (recall < POOR * 0.5 or variance < POOR):
+        # Plausible images that reach next to nothing of what is real, or images all alike. (Noise is neither.)
+        few = recall < NEXT_TO_NOTHING and figures.get("precision", 0.0) > POOR
+        if late and not reasons and (few or variance < POOR):
             reasons.append(f"recall is only {recall:.2f} and variance {variance:.2f} of real")
         s["poor"] = s["poor"] + 1 if reasons else 0
         if recall >= POOR:  # before it is any good, a generator's noise has variance too

@@ -71,6 +71,10 @@ def test_learning_rate_and_penalty_fall_along_a_cosine() -> None:
     assert all(later <= earlier for earlier, later in pairwise(rates[10:]))
     assert [penalty_factor(recipe, k, 100) for k in (0, 50, 100)] == pytest.approx([1.0, 0.6, 0.2])
     assert learning_rate_factor(get_recipe("dcgan"), 70, 100) == 1.0
+    kept = recipe.changed(rate_end=0.25)
+    assert [learning_rate_factor(kept, k, 100) for k in (0, 50, 100)] == pytest.approx(
+        [0.1, 0.625, 0.25], abs=1e-3
+    )
 
 
 # Remedies
@@ -175,6 +179,13 @@ def test_alarm_when_there_never_was_variety() -> None:
     alarms = Alarms(100, True)
     assert told(alarms, [poor, poor], look=True) == []  # still early
     assert [a.kind for k in (3, 4, 5) for a in alarms.evaluation(10 * k, poor)] == ["collapse"]
+
+
+def test_plausible_images_of_few_kinds_are_a_collapse_and_noise_is_none() -> None:
+    few = {"recall": 0.01, "variance_ratio": 0.7, "precision": 0.6}
+    noise = {"recall": 0.0, "variance_ratio": 0.9, "precision": 0.0}
+    assert told(Alarms(40, True), [few] * 4, look=True) == ["collapse"]
+    assert told(Alarms(40, True), [noise] * 4, look=True) == []
 
 
 def test_alarms_resume() -> None:
