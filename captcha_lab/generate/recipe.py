@@ -94,7 +94,9 @@ class Recipe:
     """Second moment of Adam; smoothing of RMSProp."""
     batch_size: int = 64
     schedule: str = "constant"
-    """cosine: the learning rate falls to zero along half a cosine over the run."""
+    """cosine: the learning rate falls to `rate_end` along half a cosine over the run."""
+    rate_end: float = 0.0
+    """Share of the learning rate left at the end of a cosine schedule."""
     warmup: int = 0
     """Iterations over which the learning rate rises linearly from zero."""
 
@@ -200,7 +202,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 }
 _POSITIVE = ("noise_size", "batch_size", "iterations", "penalty_every", "replay_size")
 _NOT_NEGATIVE = (
-    "clip", "gradient_penalty", "penalty_end", "r1", "r2", "learning_rate", "critic_learning_rate", "warmup",
-    "critic_steps", "generator_steps", "feature_matching", "adversarial_weight", "auxiliary_weight",
+    "clip", "gradient_penalty", "penalty_end", "rate_end", "r1", "r2", "learning_rate", "critic_learning_rate",
+    "warmup", "critic_steps", "generator_steps", "feature_matching", "adversarial_weight", "auxiliary_weight",
 )  # fmt: skip
 _SHARES = ("beta1", "beta2", "replay", "label_smoothing", "ema")

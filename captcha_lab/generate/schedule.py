@@ -66,11 +66,13 @@ class StepRule:
 def learning_rate_factor(recipe: Recipe, iteration: int, iterations: int) -> float:
     """What the learning rates are multiplied by in an iteration (from 0) of a run of so many.
 
-    cosine: (1 + cos(pi t)) / 2 with t from 0 to 1 (Loshchilov and Hutter 2017, eq. 5, one period); the warm-up
-    rises linearly before it, as a share of the same run.
+    cosine: from 1 to `rate_end` as (1 + cos(pi t)) / 2 with t from 0 to 1 (Loshchilov and Hutter 2017, eq. 5, one
+    period, eta_min = `rate_end`); the warm-up rises linearly before it, as a share of the same run.
     """
     rise = min(1.0, (iteration + 1) / recipe.warmup) if recipe.warmup else 1.0
-    return rise if recipe.schedule == "constant" else rise * half_cosine(iteration / iterations)
+    if recipe.schedule == "constant":
+        return rise
+    return rise * (recipe.rate_end + (1 - recipe.rate_end) * half_cosine(iteration / iterations))
 
 
 def penalty_factor(recipe: Recipe, iteration: int, iterations: int) -> float:
