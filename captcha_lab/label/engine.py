@@ -20,6 +20,7 @@ from captcha_lab.label.lookalikes import find_look_alikes
 from captcha_lab.label.panel import advise, confusions, labels_to_go, learning_curve, model_estimate
 from captcha_lab.label.proposals import UNLABELLED
 from captcha_lab.label.queues import Questions
+from captcha_lab.label.reader import MIN_LABELS, Reader
 from captcha_lab.label.state import State
 from captcha_lab.label.types import (
     QUEUE_NAMES,
@@ -82,6 +83,8 @@ class Engine:
         )
         self._state = State(glyphs, tuple(places), alphabet, look)
         self._revision = self._trained_at = 0
+        self._reader = None if look.exact else Reader(glyphs, len(alphabet), self.config.seed)
+        self._training = threading.Lock()
         self.refresh()
         self.retrain()
 
@@ -162,8 +165,8 @@ class Engine:
         """Save an answer: it is durable when this returns.
 
         A key that contradicts a sure proposal labels that glyph only: its look-alikes are asked again rather than
-        follow what may be a slip. An audit's act also holds the label it tested, before the person's, so that the log alone tells how the
-        audit went.
+        follow what may be a slip. An audit's act also holds the label it tested, before the person's, so that the
+        log alone tells how the audit went.
 
         Raises:
             UsageError: a label is outside the alphabet.
@@ -229,10 +232,18 @@ class Engine:
 
     def retrain(self) -> None:
         """Work out proposals and suspects again; slow parts run without holding up the other methods."""
-        with self._lock:
-            self._state.repropose()
-            self._state.dispute()
-            self._trained_at = self._revision
+        with self._training:
+            with self._lock:
+                self._follow()
+                state = self._state
+                targets, weights = state.targets()
+                revision, enough = self._revision, int((state.labels >= 0).sum()) >= MIN_LABELS
+            read = self._reader.train(targets, weights) if self._reader is not None and enough else None
+            with self._lock:
+                state.reading = read
+                state.repropose()
+                state.dispute()
+                self._trained_at = revision
 
     def _changed(self) -> int:
         return self._revision - self._trained_at

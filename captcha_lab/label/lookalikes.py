@@ -32,6 +32,7 @@ class LookAlikes:
         closeness: float32 [N], likeness of each glyph to its shape's picture, 0 … 1.
         likeness: float32 [A, A], symmetric, 0 … 1: correlation of the best match over turns, slants and
             shifts; 1 on the diagonal.
+        exact: whether the glyphs of a shape are equal but for place and grey, rather than only alike.
     """
 
     shape_of: NDArray[np.int64]
@@ -39,6 +40,7 @@ class LookAlikes:
     size: NDArray[np.int64]
     closeness: NDArray[np.float32]
     likeness: NDArray[np.float32]
+    exact: bool
 
 
 def find_look_alikes(
@@ -87,6 +89,7 @@ def find_look_alikes(
         size=np.bincount(shape_of, minlength=len(means)).astype(np.int64),
         closeness=closeness[exact].astype(np.float32),
         likeness=likeness(means, progress),
+        exact=len(first) <= max_shapes,
     )
 
 

@@ -15,6 +15,7 @@ from captcha_lab.label.suspects import Suspects, find_suspects
 from captcha_lab.label.types import NOT_A_GLYPH, Member, Place
 from captcha_lab.store.labels import Label
 
+SHAPE_SHARE = 0.3  # of the proposals where a reader has its say: enough for the newest key to show
 HAND_WEIGHT = 4.0  # a label given looking at that very glyph outweighs so many that followed along
 
 
@@ -30,6 +31,8 @@ class State:
         labels: int64 [N], UNLABELLED where there is none.
         sources: of the labels, "" where there is none.
         probabilities: float32 [N, K], the proposals.
+        suspects: disputes among the labels, None before `dispute`.
+        reading: float32 [N, K], a trained reader's probabilities, None where shapes alone decide.
         fitted: whether the proposals rest on any label.
     """
 
@@ -41,6 +44,7 @@ class State:
     sources: NDArray[np.str_] = field(init=False)
     probabilities: NDArray[np.float32] = field(init=False)
     suspects: Suspects | None = field(init=False, default=None)
+    reading: NDArray[np.float32] | None = field(init=False, default=None)
     fitted: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
@@ -84,7 +88,20 @@ class State:
     def repropose(self) -> None:
         """Proposals from shapes alone: quick enough to follow every key."""
         self.probabilities = self.shape_probabilities()[self.look.shape_of]
+        if self.reading is not None:
+            self.probabilities = SHAPE_SHARE * self.probabilities + (1 - SHAPE_SHARE) * self.reading
         self.fitted = bool((self.labels >= 0).any())
+
+    def targets(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """What a reader may learn from: a class for every glyph, int64 [N], and its weight, float64 [N].
+
+        Labels weigh 1, proposals by how far their probability exceeds even odds, what is no glyph nothing.
+        """
+        best = self.best()
+        sure = np.clip(2 * self.probabilities.max(axis=1) - 1, 0.02, 1.0)
+        weights = np.where(self.labels == UNLABELLED, sure, 1.0)
+        weights[best == self.bad] = 0.0
+        return np.where(best == self.bad, 0, best), weights
 
     def dispute(self) -> None:
         """Work out the suspects among the labels."""
