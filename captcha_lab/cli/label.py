@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -96,7 +98,13 @@ def _review(dataset: str | None, port: int | None, browser: bool, json: bool) ->
     wanted = ReviewConfig.port if port is None else port
 
     def started(url: str) -> None:
-        emit({"url": url}, json, f"Review page: {url}", "Ctrl-C ends it; every ticked label is saved.")
+        lines = [f"Review page: {url}", "Ctrl-C ends it; every ticked label is saved."]
+        if "SSH_CONNECTION" in os.environ:
+            held = urlsplit(url).port
+            lines.append(
+                f"From your own machine: ssh -L {held}:127.0.0.1:{held} THIS-HOST, then open the address there."
+            )
+        emit({"url": url}, json, *lines)
 
     review(*pipeline.locate(dataset), ReviewConfig(wanted, browser), started, port_is_a_wish=port is None)
 

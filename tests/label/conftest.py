@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import shutil
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ import pytest
 from captcha_lab.label.web.config import ReviewConfig
 from captcha_lab.label.web.desk import Desk
 from captcha_lab.label.web.server import running_review
+from captcha_lab.store.workspace import DatasetFolder
 
 
 @dataclass
@@ -101,10 +103,19 @@ class Client:
         return self.post("act", **(message | more))
 
 
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory: pytest.TempPathFactory):
+    """Folder and texts of thirty drawn captchas, made once."""
+    return page_data.make_dataset(tmp_path_factory.mktemp("drawn"))
+
+
 @pytest.fixture
-def dataset(tmp_path: Path):
-    """Folder and texts of thirty drawn captchas."""
-    return page_data.make_dataset(tmp_path)
+def dataset(drawn, tmp_path: Path):
+    """The same, for one test to change."""
+    folder, texts = drawn
+    root = tmp_path / "datasets" / folder.name
+    shutil.copytree(folder.root, root)
+    return DatasetFolder(root), texts
 
 
 @pytest.fixture

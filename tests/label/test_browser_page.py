@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import page_data
 import pytest
@@ -352,9 +351,3 @@ def test_the_whole_work_by_keyboard_alone(page, served, dataset):
     page.wait_for_selector(".question.empty:not(.asking)")
     assert all(value == right(dataset, place) for place, value in labels(dataset).items())
     assert page.problems == []
-
-
-def test_screenshots_can_be_taken(context, served, tmp_path: Path):
-    page = open_page(context, served)
-    data = page.screenshot(path=str(tmp_path / "page.png"))
-    assert len(data) > 10_000
