@@ -25,10 +25,12 @@ from captcha_lab.generate.parallel import Group
 from captcha_lab.generate.recipe import Recipe
 from captcha_lab.generate.sample import save_generator
 from captcha_lab.generate.trainer import Figures, Trainer
+from captcha_lab.generate.weights import CRITIC, critic_weights, save_weight_histograms
 from captcha_lab.store.files import write_bytes
-from captcha_lab.store.runs import Run, load_resume, save_resume
+from captcha_lab.store.runs import Run, load_resume, save_resume, save_weights
 
 KIND = "generator"
+LEAST_TRAINING = 0.5  # share of a time budget that goes to iterations, whatever looking at samples costs
 LOG_ENTRIES = 400  # lines of training figures in a run's metrics, at most
 
 
@@ -188,6 +190,7 @@ def plan_iterations(trainer: Trainer, monitor: Monitor, config: TrainConfig) -> 
     look = time.perf_counter() - start
     trainer.restore(before)
     left = config.max_seconds - (time.perf_counter() - began) - look * config.evaluations
+    left = max(left, LEAST_TRAINING * config.max_seconds)  # a slow moment must not leave nothing to train
     return trainer.group.first(max(1, int(left / each)))
 
 
@@ -312,10 +315,25 @@ class _Training:
         recipe = self.trainer.recipe
         pictures.save_curves(self.run.root / "curves.png", history, f"{recipe.name}: {recipe.summary}")
         pictures.save_animation(self.run.root / "progress.gif", sorted(self.run.samples.glob("*.png")))
+        self._keep_critic(self.run)
         report = self._report()
         summary = {key: value for key, value in asdict(report).items() if key not in ("run", "leads")}
         write_bytes(self.run.root / "summary.json", (json.dumps(summary, indent=1) + "\n").encode())
         self.run.resume.unlink(missing_ok=True)
+
+    def _keep_critic(self, run: Run) -> None:
+        """The last critic, which nothing samples from, and how its weights are spread, where something holds them."""
+        critic, recipe = self.trainer.critic, self.trainer.recipe
+        if critic is None:
+            return
+        weights = critic.state_dict()
+        save_weights(
+            run.root / CRITIC, weights, {"architecture": "critic", "network": self.trainer.spec.as_json()}
+        )
+        if recipe.clip:
+            save_weight_histograms(
+                run.root / "critic_weights.png", {recipe.name: critic_weights(weights)}, recipe.clip
+            )
 
     def _report(self, *, interrupted: bool = False) -> TrainReport:
         return TrainReport(

@@ -3,6 +3,7 @@
 from captcha_lab.pipeline.captchas import (
     describe_segmentation,
     ensure_packed,
+    ensure_packed_file,
     ensure_segmented,
     load_recogniser,
     read,
@@ -29,6 +30,7 @@ __all__ = [
     "Say",
     "describe_segmentation",
     "ensure_packed",
+    "ensure_packed_file",
     "ensure_segmented",
     "find_model",
     "generate",

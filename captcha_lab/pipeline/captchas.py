@@ -93,21 +93,39 @@ def ensure_segmented(
         say(f"Segmented {report.captchas} new captchas into {report.cells} glyphs.")
 
 
-def ensure_packed(
+def ensure_packed_file(
     workspace: Workspace, folder: DatasetFolder, say: Say, seed: int = 0, progress: Progress = silent
-) -> PackedSet:
-    """The dataset's packed set, up to date: captchas are segmented and packed, faces and digits were prepared.
+) -> None:
+    """Bring a dataset's packed file up to date without reading it.
+
+    Captchas are segmented and packed; faces and digits were prepared, or are packed from the module's embedded
+    default where the dataset bears its name.
 
     Raises:
         CaptchaLabError: there is nothing to pack, or a label is outside the alphabet.
+        UsageError: the dataset's module has no embedded default.
     """
-    from captcha_lab.datasets.captcha import pack
+    from captcha_lab.datasets import base, captcha
+
+    is_captcha = folder.catalog_path.exists() or folder.name not in base.dataset_names()
+    if is_captcha or folder.name == captcha.DATASET.name:
+        if folder.catalog_path.exists() or not folder.packed_path.exists():
+            ensure_segmented(workspace, folder, say, progress)
+            captcha.pack(folder, workspace.config.alphabet, seed, progress)
+        return
+    report = base.ensure_packed(folder.name, folder, progress)
+    for note in report.notes if report else ():
+        say(note)
+
+
+def ensure_packed(
+    workspace: Workspace, folder: DatasetFolder, say: Say, seed: int = 0, progress: Progress = silent
+) -> PackedSet:
+    """The dataset's packed set in memory, up to date (see `ensure_packed_file`)."""
     from captcha_lab.store.packed import read_packed
 
-    if not folder.catalog_path.exists() and folder.packed_path.exists():
-        return read_packed(folder.packed_path)
-    ensure_segmented(workspace, folder, say, progress)
-    return pack(folder, workspace.config.alphabet, seed, progress)
+    ensure_packed_file(workspace, folder, say, seed, progress)
+    return read_packed(folder.packed_path)
 
 
 def train(

@@ -266,7 +266,12 @@ def audit_dataset(
         )
     data = _with_answers(folder, ensure_packed(workspace, folder, say), say)
     with Catalog(folder.catalog_path, create=False) as catalog:
-        fetches = [fetch for fetch in catalog.fetches() if fetch.image_id is not None]
+        # Imported files are rows of `fetch` too, but say nothing about an endpoint.
+        fetches = [
+            fetch
+            for fetch in catalog.fetches()
+            if fetch.image_id is not None and fetch.url.startswith(("http:", "https:"))
+        ]
         cells: dict[int, list[str]] = {}
         for glyph in catalog.glyphs():
             cells.setdefault(glyph.image_id, []).append(glyph.flags)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captcha_lab.errors import CaptchaLabError, UsageError
-from captcha_lab.pipeline.captchas import ensure_packed
+from captcha_lab.pipeline.captchas import ensure_packed_file
 from captcha_lab.pipeline.common import Progress, Say, find_model, silent
 from captcha_lab.store.runs import Run
 from captcha_lab.store.workspace import DatasetFolder, Workspace
@@ -57,10 +57,10 @@ def generator_data(
     """Pack the dataset where that is needed (the first process does it), and see what labels it has.
 
     Raises:
-        CaptchaLabError: see `ensure_packed`.
+        CaptchaLabError: see `ensure_packed_file`.
     """
     if group.leads:
-        ensure_packed(workspace, folder, say)
+        ensure_packed_file(workspace, folder, say)
     group.wait()
     return packed_condition(folder, attributes)
 
