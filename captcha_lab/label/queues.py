@@ -17,6 +17,7 @@ from captcha_lab.label.proposals import UNLABELLED, seed_order
 from captcha_lab.label.state import State
 from captcha_lab.label.types import Item, LabelConfig, Place, QueueName
 
+PAGE_FROM = 0.6  # confidence from which a glyph goes on a page: closer calls are cheaper asked one by one
 STRAY_KEYS = 2  # a stray on a page: one key or click to reach it, one to retype it
 AUDIT_WORTH = 0.0  # an audit mends next to nothing; it measures
 
@@ -168,7 +169,10 @@ class Questions:
     def _tiles(self) -> NDArray[np.int64]:
         """Unlabelled glyphs, one for each group that is sure to share a label (same shape, same proposal)."""
         state = self.state
-        rows = np.flatnonzero(state.labels == UNLABELLED)
+        likely = state.probabilities.max(axis=1) >= PAGE_FROM
+        rows = np.flatnonzero((state.labels == UNLABELLED) & likely)
+        if not state.look.exact:
+            return rows
         alone = state.look.closeness[rows] < self.config.look_alike
         best = state.probabilities.argmax(axis=1)
         key = state.look.shape_of[rows] * (len(state.alphabet) + 1) + best[rows]
@@ -181,7 +185,7 @@ class Questions:
     def _also(self, row: int) -> list[int]:
         """Further glyphs a page's tile stands for."""
         state = self.state
-        if state.look.closeness[row] < self.config.look_alike:
+        if not state.look.exact or state.look.closeness[row] < self.config.look_alike:
             return []
         mates = state.rows_of_shape[int(state.look.shape_of[row])]
         near = (state.look.closeness[mates] >= self.config.look_alike) & (state.labels[mates] == UNLABELLED)

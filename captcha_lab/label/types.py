@@ -17,7 +17,7 @@ NOT_A_GLYPH = ""  # the label of a place that is empty or badly cut
 class LabelConfig:
     """The engine's settings, with their units."""
 
-    look_alike: float = 0.93  # similarity (0 … 1) from which two glyphs are one shape under one key
+    look_alike: float = 0.97  # similarity (0 … 1) from which two glyphs are one shape under one key
     sure: float = (
         0.9  # a key against a proposal surer than this may be a slip: its look-alikes don't follow it
     )
