@@ -55,7 +55,7 @@ def _tiles(found: Audit) -> str:
         share = found.reading.captchas
         tiles += [tile(share_text(share), f"of captchas read whole ({interval_text(share)})")]
     if found.milliseconds is not None:
-        tiles += [tile(f"{found.milliseconds:.2g} ms", "CPU time to read one")]
+        tiles += [tile(f"{found.milliseconds:.2g} ms", "CPU time to read one, from its glyphs, in batches")]
     for milestone in found.milestones:
         value = "–" if milestone.keystrokes is None else f"{milestone.keystrokes}"
         minutes = "not reached" if milestone.minutes is None else f"{milestone.minutes:.1f} minutes of typing"

@@ -3,9 +3,11 @@
 import json
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
+from drawn_world import draw_glyphs
 from typer.testing import CliRunner
 
 from captcha_lab.cli import app
@@ -96,6 +98,19 @@ def test_generators_labelled_and_not_and_of_other_data(captcha_lab, workspace, w
     assert "makes images of 20x20 grey, but the data's are 16x16 grey" in error
     output = captcha_lab("eval", "--dataset", "small", "--all", *QUICK).output
     assert "No generator in" in output
+
+
+def test_audit_of_imported_captchas_claims_nothing_about_an_endpoint(captcha_lab, tmp_path):
+    (tmp_path / "files").mkdir()
+    for number in range(12):
+        strip = np.concatenate(draw_glyphs([0, 1, 2, 3], number), axis=1)
+        cv2.imwrite(str(tmp_path / "files" / f"{number}.png"), strip)
+    captcha_lab("import", "files", "--labels", "none")
+    found = json.loads(captcha_lab("audit", "--json").output)
+    assert found["captchas"] == 12
+    assert found["endpoint"] is None
+    assert found["reading"] is None
+    assert "captcha-lab label" in found["notes"][0]
 
 
 @pytest.mark.parametrize(
