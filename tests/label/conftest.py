@@ -1,106 +1,19 @@
-"""A review page being served, and a client that knows the way in."""
+"""A review page being served."""
 
 from __future__ import annotations
 
-import http.client
-import json
-import re
 import shutil
-import socket
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import page_data
 import pytest
+from page_client import Client
 
 from captcha_lab.label.web.config import ReviewConfig
 from captcha_lab.label.web.desk import Desk
 from captcha_lab.label.web.server import running_review
 from captcha_lab.store.workspace import DatasetFolder
-
-
-@dataclass
-class Client:
-    """Speaks HTTP to the page as a browser would, headers to choose."""
-
-    url: str
-    cookie: str = ""
-    tokens: int = 0
-    sent: dict = field(default_factory=dict)
-
-    @property
-    def port(self) -> int:
-        return urlsplit(self.url).port or 0
-
-    @property
-    def room(self) -> str:
-        return urlsplit(self.url).path
-
-    @property
-    def host(self) -> str:
-        return f"127.0.0.1:{self.port}"
-
-    def request(self, method: str, path: str, body: bytes = b"", **headers: str | None):
-        """Status, headers and body; a header given as None is left out."""
-        standard = {"Host": self.host, "Cookie": self.cookie or None, "Sec-Fetch-Site": "same-origin"}
-        if method == "POST":
-            standard |= {"Origin": f"http://{self.host}", "Content-Type": "application/json"}
-        wanted = standard | {name.replace("_", "-"): value for name, value in headers.items()}
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        try:
-            connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
-            for name, value in wanted.items():
-                if value is not None:
-                    connection.putheader(name, value)
-            if method == "POST" and "Content_Length" not in headers:
-                connection.putheader("Content-Length", str(len(body)))
-            connection.endheaders(body or None)
-            response = connection.getresponse()
-            return response.status, response.headers, response.read()
-        finally:
-            connection.close()
-
-    def raw(self, data: bytes) -> bytes:
-        """What comes back for bytes sent as they are."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as sock:
-            sock.sendall(data)
-            sock.shutdown(socket.SHUT_WR)
-            return b"".join(iter(lambda: sock.recv(65536), b""))
-
-    def enter(self) -> Client:
-        """Trade the token for the cookie."""
-        parts = urlsplit(self.url)
-        status, headers, _ = self.request("GET", f"{parts.path}?{parts.query}")
-        assert status == 200
-        self.cookie = re.match(r"[^;]+", headers["set-cookie"])[0]
-        return self
-
-    def post(self, name: str, **message) -> tuple[int, dict]:
-        """Status and JSON of one call of the page's interface."""
-        status, _, body = self.request("POST", f"{self.room}api/{name}", json.dumps(message).encode())
-        return status, json.loads(body)
-
-    def state(self, queue: str | None = "captcha", count: int = 6) -> dict:
-        """Where the work stands."""
-        status, reply = self.post("state", queue=queue, count=count, exclude=[])
-        assert status == 200, reply
-        return reply
-
-    def act(self, typed: list, revision: int, **more) -> tuple[int, dict]:
-        """Send one act."""
-        self.tokens += 1
-        message = {
-            "queue": "captcha",
-            "typed": typed,
-            "spread": [],
-            "keystrokes": 1,
-            "session": "test",
-            "token": f"token-{self.tokens}",
-            "revision": revision,
-        }
-        return self.post("act", **(message | more))
 
 
 @pytest.fixture(scope="session")

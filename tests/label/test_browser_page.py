@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import page_data
 import pytest
-from conftest import Client
+from page_client import Client
 
 from captcha_lab.label.web.config import ReviewConfig
 from captcha_lab.label.web.desk import Desk

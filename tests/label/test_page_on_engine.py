@@ -8,7 +8,7 @@ import threading
 
 import page_data
 import pytest
-from conftest import Client
+from page_client import Client
 
 from captcha_lab.label.types import QUEUE_NAMES
 from captcha_lab.label.web.config import ReviewConfig

@@ -8,6 +8,7 @@ import threading
 
 import page_data
 import pytest
+from page_client import Client
 from PIL import Image
 
 from captcha_lab.errors import CaptchaLabError
@@ -102,8 +103,6 @@ def test_undo_survives_a_restart(dataset):
 
 
 def type_client(url: str):
-    from conftest import Client
-
     return Client(url).enter()
 
 
@@ -113,8 +112,6 @@ def test_the_cookie_outlives_the_server(dataset):
         client = type_client(url)
         cookie = client.cookie
     with running_review(Desk(folder, page_data.maker(texts)), ReviewConfig(port=0, browser=False)) as url:
-        from conftest import Client
-
         assert Client(url, cookie).state()["revision"] == 0
 
 

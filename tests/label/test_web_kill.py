@@ -15,7 +15,7 @@ from http.client import HTTPException
 
 import page_data
 import pytest
-from conftest import Client
+from page_client import Client
 
 from captcha_lab.store.catalog import Catalog
 from captcha_lab.store.labels import LabelLog
