@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.store.files import atomic_path
-from captcha_lab.store.runs import Run, load_resume
+from captcha_lab.store.runs import Run, load_weights
+
+CRITIC = "critic.safetensors"  # a finished run's last critic
 
 
 def critic_weights(critic: Mapping[str, torch.Tensor]) -> NDArray[np.float32]:
@@ -36,20 +38,17 @@ def critic_weights(critic: Mapping[str, torch.Tensor]) -> NDArray[np.float32]:
 
 
 def run_critic_weights(run: Run) -> NDArray[np.float32]:
-    """The weights of a run's critic, from the state that it resumes from (see `critic_weights`).
+    """The weights of a finished run's critic (see `critic_weights`).
 
     Raises:
-        CaptchaLabError: the run has no such state, or its recipe has no critic.
+        CaptchaLabError: the run has not finished, or its recipe has no critic.
     """
-    if not run.resume.exists():
+    if not (run.root / CRITIC).is_file():
         raise CaptchaLabError(
-            f"The run {run.name} has no {run.resume.name}: train it again to see its critic."
+            f"The run {run.name} has no {CRITIC}: let it finish (`captcha-lab train-gen --resume {run.name}`); "
+            "recipes without a critic have none."
         )
-    state = load_resume(run.resume)
-    critic = state["trainer"]["critic"]
-    if critic is None:
-        raise CaptchaLabError(f"The run {run.name} trained no critic.")
-    return critic_weights(critic)
+    return critic_weights(load_weights(run.root / CRITIC)[0])
 
 
 def share_at_limit(weights: NDArray[np.floating], limit: float, within: float = 0.01) -> float:

@@ -21,6 +21,7 @@ from captcha_lab.generate.recipes import get_recipe, recipes
 from captcha_lab.generate.sample import load_generator
 from captcha_lab.generate.train import Hooks, TrainReport, resume, train
 from captcha_lab.generate.trainer import Trainer
+from captcha_lab.generate.weights import run_critic_weights, share_at_limit
 from captcha_lab.store.runs import Run, load_resume, load_weights, save_resume
 
 QUIET = {"evaluations": 2, "samples": 16, "tensorboard": False, "device": "cpu"}
@@ -122,7 +123,10 @@ def test_run_folder(tmp_path) -> None:
     assert run.config()["recipe"] == json.loads(json.dumps(recipe.as_json()))
     assert run.config()["dataset"] == "random"
     assert sorted(p.name for p in run.samples.iterdir()) == ["00000002.png", "00000004.png", "00000006.png"]
-    for name in ("curves.png", "progress.gif", "summary.json", "weights.safetensors"):
+    held = run_critic_weights(run)
+    assert float(np.abs(held).max()) <= recipe.clip + 1e-7
+    assert share_at_limit(held, recipe.clip) > 0
+    for name in ("critic_weights.png", "curves.png", "progress.gif", "summary.json", "weights.safetensors"):
         assert (run.root / name).stat().st_size > 0, name
     assert list(run.tensorboard.glob("events*"))
     kinds = [line["kind"] for line in run.history()]
