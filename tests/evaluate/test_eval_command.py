@@ -69,7 +69,7 @@ def test_generators_labelled_and_not_and_of_other_data(captcha_lab, workspace, w
     captcha_lab(*train, "--recipe", "gan-fc", "--name", "plain")
     captcha_lab(*train, "--recipe", "wgan-fc", "--label", "--name", "told")
 
-    report = json.loads(captcha_lab("eval", "--run", "plain", *QUICK, "--json").output)
+    report = json.loads(captcha_lab("eval", "--run", "plain", *QUICK, "--json").stdout)
     (plain,) = report["leaderboard"]
     assert "gan_test" not in plain["figures"]
     assert {"class_variation", "recall", "sliced"} <= set(plain["figures"])
@@ -106,7 +106,7 @@ def test_audit_of_imported_captchas_claims_nothing_about_an_endpoint(captcha_lab
         strip = np.concatenate(draw_glyphs([0, 1, 2, 3], number), axis=1)
         cv2.imwrite(str(tmp_path / "files" / f"{number}.png"), strip)
     captcha_lab("import", "files", "--labels", "none")
-    found = json.loads(captcha_lab("audit", "--json").output)
+    found = json.loads(captcha_lab("audit", "--json").stdout)
     assert found["captchas"] == 12
     assert found["endpoint"] is None
     assert found["reading"] is None
