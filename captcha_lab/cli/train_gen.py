@@ -42,7 +42,13 @@ def run(
         int, typer.Option(min=1, help="Train so many seeds one after the other; name the best.")
     ] = 1,
     attribute: Annotated[
-        list[str] | None, typer.Option(help="Condition on this attribute (repeat for more) [default: all].")
+        list[str] | None,
+        typer.Option(
+            "--attributes",
+            "--attribute",
+            metavar="A,B",
+            help="Condition on these attributes, with commas between [default: all].",
+        ),
     ] = None,
     evaluations: Annotated[
         int, typer.Option(help="Looks at samples during the run.")
@@ -85,7 +91,7 @@ def run(
             )
             reports = pipeline.train_generators(
                 workspace, folder, choice, config, seeds,
-                name=name, attributes=tuple(attribute or ()), say=say, progress=bar,
+                name=name, attributes=_names(attribute), say=say, progress=bar,
             )  # fmt: skip
     best = max(reports, key=lambda report: report.figures.get("score", 0.0))
     if best.leads:
@@ -93,6 +99,11 @@ def run(
     if best.interrupted:
         say(f"Interrupted; continue with `captcha-lab train-gen --resume {best.run.name}`.")
         raise typer.Exit(130)
+
+
+def _names(given: list[str] | None) -> tuple[str, ...]:
+    """Names with commas between, the option repeated, or both."""
+    return tuple(name.strip() for part in given or () for name in part.split(",") if name.strip())
 
 
 def _lines(reports: list[Any], best: Any) -> list[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.evaluate.subject import Candidate, Reader, RealData
 
@@ -18,7 +16,7 @@ def check_candidate(candidate: Candidate, real: RealData, seed: int) -> None:
     if images is None:
         told = None
         if candidate.labelled:
-            told = np.zeros(1, np.int64) if real.labelled else real.some_conditions(1)
+            told = candidate.conditions(real, real.some_conditions(1), 1)
         images = candidate.draw(told, 1, (seed,))
     if images.shape[1:] != real.image_shape:
         raise CaptchaLabError(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from captcha_lab.errors import CaptchaLabError
+from captcha_lab.evaluate.attributes import AttributeJudge, AttributeResult, measure_attributes
 from captcha_lab.evaluate.check import check_candidate, check_reader
 from captcha_lab.evaluate.config import EvalConfig
 from captcha_lab.evaluate.distances import Comparison, Yardstick
@@ -20,6 +21,7 @@ from captcha_lab.evaluate.stream import Stream, read_stream
 from captcha_lab.evaluate.subject import (
     Candidate,
     Extractor,
+    Images,
     Progress,
     Reader,
     RealData,
@@ -39,6 +41,7 @@ from captcha_lab.metrics.accuracy import confusion_matrix, per_class
 from captcha_lab.metrics.intervals import Share
 
 MIN_DISTANCE_SAMPLES = 20  # fewer images on a side say nothing about a distribution
+MOST_COMPARED = 128 * 2**20  # bytes of images on each side of a distance
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,8 @@ class CandidateResult:
     confusion: NDArray[np.int64] | None = None  # [K, K] asked, read
     stream: Stream | None = None  # of the first seed, with the samples to show
     neighbours: Neighbourhood | None = None
+    attributes: AttributeResult | None = None  # of the first seed, where it is told attributes
+    strips: list[Images] = field(default_factory=list)  # walks from one sample to another, [steps, …] each
     facts: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
 
@@ -91,6 +96,7 @@ class Evaluator:
         config: see `EvalConfig`.
         reader_name: names the features ("lenet of RUN").
         extra: further extractors by figure key, such as {"fid": Inception}.
+        attributes: the network that reads attributes; its features are the main ones where there is no reader.
         panel: further readers whose spread is shown (see `printed.train_panel`).
         progress: told what is being done.
 
@@ -107,6 +113,7 @@ class Evaluator:
         *,
         reader_name: str = "recogniser",
         extra: dict[str, Extractor] | None = None,
+        attributes: AttributeJudge | None = None,
         panel: Sequence[Reader] = (),
         progress: Progress = silent,
     ) -> None:
@@ -115,7 +122,12 @@ class Evaluator:
             check_reader(who, real, name)
         self.reader, self.judge, self.reader_name = reader, judge, reader_name if reader else None
         self.extra, self.panel = extra or {}, panel
-        main = Extractor(reader_name, reader.features) if reader else pixel_extractor()
+        self.attributes = attributes
+        main = pixel_extractor()
+        if reader is not None:
+            main = Extractor(reader_name, reader.features)
+        elif attributes is not None:
+            main = Extractor("attribute network", attributes.features, "attribute_frechet")
         self.extractors = [main] + ([Extractor("judge", judge.features)] if judge else [])
         self._yardsticks: dict[tuple[int, int], Yardstick] = {}
         self._floors: dict[int, dict[str, Value]] = {}
@@ -143,7 +155,8 @@ class Evaluator:
         Raises:
             CaptchaLabError: too few.
         """
-        sizes = [len(self.real.held), len(self.real.train), self.config.distance_samples]
+        room = MOST_COMPARED // max(1, int(np.prod(self.real.image_shape)))
+        sizes = [len(self.real.held), len(self.real.train), self.config.distance_samples, room]
         count = min([*sizes, capacity] if capacity is not None else sizes)
         if count < max(MIN_DISTANCE_SAMPLES, self.config.neighbours + 1):
             raise CaptchaLabError(
@@ -209,6 +222,9 @@ class Evaluator:
             comparisons.append(comparison)
         figures = pool(tallies) | panel_figures(self.panel, candidate)
         floor = self.floor(count) | (self._real_training() if trains else {})
+        told = self._attributes(candidate)
+        if told is not None:
+            figures, floor = figures | {"attributes": told.figure}, floor | {"attributes": told.floor}
         confusion = self._confusion(streams)
         return CandidateResult(
             name=candidate.name,
@@ -221,9 +237,17 @@ class Evaluator:
             confusion=confusion,
             stream=streams[0],
             neighbours=self._neighbourhood(comparisons[0]),
+            attributes=told,
+            strips=candidate.strips() if candidate.strips is not None else [],
             facts=candidate.facts,
             seconds=time.perf_counter() - started,
         )
+
+    def _attributes(self, candidate: Candidate) -> AttributeResult | None:
+        if self.attributes is None or not candidate.attributes:
+            return None
+        seed = self.config.seed
+        return measure_attributes(candidate, self.real, self.attributes, self.config, seed, self.progress)
 
     def _seeds(self) -> range:
         return range(self.config.seed, self.config.seed + self.config.seeds)

@@ -70,7 +70,7 @@ class Yardstick:
         total = max(len(real.classes), 8) * config.modes_per_class
         self.centres = find_modes(self.features[0], min(total, count // 4), seed=seed)
         self.variance = [self._variances(values, self._labels_of(self.reference, None, reference=True))
-                         for values in (self.reference, self.features[0])]  # fmt: skip
+                         for values in (shrink(self.reference, NEIGHBOUR_SIDE), self.features[0])]  # fmt: skip
 
     def measure_held(self) -> Comparison:
         """The floor: held-out real images taken for samples."""
@@ -78,7 +78,10 @@ class Yardstick:
 
     def measure_candidate(self, candidate: Candidate) -> Comparison:
         """As many samples as the real side has, told the same classes."""
-        samples = candidate.matched(self.conditions, self.count, self.seed, self.config.batch_size)
+        told = self.conditions
+        if candidate.attributes:
+            told = self.real.attributes(told, candidate.attributes)
+        samples = candidate.matched(told, self.count, self.seed, self.config.batch_size)
         told = self.conditions if candidate.labelled and candidate.capacity is None else None
         return self.measure(samples, told)
 
@@ -88,7 +91,7 @@ class Yardstick:
         for number, (extractor, real) in enumerate(zip(self.extractors, self.features, strict=True)):
             values = in_batches(extractor.features, samples)
             suffix = "" if number == 0 else "_judge"
-            figures[f"frechet{suffix}"] = frechet_distance(values, real)
+            figures[f"{extractor.frechet}{suffix}"] = frechet_distance(values, real)
             figures[f"kernel{suffix}"] = kernel_distance(values, real, seed=self.seed).value
             figures |= {
                 f"{key}{suffix}": figure
@@ -99,7 +102,9 @@ class Yardstick:
         reached = modes(features, self.features[0], self.centres)
         figures |= {"modes_reached": reached.reached / reached.total, "mode_variation": reached.variation}
         labels = self._labels_of(samples, conditions)
-        figures["variance_pixels"] = variance_ratio(self._variances(samples, labels), self.variance[0])
+        figures["variance_pixels"] = variance_ratio(
+            self._variances(shrink(samples, NEIGHBOUR_SIDE), labels), self.variance[0]
+        )
         figures["variance"] = variance_ratio(self._variances(features, labels), self.variance[1])
         figures["roughness"] = roughness(samples) / self.roughness if self.roughness > 0 else float("nan")
         figures["sliced"] = sliced_wasserstein(samples, self.reference, seed=self.seed)

@@ -9,9 +9,10 @@ from importlib.resources import files
 
 import numpy as np
 
+from captcha_lab.evaluate.attributes import AttributeResult
 from captcha_lab.evaluate.core import CandidateResult, Evaluation
 from captcha_lab.evaluate.html_recogniser import recogniser_section
-from captcha_lab.evaluate.html_samples import contact_sheet, neighbour_pairs
+from captcha_lab.evaluate.html_samples import attribute_sheet, contact_sheet, neighbour_pairs, walks
 from captcha_lab.evaluate.measures import MEASURES, Measure, Value
 from captcha_lab.evaluate.plots import confusion_plot, learning_curves
 from captcha_lab.evaluate.report import Report, plain
@@ -133,6 +134,10 @@ def _candidate(result: CandidateResult, evaluation: Evaluation, number: int) -> 
     parts = [f"<h2>{escape(result.name)}</h2>\n<p>{escape(result.verdict.sentence)}</p>"]
     if result.stream is not None:
         parts += [contact_sheet(result.stream.shown, evaluation.real, evaluation.config.sheet)]
+    if result.attributes is not None:
+        parts += [_attributes(result.attributes), attribute_sheet(result.attributes, evaluation.config.sheet)]
+    if result.strips:
+        parts += [walks(result.strips)]
     if result.neighbours is not None:
         parts += [neighbour_pairs(result.neighbours)]
     curves = learning_curves(result.facts.get("history", ()), str(number))
@@ -149,6 +154,31 @@ def _candidate(result: CandidateResult, evaluation: Evaluation, number: int) -> 
         text = json.dumps(plain(facts), indent=1, ensure_ascii=False)
         parts += [f"<details><summary>Configuration</summary><pre>{escape(text)}</pre></details>"]
     return "\n".join(parts)
+
+
+def _attributes(told: AttributeResult) -> str:
+    show = MEASURES["attributes"].show
+    rows = [
+        (
+            "",
+            [
+                escape(a.name),
+                f"{show(a.share.value)}<small>{show(a.share.low)} to {show(a.share.high)}</small>",
+                show(a.chance),
+                f"{show(a.real.value)}<small>{show(a.real.low)} to {show(a.real.high)}</small>",
+                show(a.asked),
+            ],
+        )
+        for a in told.agreements
+    ]
+    head = [
+        "attribute",
+        "read as asked (%)",
+        "by chance (%)",
+        "read rightly off real ones (%)",
+        "asked for (%)",
+    ]
+    return "<h3>Attributes</h3>\n" + table(head, rows)
 
 
 def _per_class(result: CandidateResult, classes: Sequence[str]) -> str:

@@ -7,10 +7,11 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
+from captcha_lab.evaluate.attributes import AttributeResult
 from captcha_lab.evaluate.core import Neighbourhood
 from captcha_lab.evaluate.plots import png_uri
 from captcha_lab.evaluate.stream import Shown
-from captcha_lab.evaluate.subject import RealData, shrink
+from captcha_lab.evaluate.subject import Images, RealData, shrink
 
 LARGE = 48  # pixels: images from this side on are shown larger
 MOST = 96  # pixels: larger images are shrunk before they are put into the page
@@ -67,6 +68,35 @@ def _sample(shown: Shown, n: int, classes: tuple[str, ...]) -> str:
     if judged >= 0:
         title += f", judge reads {classes[judged]}"
     return cell(shown.images[n], said, mark, title)
+
+
+def attribute_sheet(told: AttributeResult, count: int) -> str:
+    """For each attribute, samples asked to show it and samples asked not to; red: read otherwise."""
+    rows = []
+    for k, name in enumerate(told.names):
+        for wanted, title in ((1, f"{name}"), (0, f"not {name}")):
+            chosen = np.flatnonzero((told.asked[:, k] > 0) == bool(wanted))[:count]
+            cells = "".join(
+                cell(
+                    told.images[n],
+                    mark="" if told.read[n, k] == bool(wanted) else "bad",
+                    title=f"asked: {title}",
+                )
+                for n in chosen
+            )
+            strip = f'<span class="strip">{cells or "<i>none</i>"}</span>'
+            rows.append(f'<div class="kind"><b>{escape(title)}</b><div class="strips">{strip}</div></div>')
+    legend = "Samples by what they were asked to show; red: the attribute network reads the opposite."
+    return f'<p>{legend}</p>\n<div class="sheet">{"".join(rows)}</div>'
+
+
+def walks(strips: list[Images]) -> str:
+    """Walks from one sample to another, a row each: a generator that knows no between jumps or fades."""
+    rows = "".join(
+        f'<div class="strip">{"".join(cell(image, title=f"step {k + 1}") for k, image in enumerate(strip))}</div>'
+        for strip in strips
+    )
+    return f"<h3>Interpolation</h3>\n<p>From one sample (left) to another (right) in equal steps.</p>\n{rows}"
 
 
 def neighbour_pairs(neighbours: Neighbourhood) -> str:

@@ -54,6 +54,12 @@ _ALL = (
             "Classes made at least a tenth as often as wanted (%)."),
     Measure("gan_train", "GAN-train", "high", "share",
             "Real held-out glyphs read by a recogniser that was trained on samples only (%).", "trains"),
+    Measure("attributes", "Attributes as asked", "high", "share",
+            "Attributes that the attribute network reads off samples as they were asked for (%); "
+            "on real images: as they are.", "asked"),
+    Measure("attribute_frechet", "Attribute-Fréchet distance", "low", "number",
+            "Fréchet distance in the features of a network trained to read attributes off this data; not FID.",
+            "attr.-Fréchet"),
     Measure("frechet", "Fréchet distance", "low", "number",
             "Between Gaussians fitted to the features of samples and of real images.", "Fréchet"),
     Measure("kernel", "Kernel distance", "low", "number",

@@ -70,6 +70,7 @@ def report_json(report: Report) -> dict[str, Any]:
                 "train": len(e.real.train),
                 "held_out": len(e.real.held),
                 "classes": list(e.real.classes),
+                "attributes": list(e.real.attribute_names),
             },
             "floors": {str(n): _values(floor) for n, floor in e.floors.items()},
             "leaderboard": [_candidate(result, e.real.classes) for result in e.results],
@@ -96,6 +97,7 @@ def _candidate(result: CandidateResult, classes: tuple[str, ...]) -> dict[str, A
         "read_samples": result.read_samples,
         "per_class": dict(zip(classes, result.per_class, strict=False)),
         "confusion": result.confusion,
+        "attributes": [] if result.attributes is None else list(result.attributes.agreements),
         "seconds": round(result.seconds, 2),
         "facts": facts,
     }

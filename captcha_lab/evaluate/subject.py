@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Protocol
 
 import cv2
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.metrics.neighbours import fingerprints
 from captcha_lab.store.packed import SPLITS, UNLABELLED, PackedSet
+from captcha_lab.store.rows import RowReader
 
 Images = NDArray[np.uint8]  # [N, H, W] grey or [N, H, W, 3] RGB
 # (class numbers int [N] or conditions [N, K] or None, count, seed) to images [count, ...]
@@ -22,6 +24,8 @@ Progress = Callable[[str, int, int], None]  # (what, done, total)
 
 FEW_HELD_OUT = 50  # test images; with fewer, the validation images join them
 PIXEL_SIDE = 16  # pixels: the side images are shrunk to when pixels themselves are the features
+MOST_BYTES = 256 * 2**20  # of real images taken into memory from a set without classes
+MOST_HELD = 0.25  # of which held out
 
 
 def silent(what: str, done: int, total: int) -> None:
@@ -44,10 +48,11 @@ class Reader(Protocol):
 
 @dataclass(frozen=True)
 class Extractor:
-    """Features under a name that every figure made from them carries."""
+    """Features under a name that every figure made from them carries; `frechet` is the key of their distance."""
 
     name: str
     features: Callable[[Images], NDArray[np.floating]]
+    frechet: str = "frechet"
 
 
 def shrink(images: Images, side: int) -> Images:
@@ -79,6 +84,7 @@ class RealData:
         held_conditions: the same of the held-out images.
         classes: names of the classes; empty where there are none or no labels.
         held_source: captcha number of each held-out image, or None where images stand alone.
+        attribute_names: of the columns of the conditions, where these are attributes.
     """
 
     train: Images
@@ -88,6 +94,7 @@ class RealData:
     classes: tuple[str, ...] = ()
     held_source: NDArray[np.integer] | None = None
     info: dict[str, Any] = field(default_factory=dict)
+    attribute_names: tuple[str, ...] = ()
 
     @property
     def image_shape(self) -> tuple[int, ...]:
@@ -111,6 +118,45 @@ class RealData:
         """Conditions of `count` training images in turn, or None where there are none."""
         known = self.train_conditions
         return None if known is None else known[np.arange(count) % len(known)]
+
+    def attributes(
+        self, conditions: NDArray[np.integer] | None, names: tuple[str, ...]
+    ) -> NDArray[np.integer]:
+        """The named columns of rows of attributes [N, A], as 1 or 0 (unknown counts as 0): [N, K].
+
+        Raises:
+            CaptchaLabError: an attribute the data has not.
+        """
+        unknown = [name for name in names if name not in self.attribute_names]
+        if conditions is None or unknown:
+            raise CaptchaLabError(
+                f"The data has no attribute {', '.join(unknown or names)}: choose the dataset the generator was "
+                "trained on with --dataset."
+            )
+        columns = [self.attribute_names.index(name) for name in names]
+        return np.clip(conditions[:, columns], 0, 1)
+
+    @classmethod
+    def from_file(cls, path: Path, seed: int = 0, most_bytes: int = MOST_BYTES) -> RealData:
+        """A random sample of a packed set's rows, no more than fits into so many bytes, however large the set.
+
+        For sets without classes, such as faces: these have no rows that must not be missed.
+
+        Raises:
+            CaptchaLabError: the file can't be read, nothing to train on or nothing held out.
+        """
+        with RowReader(path) as reader:
+            facts = reader.facts
+            room = max(1, most_bytes // reader.row_bytes)
+            rng = np.random.default_rng((seed, 3))
+            rows = np.flatnonzero(facts.split == SPLITS.index("train"))
+            others = np.flatnonzero(facts.split != SPLITS.index("train"))
+            held = rng.permutation(others)[: max(1, int(MOST_HELD * room))]
+            train = rng.permutation(rows)[: max(1, room - len(held))]
+            chosen = np.sort(np.concatenate([train, held]))
+            repeats = np.zeros(len(chosen), np.uint8)
+            part = replace(facts.take_columns(chosen, repeats), images=reader.read(chosen))
+        return cls.from_packed(part)
 
     @classmethod
     def from_packed(cls, data: PackedSet) -> RealData:
@@ -142,6 +188,7 @@ class RealData:
         return cls(
             train.images, held.images, conditions(train), conditions(held),
             data.classes if labelled else (), source, data.info,
+            () if labelled or data.attributes is None else data.attribute_names,
         )  # fmt: skip
 
 
@@ -182,6 +229,8 @@ class Candidate:
         images: a fixed set's images.
         labels: a fixed set's classes int [N], or None.
         facts: whatever the report should show of it (recipe, iterations, seconds, configuration).
+        attributes: the attributes it is told, in the order of its condition; empty where it is told a class.
+        strips: draws walks from one sample to another, each uint8 [steps, …], for the report.
     """
 
     name: str
@@ -190,6 +239,8 @@ class Candidate:
     images: Images | None = None
     labels: NDArray[np.integer] | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    attributes: tuple[str, ...] = ()
+    strips: Callable[[], list[Images]] | None = None
 
     @property
     def capacity(self) -> int | None:
@@ -213,11 +264,23 @@ class Candidate:
             return
         asked = None
         if self.labelled:
-            asked = np.arange(count) % len(real.classes) if real.labelled else real.some_conditions(count)
+            asked = self.conditions(real, real.some_conditions(count), count)
         for number, start in enumerate(range(0, count, batch_size)):
             size = min(batch_size, count - start)
             part = None if asked is None else asked[start : start + size]
             yield self.draw(part, size, (seed, 0, number)), part if real.labelled else None
+
+    def conditions(
+        self, real: RealData, rows: NDArray[np.integer] | None, count: int
+    ) -> NDArray[np.integer] | None:
+        """What to tell it for `count` samples: classes in turn, or its attributes out of rows [count, A].
+
+        Raises:
+            CaptchaLabError: it wants attributes that the data has not.
+        """
+        if real.labelled:
+            return np.arange(count) % len(real.classes)
+        return real.attributes(rows, self.attributes) if self.attributes else rows
 
     def matched(
         self, conditions: NDArray[np.integer] | None, count: int, seed: int, batch_size: int

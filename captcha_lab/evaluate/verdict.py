@@ -93,8 +93,14 @@ def _sentence(
     if "gan_test" in figures:
         base = f" (real ones: {100 * floor['gan_test'].value:.1f} %)" if "gan_test" in floor else ""
         text += f"; {100 * figures['gan_test'].value:.1f} % of its samples read as asked{base}"
-    if "frechet" in figures and floor["frechet"].value > 0:
-        times = figures["frechet"].value / floor["frechet"].value
+    distance = next((key for key in ("frechet", "attribute_frechet") if key in figures), None)
+    if "attributes" in figures:
+        base = (
+            f" (read off real ones: {100 * floor['attributes'].value:.1f} %)" if "attributes" in floor else ""
+        )
+        text += f"; {100 * figures['attributes'].value:.1f} % of attributes as asked{base}"
+    if distance is not None and floor[distance].value > 0:
+        times = figures[distance].value / floor[distance].value
         near = "as near to real ones as real ones are to each other"
         text += (
             f"; {near}"
@@ -113,5 +119,6 @@ def ranking(figures: Mapping[str, Value], verdict: Verdict) -> tuple[bool, float
 
     The judge's features come first because checkpoints are chosen by the recogniser's.
     """
-    value = figures.get("frechet_judge") or figures.get("frechet") or figures.get("sliced")
+    keys = ("frechet_judge", "frechet", "attribute_frechet", "sliced")
+    value = next((figures[key] for key in keys if key in figures), None)
     return verdict.disqualified, float("inf") if value is None else value.value

@@ -93,14 +93,16 @@ class Generator:
         self.network.train(training)
         return np.concatenate(parts)
 
-    def walk(self, start: int, end: int, steps: int, classes: tuple[int, int] | None = None) -> np.ndarray:
+    def walk(
+        self, start: int, end: int, steps: int, classes: tuple[int, int] | np.ndarray | None = None
+    ) -> np.ndarray:
         """From one noise to another, and from one class to another: uint8 [steps, H, W(, 3)].
 
         Args:
             start: seed of the first noise.
             end: seed of the last noise; the same seed keeps it.
             steps: images, both ends included.
-            classes: first and last class number; None for an unlabelled generator.
+            classes: first and last class number, or conditions [2, K]; None for an unlabelled generator.
 
         Raises:
             UsageError: fewer than two steps, or classes that don't fit.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.pipeline.captchas import ensure_packed, train
 from captcha_lab.pipeline.common import Say, find_model
+from captcha_lab.pipeline.evaluation_data import ensure_attribute_judge, generator_strips, load_data
 from captcha_lab.store.runs import Run, all_runs, latest_run
 from captcha_lab.store.workspace import DatasetFolder, Workspace
 
@@ -56,13 +57,12 @@ def evaluate(
     from captcha_lab.evaluate.printed import load_grids, train_panel
     from captcha_lab.evaluate.reading import measure_reading
     from captcha_lab.evaluate.report import Report, verdict_sentence, write_report
-    from captcha_lab.evaluate.subject import RealData
 
     folder = _folder_of(workspace, folder, request)
-    data = _data(workspace, folder, say)
-    real = RealData.from_packed(data)
+    _check_there(workspace, folder)
+    real, data = load_data(workspace, folder, say, config.seed)
     notes: list[str] = []
-    recogniser, reader_run = _recogniser(workspace, folder, real, data, request, say, notes)
+    recogniser, reader_run = _recogniser(workspace, folder, real, request, say, notes)
     candidates, skipped = _generators(workspace, folder, request, real)
     notes += skipped
     panel = []
@@ -81,18 +81,22 @@ def evaluate(
             f"{workspace.models} holds no generator of it. Run `captcha-lab label` or `captcha-lab train-gen`."
         )
     judge = None
-    if config.judge and recogniser is not None and candidates:
+    if config.judge and recogniser is not None and data is not None and candidates:
         judge, judge_run = ensure_judge(data, workspace.models, progress=progress)
         notes.append(f"The judge is run {judge_run.name}.")
-    evaluation = None
+    evaluation, reads_attributes = None, None
+    if candidates and recogniser is None and real.attribute_names:
+        reads_attributes, said = ensure_attribute_judge(workspace, folder, say, progress)
+        notes += said
     if candidates:
         evaluator = Evaluator(
             real, recogniser, judge, config,
-            reader_name=f"lenet ({reader_run})", extra=_extra(request), panel=panel, progress=progress,
+            reader_name=f"lenet ({reader_run})", extra=_extra(request), attributes=reads_attributes,
+            panel=panel, progress=progress,
         )  # fmt: skip
         evaluation = evaluator.run(candidates)
     reading = None
-    if recogniser is not None and data.part("test", labelled=True).labels is not None:
+    if recogniser is not None and data is not None and data.part("test", labelled=True).labels is not None:
         reading = measure_reading(recogniser, data, seed=config.seed, progress=progress)
     report = Report(
         verdict_sentence(evaluation, reading), evaluation, reading, folder.name, request.command, notes
@@ -109,20 +113,19 @@ def _folder_of(workspace: Workspace, folder: DatasetFolder, request: EvalRequest
     return workspace.dataset(named) if named else folder
 
 
-def _data(workspace: Workspace, folder: DatasetFolder, say: Say) -> PackedSet:
+def _check_there(workspace: Workspace, folder: DatasetFolder) -> None:
+    """Raises CaptchaLabError where the workspace has no such dataset."""
     if not folder.catalog_path.exists() and not folder.packed_path.exists():
         raise CaptchaLabError(
             f"There is nothing to evaluate: the workspace {workspace.root} has no dataset {folder.name}. "
             "Begin with `captcha-lab scrape`, or name another one with --dataset."
         )
-    return ensure_packed(workspace, folder, say)
 
 
 def _recogniser(
     workspace: Workspace,
     folder: DatasetFolder,
     real: RealData,
-    data: PackedSet,
     request: EvalRequest,
     say: Say,
     notes: list[str],
@@ -134,6 +137,8 @@ def _recogniser(
     if request.recogniser is not None:
         path = find_model(workspace, request.recogniser, "recogniser")
         return Recogniser.load(path), path.name
+    if real.attribute_names:
+        return None, ""
     for run in reversed(all_runs(workspace.models, "recogniser")):
         if not run.weights.is_file():
             continue
@@ -211,6 +216,8 @@ def run_candidate(run: Run) -> Candidate:
         lambda labels, count, seed: generator.sample(labels, count, seed),
         labelled=generator.labelled,
         facts=facts,
+        attributes=() if generator.exclusive else generator.classes,
+        strips=lambda: generator_strips(generator),
     )
 
 
