@@ -54,6 +54,7 @@ def run(
         int, typer.Option(help="Looks at samples during the run.")
     ] = TrainConfig.evaluations,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = TrainConfig.device,
+    precision: Annotated[str, typer.Option(help="float32 or bfloat16.")] = TrainConfig.precision,
     name: Annotated[str | None, typer.Option(help="Name of the run [default: kind and date].")] = None,
     resume: Annotated[
         str | None, typer.Option(metavar="RUN", help="Continue an interrupted run; no other option counts.")
@@ -88,6 +89,7 @@ def run(
                 max_seconds=max_seconds,
                 evaluations=evaluations,
                 device=device,
+                precision=precision,
             )
             reports = pipeline.train_generators(
                 workspace, folder, choice, config, seeds,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from captcha_lab.errors import UsageError
-from captcha_lab.generate.networks.base import CriticNetwork
+from captcha_lab.generate.networks.base import Criticism
+
+Critic = Callable[[Tensor, Tensor | None], Criticism]
 
 
 def clipped_parameters(critic: nn.Module, generator: nn.Module, scope: str) -> list[Tensor]:
@@ -42,7 +44,7 @@ def clip(parameters: Iterable[Tensor], limit: float) -> None:
 
 
 def gradient_penalty(
-    critic: CriticNetwork, real: Tensor, fake: Tensor, condition: Tensor | None, alpha: Tensor
+    critic: Critic, real: Tensor, fake: Tensor, condition: Tensor | None, alpha: Tensor
 ) -> Tensor:
     """Gulrajani et al. 2017, eq. 3 without lambda: mean over samples of (|grad critic(x^)| - 1)^2.
 

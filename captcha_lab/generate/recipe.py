@@ -83,6 +83,12 @@ class Recipe:
     penalty_every: int = 1
     """Compute the penalties on every n-th critic step only, n times as strong (lazy regularisation)."""
 
+    # Augmentation
+    flips: bool = False
+    """Real images are mirrored half of the time: for pictures whose left and right mean nothing, such as faces."""
+    translation: float = 0.0
+    """Every image the critic sees, real or made, is moved by up to this share of its side either way."""
+
     # Optimisers
     optimiser: str = "adam"
     learning_rate: float = 2e-4
@@ -205,4 +211,4 @@ _NOT_NEGATIVE = (
     "clip", "gradient_penalty", "penalty_end", "rate_end", "r1", "r2", "learning_rate", "critic_learning_rate",
     "warmup", "critic_steps", "generator_steps", "feature_matching", "adversarial_weight", "auxiliary_weight",
 )  # fmt: skip
-_SHARES = ("beta1", "beta2", "replay", "label_smoothing", "ema")
+_SHARES = ("beta1", "beta2", "replay", "label_smoothing", "ema", "translation")

@@ -74,10 +74,10 @@ def test_seeds_and_the_best_of_them(workspace: Path) -> None:
 
 
 def test_resume_by_name(workspace: Path, monkeypatch) -> None:
-    from captcha_lab.generate import train as module
+    from captcha_lab.generate import session as module
 
     straight = trained("--loss", "gan", "--label", "--name", "straight")
-    monkeypatch.setattr(module._Training, "_should_stop", lambda self, event: self.trainer.iteration == 2)
+    monkeypatch.setattr(module.Session, "_should_stop", lambda self, event: self.trainer.iteration == 2)
     arguments = [
         "--loss",
         "gan",

@@ -185,6 +185,17 @@ def test_nan_stops_the_run_and_says_so(tmp_path) -> None:
     assert any(line.get("alarm") == "nan" for line in Run(report.run).history())
 
 
+def test_bfloat16_trains_and_leaves_the_weights_whole(tmp_path) -> None:
+    recipe = shrunk(get_recipe("wdcgan-gp"), iterations=3)
+    low = run_for(recipe, tmp_path, precision="bfloat16")
+    high = run_for(recipe, tmp_path)
+    ours, theirs = load_weights(low.run)[0], load_weights(high.run)[0]
+    assert {key: t.dtype for key, t in ours.items()} == {key: t.dtype for key, t in theirs.items()}
+    assert any(not torch.equal(ours[key], theirs[key]) for key in ours)
+    loss, exact = (Run(report.run).history()[0]["critic_loss"] for report in (low, high))
+    assert loss == pytest.approx(exact, abs=0.02)
+
+
 def test_ctrl_c_saves_and_resumes(tmp_path) -> None:
     recipe = shrunk(get_recipe("dcgan"), iterations=6)
     straight = train(recipe, data(recipe), tmp_path, TrainConfig(**QUIET), name="straight")
