@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 from scipy.stats import chisquare
 
 from captcha_lab.evaluate.audit_config import AuditConfig
-from captcha_lab.evaluate.effort import EffortPoint, Milestone, Remedy, effort_curve, milestones, try_remedies
+from captcha_lab.evaluate.effort import (
+    EffortPoint,
+    Milestone,
+    Remedy,
+    effort_curve,
+    guided_curve,
+    milestones,
+    try_remedies,
+)
 from captcha_lab.evaluate.reading import ReadingResult
 from captcha_lab.evaluate.subject import Progress, Reader, silent
 from captcha_lab.metrics.accuracy import worst_confusions
@@ -62,8 +70,9 @@ class Audit:
         uniform: p-value of a chi-square test that all characters are equally frequent; near 0: they are not.
         reading: of the recogniser.
         milliseconds: to read one captcha, from its glyphs.
-        points: effort curve.
-        milestones: keystrokes and minutes to 50, 90 and 99 %.
+        points: effort curve of someone who types captchas in full.
+        guided: effort curve of someone who answers what the labelling page asks.
+        milestones: keystrokes and minutes to 50, 90 and 99 %, the guided ones where they were measured.
         resisting: characters read worst: (name, share), worst first.
         confused: (true, read, count).
         remedies: see `Remedy`.
@@ -84,6 +93,7 @@ class Audit:
     reading: ReadingResult | None = None
     milliseconds: float | None = None
     points: list[EffortPoint] = field(default_factory=list)
+    guided: list[EffortPoint] = field(default_factory=list)
     milestones: list[Milestone] = field(default_factory=list)
     resisting: list[tuple[str, Share]] = field(default_factory=list)
     confused: list[tuple[str, str, int]] = field(default_factory=list)
@@ -132,6 +142,7 @@ def audit(
     reading: ReadingResult | None,
     config: AuditConfig,
     *,
+    sessions: Iterable[tuple[int, NDArray[np.integer]]] = (),
     progress: Progress = silent,
 ) -> Audit:
     """Put an audit together from a packed captcha dataset.
@@ -145,6 +156,7 @@ def audit(
         reader: a recogniser trained on the labels, or None without labels.
         reading: its figures on the test split.
         config: see `AuditConfig`.
+        sessions: a guided labelling (see `guided_curve`), drawn from only where the labels suffice.
         progress: told what is being measured.
     """
     clean, tally = cut_facts(flags)
@@ -170,6 +182,7 @@ def audit(
     train = data.part("train", labelled=True)
     enough = train.source is not None and len(np.unique(train.source // 256)) >= LEAST_FOR_CURVE
     points = effort_curve(data, length, config, progress=progress) if enough else []
+    guided = guided_curve(data, sessions, config, progress=progress) if enough else []
     notes = [] if enough else [f"Fewer than {LEAST_FOR_CURVE} captchas are labelled: no effort curve."]
     order = np.argsort([share.value for share in reading.per_class], kind="stable")
     result = Audit(
@@ -178,7 +191,8 @@ def audit(
         reading=reading,
         milliseconds=_milliseconds(reader, data.images[:1000], length),
         points=points,
-        milestones=milestones(points, config),
+        guided=guided,
+        milestones=milestones(guided or points, config),
         resisting=[
             (data.classes[k], reading.per_class[k]) for k in order[:5] if reading.per_class[k].value < 1
         ],

@@ -20,6 +20,7 @@ class AuditConfig:
         10  # captchas labelled at the first point of the effort curve; every next point has twice as many
     )
     epochs: int = 40  # of each recogniser on the curve
+    keystrokes: tuple[int, ...] = (16, 32, 64, 96, 128, 192, 256)  # points of the guided effort curve
     remedies: bool = True  # train recognisers on damaged glyphs, to see what would help
     remedy_epochs: int = 8
     # Seconds a person needs for one keystroke while reading captchas, looking included: an assumption that

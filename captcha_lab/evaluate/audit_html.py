@@ -75,26 +75,26 @@ def _tiles(found: Audit) -> str:
 
 
 def _effort(found: Audit) -> str:
+    curves = [("asked by the labelling page", found.guided), ("captchas typed in full", found.points)]
     plot = line_plot(
-        [("read whole", [p.keystrokes for p in found.points], [100 * p.accuracy.value for p in found.points])],
+        [
+            (name, [p.keystrokes for p in points], [100 * p.accuracy.value for p in points])
+            for name, points in curves
+            if points
+        ],
         "keystrokes", "captchas read (%)", "effort",
     )  # fmt: skip
     rows = [
-        (
-            "",
-            [
-                str(p.captchas),
-                str(p.keystrokes),
-                f"{share_text(p.accuracy)}<small>{interval_text(p.accuracy)}</small>",
-            ],
-        )
-        for p in found.points
+        (name, [str(p.keystrokes), f"{share_text(p.accuracy)}<small>{interval_text(p.accuracy)}</small>"])
+        for name, points in curves
+        for p in points
     ]
     return (
-        "<h2>How soon it falls</h2>\n<p>Captchas typed in full by a person, one keystroke a character and Enter; a "
-        f"minute is {60 / found.seconds_per_keystroke:.0f} keystrokes (an assumption). A labelling page that asks only "
-        'for what is doubtful needs fewer.</p>\n<div class="columns"><div class="plot small">'
-        f"{plot}</div>{table(['captchas typed', 'keystrokes', 'read'], rows)}</div>"
+        "<h2>How soon it falls</h2>\n<p>A person labels, a small network learns, and reads captchas it never saw: once "
+        "answering only what a labelling page asks (one key for each group of look-alike glyphs, then the doubtful "
+        "ones), once typing captchas in full, one keystroke a character and Enter. A minute is "
+        f'{60 / found.seconds_per_keystroke:.0f} keystrokes (an assumption).</p>\n<div class="columns">'
+        f'<div class="plot small">{plot}</div>{table(["keystrokes", "read"], rows)}</div>'
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,7 +56,7 @@ def effort_curve(
 ) -> list[EffortPoint]:
     """Type 10, 20, 40, … training captchas, train the thesis's LeNet on them, read the test captchas.
 
-    This is the plainest way to label; the labelling page needs fewer keystrokes, so it is an upper bound.
+    This is the plainest way to label, and an upper bound: see `guided_curve`.
 
     Args:
         data: labelled packed set of captchas.
@@ -82,6 +82,36 @@ def effort_curve(
         )
         share = captcha_accuracy(_labels(test), read, _source(test) // 256)
         points.append(EffortPoint(size, size * (length + 1), share))
+        if share.value >= TARGETS[-1]:
+            break
+    return points
+
+
+def guided_curve(
+    data: PackedSet,
+    sessions: Iterable[tuple[int, NDArray[np.integer]]],
+    config: AuditConfig,
+    *,
+    progress: Progress = silent,
+) -> list[EffortPoint]:
+    """The same with a labelling that asks only what is doubtful: few keys label every training glyph.
+
+    Args:
+        data: labelled packed set of captchas.
+        sessions: (keystrokes so far, class given to each labelled training glyph [N]), one per point.
+        config: see `AuditConfig`.
+        progress: told which point is being measured.
+    """
+    train, test = data.part("train", labelled=True), data.part("test", labelled=True)
+    captchas = len(np.unique(_source(train) // 256))
+    points: list[EffortPoint] = []
+    for keystrokes, given in sessions:
+        progress("guided effort curve", keystrokes, keystrokes)
+        read = _train_and_read(
+            train.images, given, test.images, len(data.classes), config.epochs, config.seed
+        )
+        share = captcha_accuracy(_labels(test), read, _source(test) // 256)
+        points.append(EffortPoint(captchas, keystrokes, share))
         if share.value >= TARGETS[-1]:
             break
     return points

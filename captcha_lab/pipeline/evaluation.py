@@ -260,6 +260,7 @@ def audit_dataset(
     from captcha_lab.evaluate.audit import audit
     from captcha_lab.evaluate.audit_html import write_audit
     from captcha_lab.evaluate.reading import measure_reading
+    from captcha_lab.pipeline.simulation import guided_sessions
     from captcha_lab.store.catalog import Catalog
 
     workspace = Workspace.find()
@@ -289,8 +290,9 @@ def audit_dataset(
         reading = measure_reading(reader, data, seed=config.seed, progress=progress)
     length = max((len(flags) for flags in cells.values()), default=workspace.config.length)
     found = audit(
-        data, cells, {"received": len(fetches)}, repeats, length, reader, reading, config, progress=progress
-    )
+        data, cells, {"received": len(fetches)}, repeats, length, reader, reading, config,
+        sessions=guided_sessions(data, config.keystrokes, config.seed), progress=progress,
+    )  # fmt: skip
     return found, *write_audit(found, target or folder.root / "audit")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,11 @@ from captcha_lab.pipeline.common import Progress, silent
 from captcha_lab.store.workspace import DatasetFolder, Workspace
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from captcha_lab.label.simulate import Curve
+    from captcha_lab.store.packed import PackedSet
 
 MILESTONES = (8, 16, 32, 48, 64, 96, 128, 192, 256)  # keystrokes of which the accuracy is printed
 TARGETS = (0.95, 0.99, 0.995)  # accuracies whose keystrokes are printed
@@ -108,3 +113,38 @@ def simulate_labelling(
         seed=seed,
     )
     return Simulation(truth, len(known), len(rows), images - len(known), error_rate, curve)
+
+
+def guided_sessions(
+    data: PackedSet, milestones: Sequence[int], seed: int = 0
+) -> Iterator[tuple[int, NDArray[np.integer]]]:
+    """Play a labeller of a packed set's training glyphs, and stop to look at each milestone.
+
+    Yields:
+        Keystrokes pressed so far, and the class that each labelled training glyph has by then (from the labeller,
+        a look-alike or a proposal): int64 [N]. Nothing, where a captcha lacks a glyph's label.
+    """
+    import numpy as np
+
+    from captcha_lab.alphabet import Alphabet
+    from captcha_lab.label.engine import Engine
+    from captcha_lab.label.simulate import Labeller, memory_log, play
+
+    train = data.part("train", labelled=True)
+    if train.source is None or train.labels is None:
+        return
+    _, captcha = np.unique(train.source // 256, return_inverse=True)
+    places = list(zip((captcha + 1).tolist(), (train.source % 256).tolist(), strict=True))
+    alphabet = Alphabet("".join(data.classes))
+    engine = Engine(train.images, places, alphabet, memory_log(places))
+    labeller = Labeller(alphabet.decode(train.labels.tolist()), alphabet, seed=seed)
+    spent = 0
+    for milestone in milestones:
+        curve = play(engine, labeller, milestone - spent, ("seed", "uncertain", "grid"))
+        if not curve.points:
+            return
+        spent += curve.points[-1].keystrokes
+        given = [
+            alphabet.index(c) if c else label for c, label in zip(curve.labels, train.labels, strict=True)
+        ]
+        yield spent, np.array(given, np.int64)
