@@ -11,7 +11,7 @@ UNLABELLED = -1
 SHARPNESS = 0.01  # likeness by which two classes must differ for odds of e to 1
 NOVEL = 0.955  # likeness to all labelled shapes at which a class not seen yet is as likely
 REACH = 0.1  # likeness lost at which a label's reach falls to 1/e
-NEAR = 0.03  # the same when labels vote on one another: only near shapes have a say
+NEAR = 0.01  # the same when labels vote on one another: only near shapes have a say
 
 
 def class_counts(
@@ -106,13 +106,16 @@ def vote(
 ) -> NDArray[np.float64]:
     """What all other labels say about each of `rows`: probabilities float64 [len(rows), K].
 
-    Every labelled glyph but the row itself votes for its class with weight exp(-(1 - likeness) / NEAR): a
-    prediction as fair as out-of-fold ones, with as many folds as glyphs (leave one out).
+    Every labelled glyph but the row itself votes for its class with weight exp(-(1 - likeness) / NEAR), over the
+    square root of the class's size so that frequent classes don't outvote their rarer doubles: a prediction as
+    fair as out-of-fold ones, with as many folds as glyphs (leave one out).
     """
     counts = class_counts(look, labels, classes)
-    votes = (np.exp((look.likeness.astype(np.float64) - 1) / NEAR) @ counts)[look.shape_of[rows]]
+    weights = np.exp((look.likeness.astype(np.float64) - 1) / NEAR)
+    votes = (weights @ counts)[look.shape_of[rows]]
     own = labels[rows]
     has = np.flatnonzero((own >= 0) & (own < classes))
     votes[has, own[has]] = np.maximum(votes[has, own[has]] - 1.0, 0.0)
+    votes /= np.sqrt(np.maximum(counts.sum(axis=0), 1.0))
     total = votes.sum(axis=1, keepdims=True)
     return np.where(total > 1e-12, votes / np.maximum(total, 1e-12), 1 / classes)
