@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,14 @@ from captcha_lab.errors import UsageError
 
 M = TypeVar("M", bound=nn.Module)
 Draw = Callable[[Tensor, int, int, torch.Generator], object]
+
+
+@runtime_checkable
+class SelfStarting(Protocol):
+    """A layer that has first weights of its own."""
+
+    def set_initial_weights(self) -> None:
+        """Set them."""
 
 
 def _torch(weight: Tensor, fan_in: int, fan_out: int, rng: torch.Generator) -> None:
@@ -44,7 +52,8 @@ SCHEMES: dict[str, Draw] = {
 def initialise(network: M, scheme: str, rng: torch.Generator) -> M:
     """Draw every linear and convolutional weight of the network, in place; biases become zero.
 
-    Other modules (normalisation, minibatch discrimination) keep what their constructor gave them.
+    Other modules (normalisation, minibatch discrimination) keep what their constructor gave them; a layer with a
+    method `set_initial_weights` begins as that says.
 
     Args:
         network: on the CPU.
@@ -59,7 +68,9 @@ def initialise(network: M, scheme: str, rng: torch.Generator) -> M:
     draw = SCHEMES[scheme]
     with torch.no_grad():
         for module in network.modules():
-            if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            if isinstance(module, SelfStarting):
+                module.set_initial_weights()
+            elif isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
                 draw(module.weight, *_fans(module), rng)
                 if module.bias is not None:
                     module.bias.zero_()

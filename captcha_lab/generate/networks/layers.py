@@ -59,6 +59,26 @@ def conv_double(inputs: int, outputs: int, bias: bool) -> nn.ConvTranspose2d:
     return nn.ConvTranspose2d(inputs, outputs, 5, stride=2, padding=2, output_padding=1, bias=bias)
 
 
+class ExtraConvolution(nn.Conv2d):
+    """The update's 5x5 convolution, [N, C, H, W] to the same; starts as four times the identity.
+
+    Behind a tanh and before a sigmoid that is a picture of nearly full contrast from the first step on. From small
+    random weights it would begin as flat grey, and took hundreds of steps to reach white paper.
+    """
+
+    def __init__(self, channels: int, bias: bool) -> None:
+        super().__init__(channels, channels, 5, padding=2, bias=bias)
+
+    @torch.no_grad()
+    def set_initial_weights(self) -> None:
+        """The first weights, whatever the scheme of the rest."""
+        self.weight.zero_()
+        for channel in range(self.in_channels):
+            self.weight[channel, channel, 2, 2] = 4.0
+        if self.bias is not None:
+            self.bias.zero_()
+
+
 class Ending(nn.Sequential):
     """A generator's last step, on images [N, C, H, W]: the output activation, after the thesis's update if asked.
 
@@ -68,7 +88,7 @@ class Ending(nn.Sequential):
 
     def __init__(self, spec: NetworkSpec, update: bool, bias: bool) -> None:
         channels = spec.image_shape[0]
-        extra = [nn.Tanh(), nn.Conv2d(channels, channels, 5, padding=2, bias=bias)] if update else []
+        extra = [nn.Tanh(), ExtraConvolution(channels, bias)] if update else []
         super().__init__(*extra, output_activation(spec))
 
 
