@@ -64,9 +64,11 @@ class Alarms:
         """Look at an evaluation's `recall` and `variance_ratio`; returns what is newly wrong."""
         s = self._state
         recall, variance = figures.get("recall", math.nan), figures.get("variance_ratio", math.nan)
-        reasons = []
+        reasons, alike = [], True
         if recall < FALL * s["best_recall"]:
             reasons.append(f"recall fell from {s['best_recall']:.2f} to {recall:.2f}")
+            # What is lost may be variety or quality: noise covers nothing real either.
+            alike = variance < FALL * s["best_variance"]
         if variance < FALL * s["best_variance"]:
             reasons.append(f"variance fell from {s['best_variance']:.2f} to {variance:.2f} of real")
         late = iteration >= SETTLED * self.iterations
@@ -80,7 +82,9 @@ class Alarms:
             s["best_variance"] = max(s["best_variance"], min(1.0, variance) if math.isfinite(variance) else 0)
         # Twice running, or at the end of the run: one bad look can be chance.
         if reasons and (s["poor"] >= 2 or iteration >= self.iterations):
-            text = f"the generator has collapsed ({'; '.join(reasons)}): its samples are too much alike."
+            found = "has collapsed" if alike else "has lost part of what is real"
+            after = "its samples are too much alike" if alike else "it collapses or falls apart"
+            text = f"the generator {found} ({'; '.join(reasons)}): {after}; the best weights are kept."
             return self._new([Alarm("collapse", iteration, text)])
         return []
 

@@ -188,6 +188,17 @@ def test_plausible_images_of_few_kinds_are_a_collapse_and_noise_is_none() -> Non
     assert told(Alarms(40, True), [noise] * 4, look=True) == []
 
 
+def test_a_fall_of_recall_alone_is_not_called_sameness() -> None:
+    alarms = Alarms(1000, True)
+    good, lost = {"recall": 0.5, "variance_ratio": 1.0}, {"recall": 0.1, "variance_ratio": 1.0}
+    alike = {"recall": 0.1, "variance_ratio": 0.1}
+    told(alarms, [good, lost, lost], look=True)
+    assert "lost part of what is real (recall fell from 0.50 to 0.10)" in alarms.raised[0].message
+    alarms = Alarms(1000, True)
+    told(alarms, [good, alike, alike], look=True)
+    assert "has collapsed (recall fell" in alarms.raised[0].message
+
+
 def test_alarms_resume() -> None:
     figures = [{"critic_accuracy": 1.0}] * 3
     first = Alarms(1000, True)
