@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from captcha_lab.alphabet import Alphabet
 from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.label.audit import audit_estimate
-from captcha_lab.label.lookalikes import find_look_alikes
+from captcha_lab.label.lookalikes import LookAlikes, find_look_alikes
 from captcha_lab.label.panel import advise, confusions, labels_to_go, learning_curve, model_estimate
 from captcha_lab.label.proposals import UNLABELLED
 from captcha_lab.label.queues import Questions
@@ -58,6 +58,7 @@ class Engine:
         log: where answers go.
         config: see `LabelConfig`.
         progress: told (done, total) while shapes are compared.
+        look: the glyphs' shapes where they are known already.
 
     Raises:
         CaptchaLabError: there are no glyphs.
@@ -71,6 +72,7 @@ class Engine:
         log: LabelLog,
         config: LabelConfig | None = None,
         progress: Callable[[int, int], None] = lambda done, total: None,
+        look: LookAlikes | None = None,
     ) -> None:
         if len(glyphs) == 0 or len(glyphs) != len(places):
             raise CaptchaLabError("There are no glyphs to label: run `captcha-lab segment` first.")
@@ -78,7 +80,7 @@ class Engine:
         self.log = log
         self._lock = threading.RLock()
         positions = np.array([position for _, position in places])
-        look = find_look_alikes(
+        look = look or find_look_alikes(
             glyphs, positions, max_shapes=self.config.max_shapes, seed=self.config.seed, progress=progress
         )
         self._state = State(glyphs, tuple(places), alphabet, look)

@@ -78,10 +78,11 @@ class Questions:
         state = self.state
         labelled = state.shape_labelled()
         barred = ~self._shape_open()
-        barred[[shape for shape in range(len(barred)) if f"seed-{shape}" in exclude]] = True
         doubt = self._shape_doubt()
         step = 8
         done = labelled.copy()
+        # What a client holds or has skipped is as good as asked: the next question should not be its double.
+        done[[shape for shape in range(len(done)) if f"seed-{shape}" in exclude]] = True
         while True:
             found = seed_order(state.look, done, step, doubt, barred)
             for shape, gain in found:

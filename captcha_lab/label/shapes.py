@@ -12,6 +12,7 @@ from scipy import ndimage
 
 SIDE = 28  # pixels of a shape's square: a 20 x 20 glyph can be turned in it without losing ink
 FRAME_SHARE = 0.8  # a pixel inked in so many of all glyphs at one position is part of the picture's frame
+EDGE_SHARE = 0.05  # pixels inked in fewer glyphs don't say where the ink ends
 FEWEST_FOR_FRAME = 60  # glyphs at a position below which nothing is taken for a frame
 PIECE_SHARE = 0.1  # a piece smaller than this share of the largest is a fragment or a speck
 
@@ -34,8 +35,24 @@ def ink_masks(glyphs: NDArray[np.uint8], positions: NDArray[np.int64] | None = N
     for group in np.unique(groups):
         rows = groups == group
         if rows.sum() >= FEWEST_FOR_FRAME:
-            masks[rows] &= masks[rows].mean(axis=0) < FRAME_SHARE
+            masks[rows] &= ~_frame(masks[rows].mean(axis=0))
     return np.stack([_main_pieces(mask) for mask in masks]) if len(masks) else masks
+
+
+def _frame(share: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Pixels of the picture's frame, bool [H, W], from the share of glyphs that ink each pixel.
+
+    What nearly all glyphs share is frame only where it lies at the very edge of the ink: glyphs of few characters
+    share pixels in their middle.
+    """
+    common, count = ndimage.label(share >= FRAME_SHARE, np.ones((3, 3)))
+    inked = share >= EDGE_SHARE
+    frame = np.zeros(share.shape, bool)
+    if count == 0:
+        return frame
+    lines, columns = np.flatnonzero(inked.any(axis=1)), np.flatnonzero(inked.any(axis=0))
+    edges = (common[lines[[0, -1]]].ravel(), common[:, columns[[0, -1]]].ravel())
+    return np.isin(common, np.setdiff1d(np.concatenate(edges), [0]))
 
 
 def _main_pieces(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
