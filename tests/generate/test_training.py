@@ -9,12 +9,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from generator_tools import data, shrunk
 
 from captcha_lab.errors import CaptchaLabError
+from captcha_lab.generate.batches import ArrayBatches
 from captcha_lab.generate.config import TrainConfig
 from captcha_lab.generate.recipe import Recipe
 from captcha_lab.generate.recipes import get_recipe, recipes
@@ -244,6 +246,7 @@ sys.path.insert(0, {tests!r})
 import torch
 torch.set_num_threads(1)
 from generator_tools import data, shrunk
+from captcha_lab.generate.batches import ArrayBatches
 from captcha_lab.generate.config import TrainConfig
 from captcha_lab.generate.recipes import get_recipe
 from captcha_lab.generate.train import Hooks, train
@@ -286,3 +289,16 @@ def test_kill_9_at_any_moment(name: str, tmp_path) -> None:
     for k in range(3):
         folder = tmp_path / str(k)
         check_kill(name, folder, 3 + 170 * k)
+
+
+@pytest.mark.slow
+def test_gan_fc_collapses_on_the_thesis_glyphs_and_is_called_so(shared_data: Path, tmp_path) -> None:
+    """Thesis, fig. 4-10: the wallpaper."""
+    captchas = [cv2.imread(str(path), 0) for path in sorted((shared_data / "ustc/train").glob("*.png"))]
+    glyphs = np.stack(captchas).reshape(-1, 20, 4, 20).transpose(0, 2, 1, 3).reshape(-1, 20, 20)
+    config = TrainConfig(evaluations=8, samples=512, tensorboard=False, device="cpu", iterations=800)
+    report = train(get_recipe("gan-fc"), ArrayBatches(glyphs), tmp_path, config)
+    (alarm,) = [alarm for alarm in report.alarms if alarm.kind == "collapse"]
+    assert "has collapsed" in alarm.message
+    samples = load_generator(report.run).sample(count=64)
+    assert samples.astype(float).var(0).mean() < 0.2 * glyphs.astype(float).var(0).mean()
