@@ -140,8 +140,8 @@ def _label(
 ) -> tuple[int, int, float]:
     """Number of glyphs, keys pressed, and the share of labels that are right.
 
-    The simulated person answers what the review page would ask; what it never asks gets the engine's proposal,
-    as the page's own "accept the rest" does.
+    The simulated person answers what the review page would ask; what was never asked gets the engine's proposal,
+    recorded as the model's, with one key counted for accepting it.
     """
     from captcha_lab.alphabet import Alphabet
     from captcha_lab.label.engine import Engine
