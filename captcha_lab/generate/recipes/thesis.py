@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from captcha_lab.generate.recipe import Recipe
 
-_SILENT = "Silent in the source and chosen by trial: learning rate, batch size, noise, initial weights."
+_SILENT = "Silent in the source: learning rate, noise and initial weights, chosen by trial; batch size, 64."
 
 GAN_FC = Recipe(
     name="gan-fc",
@@ -58,7 +58,8 @@ DCGAN = Recipe(
     iterations=800,
     notes=_SILENT
     + " It learnt well to 800 iterations (tried with other first weights); that it collapses near 1,480, as in "
-    "fig. 4-7, was not repeated. The printed code applies a sigmoid and then a cross-entropy that applies it again; here once.",
+    "fig. 4-7, was not repeated. The printed code applies a sigmoid and then a cross-entropy "
+    "that applies it again; here once.",
 )
 
 WDCGAN = replace(
@@ -104,8 +105,8 @@ WDCGAN_GP = replace(
     beta2=0.999,
     iterations=860,
     notes="The printed penalty takes its norm over one image axis only; here over all pixels of a sample. Silent in "
-    "the source: the ratio of steps (the WDCGAN's) and the learning rate (the DCGAN's, not tried at length). Of no norm "
-    "and layer norm in the critic, which it allows, layer norm.",
+    "the source: the ratio of steps (the WDCGAN's) and the learning rate (the DCGAN's, not tried at length). Of no "
+    "norm and layer norm in the critic, which it allows, layer norm.",
 )
 
 WGAN_FC_GP = replace(
