@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -42,6 +43,17 @@ def free_port() -> int:
 
 
 def two_processes(names: list[str], target: Path) -> None:
+    ended = start_two(names, target)
+    # Seen once in a dozen runs: gloo's own thread aborts the process. What is tested here is the numbers, so a pair
+    # that never came to compare them is started again, once.
+    if any(code == -signal.SIGABRT for code, _ in ended):
+        ended = start_two(names, target)
+    for code, errors in ended:
+        assert code == 0, errors
+
+
+def start_two(names: list[str], target: Path) -> list[tuple[int, str]]:
+    """Exit code and stderr of two workers that train together."""
     worker = str(Path(__file__).with_name("parallel_worker.py"))
     shared = {
         "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2", "GLOO_SOCKET_IFNAME": "lo",
@@ -55,9 +67,8 @@ def two_processes(names: list[str], target: Path) -> None:
         )
         for rank in range(2)
     ]
-    for process in started:
-        _, errors = process.communicate(timeout=300)
-        assert process.returncode == 0, errors
+    errors = [process.communicate(timeout=300)[1] for process in started]
+    return [(process.returncode, text) for process, text in zip(started, errors, strict=True)]
 
 
 def compare(names: list[str], folder: Path) -> None:
