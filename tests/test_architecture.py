@@ -77,3 +77,16 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "Usage: captcha-lab" in done.stdout
     assert done.stdout.rstrip().endswith("HEAVY []")
+
+
+def test_the_list_of_commands_imports_no_command() -> None:
+    """What keeps `--help` about as fast as `import typer`."""
+    code = (
+        "import sys\n"
+        "sys.argv = ['captcha-lab', '--help']\n"
+        "from captcha_lab.cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print('ROOMS', sorted(name for name in sys.modules if name.startswith('captcha_lab.')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.rstrip().endswith("ROOMS ['captcha_lab.cli', 'captcha_lab.errors']")

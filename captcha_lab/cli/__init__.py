@@ -11,27 +11,50 @@ from typer.core import TyperGroup
 
 from captcha_lab.errors import CaptchaLabError
 
-# In the order in which a newcomer needs them; each is the function `run` of the module of that name.
-COMMANDS = (
-    "demo",
-    "serve",
-    "scrape",
-    "import",
-    "prepare",
-    "segment",
-    "label",
-    "train",
-    "read",
-    "train-gen",
-    "generate",
-    "eval",
-    "audit",
-    "export",
-)
+# In the order in which a newcomer needs them; each is the function `run` of the module of that name, imported only when
+# the command is asked for: that keeps `--help` at the time Typer itself takes.
+COMMANDS = {
+    "demo": "The whole thesis in minutes, on captchas made here: scrape, label, read, generate, score.",
+    "serve": "Serve captchas on this machine, a fresh one for each GET of /captcha, until interrupted.",
+    "scrape": "Fetch captchas, politely and one at a time, from an endpoint you are authorised to test.",
+    "import": "Copy images that you have already, and their labels, into a dataset.",
+    "prepare": "Pack a published set of pictures (faces, digits, any folder) for training.",
+    "segment": "Cut the dataset's captchas into glyphs, and say what the cuts did to the ink.",
+    "label": "Label captchas: in the terminal, on the review page, or by the recogniser.",
+    "train": "Train the thesis's LeNet on the labelled glyphs.",
+    "read": "Read captchas: text and the confidence of each character.",
+    "train-gen": "Train a generator of glyphs, digits or faces.",
+    "generate": "Draw samples from a trained generator.",
+    "eval": "Measure the recogniser and generators beside real data, and write a report.",
+    "audit": "Say how weak a captcha is, for its owner. Never submits an answer anywhere.",
+    "export": "Write a dataset's captchas and labels for other programs; `import` reads every format back.",
+}
+
+
+_STYLE: dict[str, Any] = {
+    "rich_markup_mode": None,  # Typer's Rich help doubles the start-up time
+    "pretty_exceptions_enable": False,
+    "add_completion": False,
+}
 
 
 class _Group(TyperGroup):
-    """Turns the project's errors into one line on stderr and an exit code, for every command alike."""
+    """Imports a command when it is asked for, and turns the project's errors into one line and an exit code."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            return None
+        single = typer.Typer(**_STYLE)
+        single.command(cmd_name)(importlib.import_module(module_of(cmd_name)).run)
+        return typer.main.get_command(single)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The list of `--help`, from the table alone."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -41,25 +64,18 @@ class _Group(TyperGroup):
             raise typer.Exit(error.exit_code) from error
 
 
-app = typer.Typer(
-    name="captcha-lab",
-    cls=_Group,
-    no_args_is_help=True,
-    rich_markup_mode=None,  # Typer's Rich help doubles the start-up time
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    help="From a captcha endpoint you may test to a recogniser that reads it and generators it scores.",
-)
+app = typer.Typer(name="captcha-lab", cls=_Group, no_args_is_help=True, **_STYLE)
+
+
+@app.callback()
+def _about() -> None:
+    """From a captcha endpoint you may test to a recogniser that reads it and generators it scores."""
 
 
 def module_of(command: str) -> str:
     """The module that holds a command: `train-gen` is in `train_gen`, `import` (a keyword) in `import_`."""
     name = command.replace("-", "_")
     return f"captcha_lab.cli.{name}_" if name == "import" else f"captcha_lab.cli.{name}"
-
-
-for _command in COMMANDS:
-    app.command(_command)(importlib.import_module(module_of(_command)).run)
 
 
 def main() -> None:
