@@ -54,7 +54,10 @@ def run(
         int, typer.Option(help="Looks at samples during the run.")
     ] = TrainConfig.evaluations,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = TrainConfig.device,
-    precision: Annotated[str, typer.Option(help="float32 or bfloat16.")] = TrainConfig.precision,
+    precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = TrainConfig.precision,
+    threads: Annotated[
+        int | None, typer.Option(help="Threads of the CPU [default: one or all, whichever is faster].")
+    ] = TrainConfig.threads,
     name: Annotated[str | None, typer.Option(help="Name of the run [default: kind and date].")] = None,
     resume: Annotated[
         str | None, typer.Option(metavar="RUN", help="Continue an interrupted run; no other option counts.")
@@ -90,6 +93,7 @@ def run(
                 evaluations=evaluations,
                 device=device,
                 precision=precision,
+                threads=threads,
             )
             reports = pipeline.train_generators(
                 workspace, folder, choice, config, seeds,
@@ -142,5 +146,6 @@ def _dry_run(made: Any, json: bool) -> None:
                 for layer in getattr(made, name)]  # fmt: skip
         title = f"{name}: {made.parameters[name]:,} parameters"
         lines += ["", table(("layer", "kind", "output", "parameters"), rows, title)]
-    lines += ["", f"One iteration takes {1000 * made.seconds_per_iteration:.1f} ms here."]
+    how = f"{made.threads} thread{'s' if made.threads > 1 else ''}, {made.precision}"
+    lines += ["", f"One iteration takes {1000 * made.seconds_per_iteration:.1f} ms here ({how})."]
     emit(made, json, *lines)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from captcha_lab.errors import UsageError
 
-PRECISIONS = ("float32", "bfloat16")
+PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,13 @@ class TrainConfig:
     evaluations: int = 20  # looks at samples, evenly spread over the run
     samples: int = 1024  # images per look
     device: str = "auto"  # auto: CUDA where there is one, else the CPU
-    # Measured per iteration on a Xeon with AMX, one thread: bfloat16 took 0.56 of float32's CPU time on dcgan, 0.76 on
-    # fast. Off all the same: its numbers differ from machine to machine. torch.compile is not offered: it took 1.26 of
-    # the plain time on dcgan, and refuses the double backward of every penalty.
-    precision: str = "float32"
+    # auto: bfloat16 where the processor multiplies in it and the recipe was found as good in it. torch.compile is not
+    # offered: it took 1.26 of the plain time on dcgan, and refuses the double backward of every penalty.
+    precision: str = "auto"
+    # Of the CPU; None: one or all, whichever is measured to be faster when the run starts. Small networks are slower on
+    # two threads than on one, since the threads wait for each other at every layer. Kept with the run, so that it
+    # resumes bit for bit.
+    threads: int | None = None
     tensorboard: bool = True
     checkpoint_seconds: float = 60.0  # between two saves of the state to resume from
 
@@ -39,5 +42,7 @@ class TrainConfig:
             raise UsageError(f"--max-seconds {self.max_seconds:g}: give a time above 0.")
         if self.precision not in PRECISIONS:
             raise UsageError(f"--precision {self.precision}: choose one of {', '.join(PRECISIONS)}.")
+        if self.threads is not None and self.threads < 1:
+            raise UsageError(f"--threads {self.threads}: at least 1 is needed.")
         if self.evaluations < 1 or self.samples < 16:
             raise UsageError("A run looks at its samples at least once, at 16 images or more.")

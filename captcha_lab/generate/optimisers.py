@@ -30,13 +30,10 @@ def set_rate(optimiser: Optimizer, factor: float) -> None:
         group["lr"] = group.setdefault("base_lr", group["lr"]) * factor
 
 
-def step(optimiser: Optimizer, parameters: Sequence[nn.Parameter], total: Tensor, group: Group) -> Tensor:
+def step(optimiser: Optimizer, parameters: Sequence[nn.Parameter], total: Tensor, group: Group) -> None:
     """Minimise a scalar for one step; gradients are averaged over the processes.
 
     Only the given parameters get a gradient, so a generator's step costs no gradients of the critic's weights.
-
-    Returns:
-        The norm of the whole gradient (a scalar tensor).
     """
     gradients = torch.autograd.grad(total, parameters, allow_unused=True)
     pairs = [(p, g) for p, g in zip(parameters, gradients, strict=True) if g is not None]
@@ -48,8 +45,8 @@ def step(optimiser: Optimizer, parameters: Sequence[nn.Parameter], total: Tensor
         # as the double backward of a convolution gives, would move the wrong weights.
         parameter.grad = gradient.contiguous()
     optimiser.step()
-    return (
-        torch._foreach_norm(averaged)[0]
-        if len(averaged) == 1
-        else torch.stack(torch._foreach_norm(averaged)).norm()
-    )
+
+
+def gradient_norm(parameters: Sequence[nn.Parameter]) -> Tensor:
+    """The norm of the whole gradient of the last step (a scalar tensor)."""
+    return nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])

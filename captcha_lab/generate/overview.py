@@ -11,9 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from captcha_lab.generate.batches import ArrayBatches, Batches
+from captcha_lab.generate.config import TrainConfig
 from captcha_lab.generate.recipe import Recipe
 from captcha_lab.generate.train import choose_device
 from captcha_lab.generate.trainer import Trainer
+from captcha_lab.generate.tuning import choose_precision, choose_threads, limited
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class Overview:
     parameters: dict[str, int]
     """Trainable numbers per network."""
     seconds_per_iteration: float
+    threads: int
+    precision: str
 
 
 def overview(
@@ -54,8 +58,10 @@ def overview(
         UsageError: parts that can't go together.
     """
     with torch.random.fork_rng():
+        where = choose_device(device)
+        precision = choose_precision(recipe, TrainConfig.precision, where)
         trainer = Trainer(
-            recipe, batches or random_batches(recipe), recipe.iterations, 0, choose_device(device)
+            recipe, batches or random_batches(recipe), recipe.iterations, 0, where, precision=precision
         )
         networks = {"generator": trainer.generator, "critic": trainer.critic, "encoder": trainer.encoder}
         layers = {name: _layers(trainer, name, net) for name, net in networks.items() if net is not None}
@@ -64,13 +70,18 @@ def overview(
             for name, net in networks.items()
             if net is not None
         }
+        threads = choose_threads(trainer, None)
+        with limited(threads):
+            seconds_each = _time(trainer, seconds)
         return Overview(
             recipe,
             layers["generator"],
             layers.get("critic", []),
             layers.get("encoder", []),
             counts,
-            _time(trainer, seconds),
+            seconds_each,
+            threads,
+            precision,
         )
 
 

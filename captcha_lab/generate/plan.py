@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -15,35 +17,41 @@ LEAST_TRAINING = 0.5  # share of a time budget that goes to iterations, whatever
 LOOKING = 0.1  # share of it that goes to looking, at most
 
 
-def plan(trainer: Trainer, monitor: Monitor, config: TrainConfig) -> tuple[int, int]:
+def plan(trainer: Trainer, monitor: Monitor, config: TrainConfig, began: float) -> tuple[int, int]:
     """Iterations and evaluations that fill the time budget, measured on the way and undone; else the asked numbers.
 
     The clock is read for a twentieth of the budget (at least three iterations). Evaluations get a tenth of the
-    budget at most, or three of them; their time and that of this very measurement is taken off the budget.
+    budget at most, or three of them; their time and all since `began` (`time.perf_counter`) is taken off the budget.
     """
     if config.max_seconds is None:
         return config.iterations or trainer.recipe.iterations, config.evaluations
-    began = time.perf_counter()
-    before = _copied(trainer.state())
-    trainer.iterate()  # the first one allocates
-    start = time.perf_counter()
-    trainer.iterate()
-    guess = time.perf_counter() - start
-    # Processes must do the same number of iterations: each one takes part in the others'.
-    count = trainer.group.first(max(3, int(min(3.0, config.max_seconds / 20) / guess)))
-    start = time.perf_counter()
-    for _ in range(count):
+    with undone(trainer):
+        trainer.iterate()  # the first one allocates
+        start = time.perf_counter()
         trainer.iterate()
-    each = (time.perf_counter() - start) / count
-    start = time.perf_counter()
-    monitor.look()
-    monitor.grid()
-    look = time.perf_counter() - start
-    trainer.restore(before)
+        guess = time.perf_counter() - start
+        # Processes must do the same number of iterations: each one takes part in the others'.
+        count = trainer.group.first(max(3, int(min(3.0, config.max_seconds / 20) / guess)))
+        start = time.perf_counter()
+        for _ in range(count):
+            trainer.iterate()
+        each = (time.perf_counter() - start) / count
+        start = time.perf_counter()
+        monitor.look()
+        monitor.grid()
+        look = time.perf_counter() - start
     evaluations = min(config.evaluations, max(3, int(LOOKING * config.max_seconds / look)))
     left = config.max_seconds - (time.perf_counter() - began) - look * evaluations
     left = max(left, LEAST_TRAINING * config.max_seconds)  # a slow moment must not leave nothing to train
     return trainer.group.first(max(1, int(left / each))), trainer.group.first(evaluations)
+
+
+@contextmanager
+def undone(trainer: Trainer) -> Iterator[None]:
+    """What the trainer does inside leaves no trace in it."""
+    before = _copied(trainer.state())
+    yield
+    trainer.restore(before)
 
 
 def _copied(value: Any) -> Any:

@@ -20,7 +20,7 @@ from captcha_lab.generate.networks.base import (
     GeneratorNetwork,
 )
 from captcha_lab.generate.networks.layers import MinibatchDiscrimination
-from captcha_lab.generate.optimisers import make_optimiser, step
+from captcha_lab.generate.optimisers import gradient_norm, make_optimiser, step
 from captcha_lab.generate.parallel import Group, SharedDropout, share_dropout
 from captcha_lab.generate.pixels import channels_first
 from captcha_lab.generate.recipe import Recipe
@@ -133,7 +133,8 @@ class Players:
 
     def step_generator(self, total: Tensor) -> Tensor:
         """Minimise the generator's (and encoder's) loss for one step; returns the gradient's norm."""
-        norm = step(self.generator_optimiser, self.generator_parameters, total, self.group)
+        step(self.generator_optimiser, self.generator_parameters, total, self.group)
+        norm = gradient_norm(self.generator_parameters)
         if self.clipped and self.recipe.clip_scope == "update":
             constraints.clip(self.clipped, self.recipe.clip)
         if self.average is not None:

@@ -111,6 +111,8 @@ class Recipe:
     generator_steps: int = 1
     reuse_fake: bool = False
     """The generator's step uses the images that the critic was just shown, which saves drawing others."""
+    simultaneous: bool = False
+    """Both networks step from the same images and one look of the critic at them (one step each, no replay)."""
     generator_first: bool = False
     """The generator is updated before the critic in each iteration."""
     opening: tuple[int, int, int] | None = None
@@ -131,6 +133,10 @@ class Recipe:
     """Real images have target 1 - this in cross-entropy losses (one-sided; Salimans et al. 2016, section 3.4)."""
     ema: float = 0.0
     """Decay of the generator's moving average, per generator step; 0 = off, the last weights are used."""
+
+    # Arithmetic
+    bfloat16: bool = False
+    """Its quality was measured to be the same in bfloat16, so that precision `auto` may choose it."""
 
     # Length
     iterations: int = 1000
@@ -155,6 +161,9 @@ class Recipe:
         for name in _SHARES:
             if not 0 <= getattr(self, name) < 1:
                 raise UsageError(f"Recipe {self.name}: {name} must be in [0, 1), not {getattr(self, name)}.")
+
+        if self.simultaneous and (self.replay or (self.critic_steps, self.generator_steps) != (1, 1)):
+            raise UsageError(f"Recipe {self.name}: simultaneous steps go one to one, and without replay.")
 
     @property
     def labelled(self) -> bool:

@@ -18,6 +18,7 @@ from captcha_lab.generate.plan import plan
 from captcha_lab.generate.recipe import Recipe
 from captcha_lab.generate.session import Hooks, Session, TrainReport
 from captcha_lab.generate.trainer import Trainer
+from captcha_lab.generate.tuning import choose_precision, choose_threads, limited
 from captcha_lab.store.runs import Run, load_resume
 
 __all__ = ["Hooks", "TrainReport", "choose_device", "resume", "train"]
@@ -54,8 +55,10 @@ def train(
         UsageError: parts of the recipe that don't fit each other or the data.
         CaptchaLabError: the disk refuses.
     """
+    started = time.perf_counter()
     config = config or TrainConfig()
     device = group.device if group else choose_device(config.device)
+    config = replace(config, precision=choose_precision(recipe, config.precision, device))
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
         trainer = Trainer(
@@ -68,22 +71,23 @@ def train(
             config.precision,
         )
         monitor = Monitor(trainer, config.samples, config.seed, quality)
-        started = time.perf_counter()
-        trainer.iterations, evaluations = plan(trainer, monitor, config)
-        config = replace(config, evaluations=evaluations)
-        run = None
-        if trainer.group.leads:
-            stored = {
-                "recipe": recipe.as_json(),
-                "train": asdict(config),
-                "iterations": trainer.iterations,
-                "classes": list(trainer.names),
-                "exclusive": batches.exclusive,
-                "image_shape": list(batches.image_shape),
-                **(facts or {}),
-            }
-            run = Run.create(models, KIND, name, stored)
-        return Session(run, trainer, monitor, config, hooks or Hooks()).go(started)
+        config = replace(config, threads=choose_threads(trainer, config.threads))
+        with limited(config.threads):
+            trainer.iterations, evaluations = plan(trainer, monitor, config, started)
+            config = replace(config, evaluations=evaluations)
+            run = None
+            if trainer.group.leads:
+                stored = {
+                    "recipe": recipe.as_json(),
+                    "train": asdict(config),
+                    "iterations": trainer.iterations,
+                    "classes": list(trainer.names),
+                    "exclusive": batches.exclusive,
+                    "image_shape": list(batches.image_shape),
+                    **(facts or {}),
+                }
+                run = Run.create(models, KIND, name, stored)
+            return Session(run, trainer, monitor, config, hooks or Hooks()).go(started)
 
 
 def resume(
@@ -128,7 +132,8 @@ def resume(
             training.restore(load_resume(run.resume))
         if trainer.group.leads:
             run.cut_history("iteration", trainer.iteration)
-        return training.go(time.perf_counter())
+        with limited(config.threads):
+            return training.go(time.perf_counter())
 
 
 def choose_device(name: str) -> str:

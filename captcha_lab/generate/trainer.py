@@ -9,22 +9,18 @@ import torch
 from torch import Tensor
 
 from captcha_lab.errors import UsageError
-from captcha_lab.generate import augment, conditioning, constraints, remedies
+from captcha_lab.generate import augment, conditioning, remedies
 from captcha_lab.generate.batches import Batches
-from captcha_lab.generate.losses import EvidenceBound, ModeRegularised, classification
-from captcha_lab.generate.networks.base import Criticism
+from captcha_lab.generate.losses import EvidenceBound, ModeRegularised
+from captcha_lab.generate.objectives import Figures, Objectives, Pair
 from captcha_lab.generate.optimisers import set_rate
 from captcha_lab.generate.parallel import Group
 from captcha_lab.generate.pixels import to_network, unit
-from captcha_lab.generate.players import Players, network_spec
 from captcha_lab.generate.recipe import Recipe
-from captcha_lab.generate.schedule import StepRule, learning_rate_factor, penalty_factor
-
-Figures = dict[str, Tensor]
-Pair = tuple[Tensor, Tensor | None]  # images and their conditions
+from captcha_lab.generate.schedule import StepRule, learning_rate_factor
 
 
-class Trainer(Players):
+class Trainer(Objectives):
     """Trains the networks of one recipe on one stream of batches.
 
     Args:
@@ -50,17 +46,10 @@ class Trainer(Players):
         group: Group | None = None,
         precision: str = "float32",
     ) -> None:
-        spec = network_spec(recipe, batches.image_shape, batches.names)
-        super().__init__(recipe, spec, seed, device, group or Group(), precision)
-        self.batches = batches
-        self.iterations = iterations
+        super().__init__(recipe, batches, iterations, seed, device, group or Group(), precision)
         self.names = batches.names if recipe.labelled else ()
-        self.rng = torch.Generator().manual_seed(seed)
-        self.part = self.group.part(recipe.batch_size)
         self.rule = StepRule(recipe)
         self.replay = remedies.Replay(recipe.replay_size, recipe.replay) if recipe.replay else None
-        self.iteration = 0
-        self.critic_updates = 0
         self._real: Pair | None = None
         self._made: Pair | None = None
 
@@ -79,6 +68,8 @@ class Trainer(Players):
         critic_steps, generator_steps = self.rule.steps(self.iteration)
         if self.critic is None:
             figures = self._many(self._bound_step, max(1, generator_steps))
+        elif recipe.simultaneous:
+            figures = self._joint_step()
         elif recipe.generator_first:
             figures = self._many(self._generator_step, generator_steps)
             figures |= self._many(self._critic_step, critic_steps)
@@ -104,17 +95,13 @@ class Trainer(Players):
         """Noise [n, Z] on the CPU as the recipe draws it."""
         return draw_noise(self.recipe.noise, n, self.recipe.noise_size, rng or self.rng)
 
-    def _mine(self, values: Tensor) -> Tensor:
-        """This process's part of a globally drawn batch, on the device."""
-        return values[self.part].to(self.device)
-
     def _draw_real(self) -> tuple[Tensor, Tensor | None]:
         """This process's batch of real images [n, C, H, W] and their conditions [n, K], on the device."""
         images, condition = self.batches.next(self.part.stop - self.part.start)
         size = self.spec.image_shape[1:]
         real = to_network(images, self.recipe.output_range, size).to(self.device)
         if self.recipe.flips:
-            real = augment.mirrored(real, self._mine(torch.rand(self.recipe.batch_size, generator=self.rng)))
+            real = augment.mirrored(real, self.mine(torch.rand(self.recipe.batch_size, generator=self.rng)))
         self._real = (
             real,
             None if condition is None or not self.names else self._told(condition),
@@ -124,51 +111,46 @@ class Trainer(Players):
     def _told(self, condition: np.ndarray) -> Tensor:
         return torch.from_numpy(condition).to(self.device, torch.get_default_dtype())
 
-    def _moved(self, images: Tensor) -> Tensor:
-        """The images [n, C, H, W] as the critic is to see them."""
-        if not self.recipe.translation:
-            return images
-        draws = self._mine(torch.rand(self.recipe.batch_size, 2, generator=self.rng))
-        return augment.moved(images, draws, self.recipe.translation)
-
     def _fakes(self, real_condition: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Generated images [n, C, H, W] and the conditions [N, K] they were made for."""
         n = self.recipe.batch_size
         condition = real_condition
         if condition is not None and self.recipe.fake_labels == "uniform":
-            condition = self._mine(conditioning.uniform_classes(n, len(self.names), self.rng))
-        return self.generate(self._mine(self.noise(n)), condition), condition
+            condition = self.mine(conditioning.uniform_classes(n, len(self.names), self.rng))
+        return self.generate(self.mine(self.noise(n)), condition), condition
 
     # The critic
 
     def _critic_step(self) -> Figures:
-        recipe = self.recipe
         real, condition = self._draw_real()
         fake, fake_condition = self._shown(condition)
         if self.replay is not None:
             fake, fake_condition = self.replay.mix(fake, fake_condition, self.rng)
-        real, fake = self._moved(real), self._moved(fake)
-        penalise = self.critic_updates % recipe.penalty_every == 0
-        pairs = [(real, condition), (fake, fake_condition)]
-        if recipe.wrong_labels and condition is not None:
-            draws = self._mine(torch.rand(recipe.batch_size, generator=self.rng))
-            pairs.append((real, conditioning.wrong_condition(condition, self.batches.exclusive, draws)))
-        judged, leaves = self._judge(pairs, differentiable=penalise and bool(recipe.r1 or recipe.r2))
-        negative = judged[1] if len(judged) == 2 else _joined(judged[1:])
-        adversarial = self.loss.critic(judged[0], negative)
-        total = adversarial + self._classified(judged[0], condition, judged[1], fake_condition)
-        if penalise:
-            total = total + recipe.penalty_every * self._penalty(pairs, judged, leaves)
+        pairs = self.pairs((real, condition), (self.moved(fake), fake_condition))
+        judged, leaves = self.judge(pairs, differentiable=self.penalises)
+        total, figures = self.critic_loss(pairs, judged, leaves)
         self.step_critic(total)
-        self.critic_updates += 1
-        r, f = judged[0].score.detach(), judged[1].score.detach()
-        return {
-            "critic_loss": adversarial.detach(),
-            "real_score": r.mean(),
-            "fake_score": f.mean(),
-            "wasserstein": r.mean() - f.mean(),
-            "critic_accuracy": (r > f).float().mean(),
-        }
+        return figures
+
+    def _joint_step(self) -> Figures:
+        """Both networks step from one criticism of the same images, which saves the critic's second look at them.
+
+        Simultaneous gradient descent (Mescheder et al. 2018, section 2) in place of the usual alternating one. The
+        generator's gradient is its loss's gradient at the images, carried on through the generator.
+        """
+        real, condition = self._draw_real()
+        made, fake_condition = self._fakes(condition)
+        shown = self.moved(made)
+        pairs = self.pairs((real, condition), (shown.detach(), fake_condition))
+        judged, leaves = self.judge(pairs, differentiable=True)
+        adversarial, generator_total = self.generator_loss(judged[1], judged[0], fake_condition)
+        at_images = torch.autograd.grad(generator_total, leaves, retain_graph=True, allow_unused=True)
+        # Batches judged in one pass are one leaf, real images first.
+        at_fake = at_images[0][len(real) :][: len(shown)] if len(leaves) == 1 else at_images[1]
+        total, figures = self.critic_loss(pairs, judged, leaves)
+        self.step_critic(total)
+        norm = self.step_generator((shown * at_fake).sum())
+        return figures | {"generator_loss": adversarial.detach(), "generator_gradient": norm}
 
     def _shown(self, condition: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Generated images for the critic, which carry no gradient."""
@@ -178,50 +160,6 @@ class Trainer(Players):
         self._made = self._fakes(condition)
         return self._made[0].detach(), self._made[1]
 
-    def _judge(self, pairs: list[Pair], differentiable: bool = False) -> tuple[list[Criticism], list[Tensor]]:
-        """One criticism for each batch, and the tensors their gradient is to be taken at, if it is.
-
-        Critics that look at one image at a time judge all in one pass; batch norm must not mix real and fake.
-        """
-        if self.couples:
-            if differentiable:
-                pairs = [(images.requires_grad_(), condition) for images, condition in pairs]
-            return [self.criticise(*pair) for pair in pairs], [images for images, _ in pairs]
-        images = torch.cat([images for images, _ in pairs]).requires_grad_(differentiable)
-        conditions = [condition for _, condition in pairs if condition is not None]
-        whole = self.criticise(images, torch.cat(conditions) if conditions else None)
-        return _split(whole, [len(images) for images, _ in pairs]), [images]
-
-    def _classified(
-        self, real: Criticism, condition: Tensor | None, fake: Criticism, fake_condition: Tensor | None
-    ) -> Tensor | float:
-        """The classifier head's part of the critic's loss."""
-        weight = self.recipe.auxiliary_weight
-        if not weight or condition is None or fake_condition is None:
-            return 0.0
-        exclusive = self.batches.exclusive
-        term = classification(_logits(real), condition, exclusive)
-        if self.recipe.auxiliary_on_fake:
-            term = term + classification(_logits(fake), fake_condition, exclusive)
-        return weight * term
-
-    def _penalty(self, pairs: list[Pair], judged: list[Criticism], leaves: list[Tensor]) -> Tensor | float:
-        recipe = self.recipe
-        total: Tensor | float = 0.0
-        (real, condition), (fake, _) = pairs[:2]
-        if recipe.gradient_penalty:
-            alpha = self._mine(torch.rand(recipe.batch_size, generator=self.rng))
-            penalty = constraints.gradient_penalty(self.criticise, real, fake, condition, alpha)
-            total = total + recipe.gradient_penalty * penalty
-        if recipe.r1 or recipe.r2:
-            factor = penalty_factor(recipe, self.iteration, self.iterations)
-            scores = judged[0].score.sum() + judged[1].score.sum()
-            # Wrongly labelled real images, where there are any, come last and have no part in this.
-            squares = constraints.squared_gradients(scores, leaves[:2])
-            at_real, at_fake = squares[: len(real)].mean(), squares[len(real) :][: len(fake)].mean()
-            total = total + factor / 2 * (recipe.r1 * at_real + recipe.r2 * at_fake)
-        return total
-
     # The generator
 
     def _generator_step(self) -> Figures:
@@ -230,28 +168,16 @@ class Trainer(Players):
         self._real = None  # the next step of this iteration draws its own
         fake, fake_condition = self._made or self._fakes(condition)
         self._made = None
-        judged = self.criticise(self._moved(fake), fake_condition)
+        judged = self.criticise(self.moved(fake), fake_condition)
         judged_real = None
         if self.loss.needs_real or recipe.feature_matching:
             with torch.no_grad():
-                judged_real = self.criticise(self._moved(real.detach()), condition)
-        adversarial = self.loss.generator(judged, judged_real)
-        total = recipe.adversarial_weight * adversarial
-        if recipe.feature_matching and judged_real is not None:
-            matched = remedies.feature_matching(judged_real.features, judged.features)
-            total = total + recipe.feature_matching * matched
-        if recipe.auxiliary_weight and fake_condition is not None:
-            named = classification(_logits(judged), fake_condition, self.batches.exclusive)
-            total = total + recipe.auxiliary_weight * named
+                judged_real = self.criticise(self.moved(real.detach()), condition)
+        adversarial, total = self.generator_loss(judged, judged_real, fake_condition)
         if isinstance(self.loss, ModeRegularised):
-            total = total + self._regulariser(self.loss, real.detach(), condition)
+            total = total + self.regulariser(self.loss, real.detach(), condition)
         norm = self.step_generator(total)
         return {"generator_loss": adversarial.detach(), "generator_gradient": norm}
-
-    def _regulariser(self, loss: ModeRegularised, real: Tensor, condition: Tensor | None) -> Tensor:
-        rebuilt = self.generate(self.encode(real, condition).mean, condition)
-        limits = self.recipe.output_range
-        return loss.regulariser(unit(real, limits), unit(rebuilt, limits), self.criticise(rebuilt, condition))
 
     def _bound_step(self) -> Figures:
         """Variational auto-encoder: encoder and generator together, no critic."""
@@ -260,7 +186,7 @@ class Trainer(Players):
         mean, log_variance = self.encode(real, condition)
         if log_variance is None:
             raise UsageError(f"The encoder of {self.spec.family} is not variational: choose another network.")
-        noise = self._mine(self.noise(self.recipe.batch_size))
+        noise = self.mine(self.noise(self.recipe.batch_size))
         rebuilt = self.generate(mean + noise * (log_variance / 2).exp(), condition)
         limits = self.recipe.output_range
         total = self.loss.bound(unit(real, limits), unit(rebuilt, limits), mean, log_variance)
@@ -300,20 +226,3 @@ def draw_noise(kind: str, n: int, size: int, rng: torch.Generator) -> Tensor:
     if kind == "uniform":
         return torch.rand(n, size, generator=rng) * 2 - 1
     return torch.randn(n, size, generator=rng)
-
-
-def _logits(judged: Criticism) -> Tensor:
-    if judged.class_logits is None:
-        raise UsageError("auxiliary_weight needs a critic with a classifier head (conditioning auxiliary).")
-    return judged.class_logits
-
-
-def _split(whole: Criticism, sizes: list[int]) -> list[Criticism]:
-    """A criticism of several batches in a row as one for each."""
-    columns = [[None] * len(sizes) if part is None else part.split(sizes) for part in whole]
-    return [Criticism(*parts) for parts in zip(*columns, strict=True)]
-
-
-def _joined(parts: list[Criticism]) -> Criticism:
-    """Several criticisms as one batch (only scores and features: what losses read)."""
-    return Criticism(torch.cat([p.score for p in parts]), torch.cat([p.features for p in parts]))

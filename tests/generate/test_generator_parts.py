@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
-from generator_tools import data, shrunk
+from generator_tools import shrunk
 
-from captcha_lab.errors import CaptchaLabError, UsageError
-from captcha_lab.generate.alarms import Alarms
-from captcha_lab.generate.batches import ArrayBatches, PackedBatches, Shuffler
-from captcha_lab.generate.conditioning import as_condition, one_hot, uniform_classes, wrong_condition
+from captcha_lab.errors import UsageError
 from captcha_lab.generate.overview import overview
-from captcha_lab.generate.parallel import Group
 from captcha_lab.generate.pictures import grid, save_animation, save_curves, save_picture
 from captcha_lab.generate.pixels import to_images, to_network
 from captcha_lab.generate.quality import RecogniserQuality, harmonic_mean
 from captcha_lab.generate.recipes import get_recipe
 from captcha_lab.generate.remedies import Average, Replay, feature_matching
 from captcha_lab.generate.schedule import StepRule, learning_rate_factor, penalty_factor
-from captcha_lab.generate.trainer import Trainer
-from captcha_lab.store.packed import PackedSet, write_packed
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -115,103 +108,6 @@ def test_average_of_weights() -> None:
     assert float(average.network.weight.detach()) == pytest.approx(expected)
 
 
-def test_judging_together_equals_judging_one_by_one() -> None:
-    """Critics that look at single images take all batches at once; the losses and penalties are the same."""
-    recipe = shrunk(
-        get_recipe("wgan-fc"), clip=0.0, loss="rpgan", r1=1.0, r2=0.5, optimiser="sgd"
-    ).with_label()
-    figures = []
-    for couples in (False, True):
-        trainer = Trainer(recipe, data(recipe), 3, seed=1)
-        assert trainer.couples is False
-        trainer.couples = couples
-        figures.append([{k: float(v) for k, v in trainer.iterate().items()} for _ in range(3)][-1])
-    assert figures[0] == pytest.approx(figures[1], rel=1e-4, abs=1e-5)
-
-
-def test_reused_images_are_the_critics() -> None:
-    recipe = shrunk(get_recipe("dcgan-label"), reuse_fake=True, generator_steps=2)
-    trainer = Trainer(recipe, data(recipe), 2)
-    drawn = []
-    original = trainer._fakes
-    trainer._fakes = lambda condition: drawn.append(1) or original(condition)
-    trainer.iterate()
-    assert len(drawn) == 2  # one for critic and first generator step, one for the second
-
-
-# Alarms
-
-
-def told(alarms: Alarms, figures: list[dict], look: bool = False) -> list[str]:
-    ask = alarms.evaluation if look else alarms.training
-    return [alarm.kind for k, line in enumerate(figures, 1) for alarm in ask(10 * k, line)]
-
-
-def test_alarm_when_the_critic_is_always_right() -> None:
-    figures = [{"critic_accuracy": 1.0}] * 4 + [{"critic_accuracy": 0.9}] + [{"critic_accuracy": 1.0}] * 6
-    assert told(Alarms(1000, saturates=True), figures) == ["critic"]
-    assert told(Alarms(1000, saturates=False), figures) == []
-
-
-def test_alarm_when_the_gradient_vanishes() -> None:
-    figures = [{"generator_gradient": 2.0}] * 3 + [{"generator_gradient": 1e-6}] * 9
-    assert told(Alarms(1000, True), figures) == ["vanished"]
-    assert told(Alarms(1000, True), [{"generator_gradient": 1e-6}] * 20) == []
-
-
-def test_alarm_when_a_figure_is_not_a_number() -> None:
-    alarms = Alarms(1000, True)
-    (alarm,) = alarms.training(7, {"critic_loss": math.nan})
-    assert (alarm.kind, alarm.iteration) == ("nan", 7)
-    assert "critic_loss is not a number any more" in alarm.message
-
-
-def test_alarm_when_variety_falls() -> None:
-    good, bad = {"recall": 0.8, "variance_ratio": 0.9}, {"recall": 0.2, "variance_ratio": 0.8}
-    assert told(Alarms(1000, True), [good, good, bad, good, bad, bad, bad], look=True) == ["collapse"]
-    assert told(Alarms(1000, True), [good] * 5, look=True) == []
-    same = {"recall": 0.8, "variance_ratio": 0.3}
-    assert told(Alarms(1000, True), [good, same, same], look=True) == ["collapse"]
-
-
-def test_alarm_when_there_never_was_variety() -> None:
-    poor = {"recall": 0.01, "variance_ratio": 0.1}
-    alarms = Alarms(100, True)
-    assert told(alarms, [poor, poor], look=True) == []  # still early
-    assert [a.kind for k in (3, 4, 5) for a in alarms.evaluation(10 * k, poor)] == ["collapse"]
-
-
-def test_plausible_images_of_few_kinds_are_a_collapse_and_noise_is_none() -> None:
-    few = {"recall": 0.01, "variance_ratio": 0.7, "precision": 0.6}
-    noise = {"recall": 0.0, "variance_ratio": 0.9, "precision": 0.0}
-    assert told(Alarms(40, True), [few] * 4, look=True) == ["collapse"]
-    assert told(Alarms(40, True), [noise] * 4, look=True) == []
-
-
-def test_a_fall_of_recall_alone_is_not_called_sameness() -> None:
-    alarms = Alarms(1000, True)
-    good, lost = {"recall": 0.5, "variance_ratio": 1.0}, {"recall": 0.1, "variance_ratio": 1.0}
-    alike = {"recall": 0.1, "variance_ratio": 0.1}
-    told(alarms, [good, lost, lost], look=True)
-    assert "lost part of what is real (recall fell from 0.50 to 0.10)" in alarms.raised[0].message
-    alarms = Alarms(1000, True)
-    told(alarms, [good, alike, alike], look=True)
-    assert "has collapsed (recall fell" in alarms.raised[0].message
-
-
-def test_alarms_resume() -> None:
-    figures = [{"critic_accuracy": 1.0}] * 3
-    first = Alarms(1000, True)
-    assert told(first, figures) == []
-    second = Alarms(1000, True)
-    second.restore(first.state())
-    assert told(second, figures) == ["critic"]
-    third = Alarms(1000, True)
-    third.restore(second.state())
-    assert third.raised == second.raised
-    assert told(third, figures * 3) == []  # once is enough
-
-
 # Pixels and pictures
 
 
@@ -264,88 +160,6 @@ def test_animation_and_curves(tmp_path) -> None:
         assert picture.size[0] > 400
     save_curves(tmp_path / "none.png", [], "nothing")
     assert not (tmp_path / "none.png").exists()
-
-
-# Batches and conditions
-
-
-def test_shuffler_visits_everything_once_an_epoch_and_resumes() -> None:
-    rows = Shuffler(7, seed=3)
-    drawn = np.concatenate([rows.next(3) for _ in range(7)])
-    for epoch in range(3):
-        assert sorted(drawn[7 * epoch : 7 * epoch + 7]) == list(range(7))
-    other = Shuffler(7, seed=3)
-    for _ in range(4):
-        other.next(3)
-    resumed = Shuffler(7, seed=3)
-    resumed.restore(other.state())
-    assert np.array_equal(resumed.next(9), drawn[12:21])
-    assert not np.array_equal(Shuffler(7, seed=4).next(7), drawn[:7])
-
-
-def test_processes_share_a_batch() -> None:
-    images = np.arange(12, dtype=np.uint8)[:, None, None].repeat(2, 1).repeat(2, 2)
-    whole = ArrayBatches(images, seed=1).next(6)[0]
-    parts = [ArrayBatches(images, seed=1, group=Group(rank, 2)).next(3)[0] for rank in range(2)]
-    assert np.array_equal(np.concatenate(parts), whole)
-
-
-def test_packed_batches_serve_classes_and_attributes(tmp_path) -> None:
-    from captcha_lab.datasets.batches import BatchOptions
-
-    rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (9, 8, 8, 3), dtype=np.uint8)
-    packed = PackedSet(
-        images, np.array([0] * 7 + [1, 2], np.uint8), labels=np.arange(9, dtype=np.int16) % 3,
-        attributes=rng.integers(0, 2, (9, 2)).astype(np.int8), classes=("a", "b", "c"), attribute_names=("hat", "hair"),
-    )  # fmt: skip
-    write_packed(tmp_path / "packed.h5", packed)
-    with PackedBatches(tmp_path / "packed.h5", BatchOptions(condition="classes")) as batches:
-        assert batches.exclusive
-        got, condition = batches.next(4)
-        assert condition.shape == (4, 3)
-        reference, _ = batches.reference(5)
-        assert np.array_equal(reference, batches.reference(5)[0])
-        before = batches.state()
-        assert np.array_equal(batches.next(2)[0], (batches.restore(before), batches.next(2))[1][0])
-        assert got.shape == (4, 8, 8, 3)
-    with PackedBatches(tmp_path / "packed.h5", BatchOptions(condition="attributes")) as batches:
-        assert not batches.exclusive
-        assert batches.names == ("hat", "hair")
-        recipe = shrunk(get_recipe("wgan-fc")).with_label()
-        trainer = Trainer(recipe, batches, 2)
-        assert all(torch.isfinite(value) for value in trainer.iterate().values())
-
-
-def test_no_images_are_refused() -> None:
-    with pytest.raises(CaptchaLabError, match="There are no images to train on"):
-        ArrayBatches(np.empty((0, 20, 20), np.uint8))
-
-
-def test_wrong_conditions_are_wrong() -> None:
-    condition = uniform_classes(500, 4, rng())
-    wrong = wrong_condition(condition, True, torch.rand(500, generator=rng(1)))
-    assert torch.equal(wrong.sum(1), torch.ones(500))
-    assert not bool((wrong.argmax(1) == condition.argmax(1)).any())
-    shift = (wrong.argmax(1) - condition.argmax(1)) % 4
-    assert set(shift.tolist()) == {1, 2, 3}
-    attributes = (torch.rand(200, 5, generator=rng(2)) > 0.5).float()
-    flipped = wrong_condition(attributes, False, torch.rand(200, generator=rng(3)))
-    assert torch.equal((flipped != attributes).sum(1), torch.ones(200, dtype=torch.int64))
-    with pytest.raises(UsageError, match="at least two classes"):
-        wrong_condition(torch.ones(2, 1), True, torch.rand(2))
-
-
-def test_conditions_from_labels() -> None:
-    assert one_hot(np.array([2, 0]), 3).tolist() == [[0, 0, 1], [1, 0, 0]]
-    with pytest.raises(UsageError, match="Class 3 asked for, but there are 3"):
-        one_hot(np.array([3]), 3)
-    with pytest.raises(UsageError, match="trained without labels"):
-        as_condition(np.array([0]), (), True)
-    with pytest.raises(UsageError, match="say which classes"):
-        as_condition(None, ("a",), True)
-    with pytest.raises(UsageError, match=r"must be \[N, 2\], not \[3, 1\]"):
-        as_condition(np.ones((3, 1)), ("a", "b"), False)
 
 
 # The judge and the overview

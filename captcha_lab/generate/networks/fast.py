@@ -133,7 +133,7 @@ class FastCritic(CriticNetwork):
         self.options, self.low_high = options, spec.output_range
         pixels = channels * height * width
         self.body = _stack(pixels + INK_FIGURES + self.conditions, options.critic, options.slope)
-        features = options.critic[-1] + INK_FIGURES
+        features = options.critic[-1]
         self.score = nn.Linear(features, 1)
         told = spec.conditioning == "projection"
         # Miyato and Koyama 2018, eq. 3.
@@ -149,8 +149,7 @@ class FastCritic(CriticNetwork):
         ink = self.options.paper - (images - low) / (high - low)  # 0 = blank
         figures = ink_figures(ink)
         seen = torch.cat([ink.flatten(1), figures], dim=1)
-        hidden = self.body(joined(seen, condition if self.concat else None))
-        features = torch.cat([hidden, figures], dim=1)
+        features = self.body(joined(seen, condition if self.concat else None))
         score = self.score(features).squeeze(1)
         if self.projection is not None and condition is not None:
             score = score + ((condition @ self.projection) * features).sum(1)

@@ -1,0 +1,77 @@
+"""When training is called collapsed, stuck or broken."""
+
+from __future__ import annotations
+
+import math
+
+from captcha_lab.generate.alarms import Alarms
+
+
+def told(alarms: Alarms, figures: list[dict], look: bool = False) -> list[str]:
+    ask = alarms.evaluation if look else alarms.training
+    return [alarm.kind for k, line in enumerate(figures, 1) for alarm in ask(10 * k, line)]
+
+
+def test_alarm_when_the_critic_is_always_right() -> None:
+    figures = [{"critic_accuracy": 1.0}] * 4 + [{"critic_accuracy": 0.9}] + [{"critic_accuracy": 1.0}] * 6
+    assert told(Alarms(1000, saturates=True), figures) == ["critic"]
+    assert told(Alarms(1000, saturates=False), figures) == []
+
+
+def test_alarm_when_the_gradient_vanishes() -> None:
+    figures = [{"generator_gradient": 2.0}] * 3 + [{"generator_gradient": 1e-6}] * 9
+    assert told(Alarms(1000, True), figures) == ["vanished"]
+    assert told(Alarms(1000, True), [{"generator_gradient": 1e-6}] * 20) == []
+
+
+def test_alarm_when_a_figure_is_not_a_number() -> None:
+    alarms = Alarms(1000, True)
+    (alarm,) = alarms.training(7, {"critic_loss": math.nan})
+    assert (alarm.kind, alarm.iteration) == ("nan", 7)
+    assert "critic_loss is not a number any more" in alarm.message
+
+
+def test_alarm_when_variety_falls() -> None:
+    good, bad = {"recall": 0.8, "variance_ratio": 0.9}, {"recall": 0.2, "variance_ratio": 0.8}
+    assert told(Alarms(1000, True), [good, good, bad, good, bad, bad, bad], look=True) == ["collapse"]
+    assert told(Alarms(1000, True), [good] * 5, look=True) == []
+    same = {"recall": 0.8, "variance_ratio": 0.3}
+    assert told(Alarms(1000, True), [good, same, same], look=True) == ["collapse"]
+
+
+def test_alarm_when_there_never_was_variety() -> None:
+    poor = {"recall": 0.01, "variance_ratio": 0.1}
+    alarms = Alarms(100, True)
+    assert told(alarms, [poor, poor], look=True) == []  # still early
+    assert [a.kind for k in (3, 4, 5) for a in alarms.evaluation(10 * k, poor)] == ["collapse"]
+
+
+def test_plausible_images_of_few_kinds_are_a_collapse_and_noise_is_none() -> None:
+    few = {"recall": 0.01, "variance_ratio": 0.7, "precision": 0.6}
+    noise = {"recall": 0.0, "variance_ratio": 0.9, "precision": 0.0}
+    assert told(Alarms(40, True), [few] * 4, look=True) == ["collapse"]
+    assert told(Alarms(40, True), [noise] * 4, look=True) == []
+
+
+def test_a_fall_of_recall_alone_is_not_called_sameness() -> None:
+    alarms = Alarms(1000, True)
+    good, lost = {"recall": 0.5, "variance_ratio": 1.0}, {"recall": 0.1, "variance_ratio": 1.0}
+    alike = {"recall": 0.1, "variance_ratio": 0.1}
+    told(alarms, [good, lost, lost], look=True)
+    assert "lost part of what is real (recall fell from 0.50 to 0.10)" in alarms.raised[0].message
+    alarms = Alarms(1000, True)
+    told(alarms, [good, alike, alike], look=True)
+    assert "has collapsed (recall fell" in alarms.raised[0].message
+
+
+def test_alarms_resume() -> None:
+    figures = [{"critic_accuracy": 1.0}] * 3
+    first = Alarms(1000, True)
+    assert told(first, figures) == []
+    second = Alarms(1000, True)
+    second.restore(first.state())
+    assert told(second, figures) == ["critic"]
+    third = Alarms(1000, True)
+    third.restore(second.state())
+    assert third.raised == second.raised
+    assert told(third, figures * 3) == []  # once is enough

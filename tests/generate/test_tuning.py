@@ -1,0 +1,56 @@
+"""How a run chooses precision and threads."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from generator_tools import data, shrunk
+
+from captcha_lab.generate import tuning
+from captcha_lab.generate.recipes import get_recipe
+from captcha_lab.generate.trainer import Trainer
+from captcha_lab.generate.tuning import choose_precision, choose_threads, limited
+
+
+@pytest.mark.parametrize("able", [True, False])
+def test_bfloat16_only_where_processor_and_recipe_allow_it(able: bool, monkeypatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": able})
+    fast, dcgan = get_recipe("fast"), get_recipe("dcgan")
+    assert choose_precision(fast, "auto", "cpu") == ("bfloat16" if able else "float32")
+    assert choose_precision(dcgan, "auto", "cpu") == "float32"
+    assert choose_precision(dcgan, "bfloat16", "cpu") == "bfloat16"
+
+
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(("one", "all_", "chosen"), [(0.02, 0.06, 1), (0.02, 0.01, 2), (3.0, 9.0, 2)])
+def test_the_faster_number_of_threads_is_taken_and_nothing_is_trained(
+    one: float, all_: float, chosen: int, monkeypatch, two_threads
+) -> None:
+    recipe = shrunk(get_recipe("dcgan"))
+    trainer = Trainer(recipe, data(recipe), 9)
+    weights = {key: value.clone() for key, value in trainer.generator.state_dict().items()}
+    seconds = {1: one, 2: all_}
+    monkeypatch.setattr(tuning, "_fastest", lambda t, tries: t.iterate() and seconds[torch.get_num_threads()])
+    assert choose_threads(trainer, None) == chosen
+    assert torch.get_num_threads() == 2
+    assert trainer.iteration == 0
+    assert all(torch.equal(value, weights[key]) for key, value in trainer.generator.state_dict().items())
+
+
+def test_threads_that_were_asked_for_are_not_measured(monkeypatch, two_threads) -> None:
+    recipe = shrunk(get_recipe("dcgan"))
+    monkeypatch.delattr(tuning, "_fastest")
+    assert choose_threads(Trainer(recipe, data(recipe), 9), 1) == 1
+
+
+def test_the_limit_ends_with_the_block(two_threads) -> None:
+    with limited(1):
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 2
