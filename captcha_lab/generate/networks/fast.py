@@ -27,7 +27,7 @@ from captcha_lab.generate.networks.layers import joined
 
 TEXTURE_SEED = 20  # of the fixed matrix that spreads the noise over the pixels
 INKED = 0.3  # of the way from paper to full ink
-INK_FIGURES = 3
+INK_FIGURES = 2
 TONE, TONE_SCALE = 0.8, 10.0  # real tones lie about there, with a standard deviation of .06
 GRAIN_SCALE = 20.0  # real roughness is about .006: enough weight without a steep gradient
 
@@ -122,7 +122,7 @@ class FastGenerator(GeneratorNetwork):
 class FastCritic(CriticNetwork):
     """Pixels through the hidden layers to a score with projection and a classifier's head.
 
-    Beside the pixels it is shown three figures of the ink, since differences that are small in each pixel and the
+    Beside the pixels it is shown two figures of the ink, since differences that are small in each pixel and the
     same in all are what a penalised critic sees last: without them the tones of the samples lie too close together
     and their grain dies out.
     """
@@ -157,22 +157,19 @@ class FastCritic(CriticNetwork):
 
 
 def ink_figures(ink: Tensor) -> Tensor:
-    """Mean tone of the inked pixels, and their roughness down and across, scaled to spread about 1.
+    """Mean tone of the inked pixels and their roughness across, scaled to spread about 1.
 
     Args:
         ink: [N, C, H, W] difference from blank paper, in [-1, 1]; a pixel beyond +-0.3 counts as inked.
 
     Returns:
-        [N, 3]; roughness is the mean squared difference of neighbours that are both inked; 0 where there are none.
+        [N, 2]; roughness is the mean squared difference of neighbours that are both inked; 0 where there are none.
     """
     inked = (ink.abs() > INKED).to(ink)
-    figures = [TONE_SCALE * _mean(ink.abs() - TONE, inked)]
-    for axis in (2, 3):
-        length = ink.shape[axis] - 1
-        one, other = ink.narrow(axis, 0, length), ink.narrow(axis, 1, length)
-        both = inked.narrow(axis, 0, length) * inked.narrow(axis, 1, length)
-        figures.append(GRAIN_SCALE * _mean((one - other).square(), both))
-    return torch.stack(figures, dim=1)
+    both = inked[..., 1:] * inked[..., :-1]
+    tone = TONE_SCALE * _mean(ink.abs() - TONE, inked)
+    roughness = GRAIN_SCALE * _mean((ink[..., 1:] - ink[..., :-1]).square(), both)
+    return torch.stack([tone, roughness], dim=1)
 
 
 def _mean(values: Tensor, where: Tensor) -> Tensor:
