@@ -29,7 +29,7 @@ def test_simultaneous_steps_start_from_the_same_networks() -> None:
     """Each player moves as it would if the other stood still: the critic as in an alternating run, the generator
     by the gradient that the critic before its step gives."""
     alternating = shrunk(
-        get_recipe("fast"), optimiser="sgd", simultaneous=False, warmup=0, schedule="constant", ema=0.0
+        get_recipe("fast"), optimiser="sgd", warmup=0, schedule="constant", ema=0.0
     )
     at_once = alternating.changed(simultaneous=True)
     first, both = (Trainer(recipe, data(recipe), 9, seed=3) for recipe in (alternating, at_once))
@@ -53,4 +53,4 @@ def test_simultaneous_steps_start_from_the_same_networks() -> None:
 @pytest.mark.parametrize("change", [{"critic_steps": 2}, {"generator_steps": 3}, {"replay": 0.5}])
 def test_simultaneous_steps_go_one_to_one(change: dict) -> None:
     with pytest.raises(UsageError, match="one to one"):
-        get_recipe("fast").changed(**change)
+        get_recipe("fast").changed(simultaneous=True, **change)

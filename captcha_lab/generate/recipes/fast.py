@@ -14,27 +14,28 @@ FAST = Recipe(
     options={"codes": 512},
     noise_size=128,
     conditioning="projection",
-    auxiliary_weight=0.1,
+    auxiliary_weight=0.05,
     auxiliary_on_fake=False,
     loss="rpgan",
     r1=1.0,
     r2=1.0,
-    penalty_end=0.15,
+    penalty_end=0.3,
     penalty_every=4,
     learning_rate=1e-3,
     beta1=0.0,
     beta2=0.99,
     batch_size=128,
-    simultaneous=True,
+    reuse_fake=True,
     bfloat16=True,
     schedule="cosine",
-    rate_end=0.25,
+    rate_end=0.1,
     warmup=100,
-    ema=0.998,
+    ema=0.999,
     iterations=3000,
-    notes="A rate that falls to zero was tried and makes more broken glyphs than one that ends at a quarter; noise "
-    "without codes leaves broken glyphs between the shapes, and 256 codes without the critic's tone figure lose "
-    "a fifth of recall.",
+    notes="Noise without codes leaves broken glyphs between the shapes, and 256 codes without the critic's tone figure "
+    "lose a fifth of recall. Penalties on every fourth step are as good as on every step. How often each shape comes "
+    "is the last thing learnt: a low last rate and a long average settle it (Fréchet distance 27 to 21). Simultaneous "
+    "steps save an eighth of the time and leave less variety.",
 )
 
 DRAFT = replace(
@@ -49,7 +50,7 @@ QUALITY = replace(
     FAST,
     name="quality",
     summary="the default trained three times as long: several minutes",
-    ema=0.999,
+    ema=0.9995,
     iterations=9000,
 )
 
