@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import hypergeom
 
-from captcha_lab.label.types import Estimate
+from captcha_lab.label.types import Estimate, Place
+from captcha_lab.store.labels import LabelEvent
 
 CONFIDENCE = 0.95
 
@@ -40,3 +43,16 @@ def audit_estimate(wrong: int, sample: int, population: int) -> Estimate:
     return Estimate(
         share, float(1 - possible.max() / population), float(1 - possible.min() / population), "audit", sample
     )
+
+
+def audits_in(events: Iterable[tuple[int, LabelEvent]]) -> dict[Place, bool]:
+    """Audited places and whether the label tested was right, from the events of the audit's acts, oldest first."""
+    tested: dict[tuple[int, Place], str] = {}
+    result: dict[Place, bool] = {}
+    for act, event in events:
+        place = (event.image_id, event.position)
+        if (act, place) in tested:
+            result[place] = tested[act, place] == event.value
+        else:
+            tested[act, place] = event.value
+    return result

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from captcha_lab.alphabet import Alphabet
 from captcha_lab.errors import CaptchaLabError, UsageError
-from captcha_lab.label.audit import audit_estimate
+from captcha_lab.label.audit import audit_estimate, audits_in
+from captcha_lab.label.consequences import events_of
 from captcha_lab.label.lookalikes import LookAlikes, find_look_alikes
 from captcha_lab.label.panel import advise, confusions, labels_to_go, learning_curve, model_estimate
 from captcha_lab.label.proposals import UNLABELLED
@@ -32,20 +33,10 @@ from captcha_lab.label.types import (
     Panel,
     Place,
     Queue,
-    QueueName,
 )
 from captcha_lab.store.catalog import Catalog
 from captcha_lab.store.labels import LabelEvent, LabelLog
 from captcha_lab.store.workspace import DatasetFolder
-
-TITLES: dict[QueueName, tuple[str, str]] = {
-    "seed": ("Seed", "one picture of each shape: one key labels all its look-alikes"),
-    "uncertain": ("Uncertain", "the model's closest calls first"),
-    "grid": ("Grid", "a page of one predicted character: retype the strays, accept the rest"),
-    "suspects": ("Suspects", "labels that their look-alikes dispute"),
-    "audit": ("Audit", "a blind sample that measures the labels"),
-    "captcha": ("Whole captchas", "type the text of a whole picture"),
-}
 
 
 class Engine:
@@ -83,7 +74,7 @@ class Engine:
         look = look or find_look_alikes(
             glyphs, positions, max_shapes=self.config.max_shapes, seed=self.config.seed, progress=progress
         )
-        self._state = State(glyphs, tuple(places), alphabet, look)
+        self._state = State(glyphs, tuple(places), alphabet, look, self.config.slip)
         self._revision = self._trained_at = 0
         self._reader = None if look.exact else Reader(glyphs, len(alphabet), self.config.seed)
         self._training = threading.Lock()
@@ -108,14 +99,7 @@ class Engine:
     def queues(self) -> list[Queue]:
         """All queues with their counts and what the next key in each is worth."""
         with self._lock:
-            questions = self._questions()
-            result = []
-            for name in QUEUE_NAMES:
-                following = next(iter(questions.iterate(name)), None)
-                title, hint = TITLES[name]
-                worth = 0.0 if following is None else following.worth
-                result.append(Queue(name, title, questions.count(name), worth, hint))
-            return result
+            return self._questions().overview()
 
     def items(self, queue: str, count: int = 1, exclude: Collection[str] = frozenset()) -> list[Item]:
         """The next `count` questions of a queue, without those whose id is in `exclude`.
@@ -167,8 +151,7 @@ class Engine:
         """Save an answer: it is durable when this returns.
 
         A key that contradicts a sure proposal labels that glyph only: its look-alikes are asked again rather than
-        follow what may be a slip. An audit's act also holds the label it tested, before the person's, so that the
-        log alone tells how the audit went.
+        follow what may be a slip. A key that shows an earlier one to be a slip mends what followed that one.
 
         Raises:
             UsageError: a label is outside the alphabet.
@@ -180,10 +163,7 @@ class Engine:
                 self._state.alphabet.index(value)
         with self._lock:
             self._follow()
-            events = [LabelEvent(*mark, source="human") for mark in answer.typed]
-            events += [LabelEvent(*mark, source="batch") for mark in self._followers(answer)]
-            if answer.queue == "audit":
-                events = self._tested(answer) + events
+            events, settled = events_of(self._state, self.config, answer)
             before = self._revision
             act = self.log.record(
                 answer.queue,
@@ -197,7 +177,7 @@ class Engine:
             places = tuple((event.image_id, event.position) for event in events)
             if act > before:
                 self._apply(answer.queue, events)
-            return Outcome(act, self._revision, places)
+            return Outcome(act, self._revision, places, settled=settled)
 
     def undo(
         self,
@@ -229,7 +209,7 @@ class Engine:
             rows = self._state.row_of
             self._by_hand = [rows[place] for _, place in sorted(human) if place in rows]
             self._settled = {(e.image_id, e.position) for _, e in self.log.events("suspects")}
-            self._audits = self._read_audits()
+            self._audits = audits_in(self.log.events("audit"))
             self._state.repropose()
 
     def retrain(self) -> None:
@@ -268,51 +248,8 @@ class Engine:
         if queue == "suspects":
             self._settled |= set(hand)
         if queue == "audit":
-            self._audits = self._read_audits()
+            self._audits = audits_in(self.log.events("audit"))
         self._state.repropose()
-
-    def _followers(self, answer: Answer) -> list[tuple[int, int, str]]:
-        """Labels that follow along, without those that would follow a key against a sure proposal."""
-        state, doubtful = self._state, set()
-        for image_id, position, value in answer.typed:
-            row = state.row_of.get((image_id, position))
-            if row is None or not value or not state.fitted:
-                continue
-            best = int(state.probabilities[row].argmax())
-            if state.probabilities[row, best] >= self.config.sure and value != state.character(best):
-                doubtful.add((int(state.look.shape_of[row]), value))
-        if not doubtful:
-            return list(answer.spread)
-        rows = [state.row_of.get((image_id, position)) for image_id, position, _ in answer.spread]
-        return [
-            mark
-            for row, mark in zip(rows, answer.spread, strict=True)
-            if row is None or (int(state.look.shape_of[row]), mark[2]) not in doubtful
-        ]
-
-    # The audit
-
-    def _tested(self, answer: Answer) -> list[LabelEvent]:
-        """The labels an audit's answer puts to the test, as events."""
-        state, events = self._state, []
-        for image_id, position, _ in answer.typed:
-            row = state.row_of.get((image_id, position))
-            if row is not None and state.labels[row] != UNLABELLED:
-                value = state.character(int(state.labels[row]))
-                events.append(LabelEvent(image_id, position, value, str(state.sources[row])))
-        return events
-
-    def _read_audits(self) -> dict[Place, bool]:
-        """Audited places and whether the label tested was right."""
-        tested: dict[tuple[int, Place], str] = {}
-        result: dict[Place, bool] = {}
-        for act, event in self.log.events("audit"):
-            place = (event.image_id, event.position)
-            if (act, place) in tested:
-                result[place] = tested[act, place] == event.value
-            else:
-                tested[act, place] = event.value
-        return result
 
     def _audit(self) -> Estimate:
         """What the audit says so far."""

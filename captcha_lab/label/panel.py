@@ -21,7 +21,8 @@ def model_estimate(state: State) -> Estimate:
     """Share of right labels as the proposals' own confidences have it.
 
     Glyphs of a shape are right or wrong together, so the variance is that of independent shapes, each
-    weighted by its glyphs. Labels count as right: only the blind audit can tell otherwise.
+    weighted by its glyphs. Labels count as right but for what rests on keys that the others contradict: only the
+    blind audit can tell more.
     """
     count = len(state.places)
     if not state.fitted:
@@ -30,7 +31,11 @@ def model_estimate(state: State) -> Estimate:
     size = state.look.size.astype(np.float64)
     mean = np.bincount(state.look.shape_of, right, len(size)) / size
     half = Z * float(np.sqrt(np.sum((size / count) ** 2 * mean * (1 - mean))))
-    value = float(right.mean())
+    slipped = state.keys.wrong * (state.keys.rests / count)
+    half = float(
+        np.hypot(half, Z * np.sqrt(np.sum(slipped * (1 - state.keys.wrong) * state.keys.rests / count)))
+    )
+    value = float(right.mean() - slipped.sum())
     return Estimate(value, max(0.0, value - half), min(1.0, value + half), "model", count)
 
 

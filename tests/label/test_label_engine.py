@@ -181,7 +181,7 @@ def test_panel_says_what_to_do_and_when_to_stop(engine: Engine, glyphs: tuple[np
     end = engine.panel()
     assert end.labelled == end.glyphs
     assert end.stop
-    assert end.estimate.value == 1.0
+    assert end.estimate.value > 0.999
     assert [p.labels for p in end.curve] == sorted(p.labels for p in end.curve)
 
 
