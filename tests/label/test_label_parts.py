@@ -7,7 +7,7 @@ from captcha_lab.label.audit import audit_estimate, audit_order
 from captcha_lab.label.lookalikes import find_look_alikes
 from captcha_lab.label.proposals import class_counts, propose, seed_order, vote
 from captcha_lab.label.shapes import centred, corner_shapes, ink_masks
-from captcha_lab.label.suspects import find_suspects
+from captcha_lab.label.suspects import find_suspects, rank_labels
 
 
 def bar(top: int, left: int, grey: int = 20, upright: bool = True) -> np.ndarray:
@@ -111,6 +111,18 @@ def test_suspects_are_ordered_worst_first_within_tiers() -> None:
     assert found.tier.tolist() == sorted(found.tier.tolist())
     none = find_suspects(np.eye(3), np.arange(3))
     assert len(none.rows) == 0
+
+
+def test_every_label_is_ranked_by_suspicion_disputed_or_not() -> None:
+    chances, labels, _ = noisy_predictions(2)
+    found, ranked = find_suspects(chances, labels), rank_labels(chances, labels)
+    assert sorted(ranked.rows.tolist()) == list(range(len(labels)))
+    assert ranked.rows[: len(found.rows)].tolist() == found.rows.tolist()
+    rest = ranked.rows[len(found.rows) :]
+    assert set(ranked.tier[len(found.rows) :].tolist()) == {0}
+    lead = chances[rest, labels[rest]] - chances[rest, ranked.proposed[len(found.rows) :]]
+    assert (np.diff(lead) >= 0).all()
+    assert (ranked.proposed != labels[ranked.rows]).all()
 
 
 @pytest.mark.parametrize(("wrong", "sample"), [(50, 200), (5, 200), (50, 60), (0, 100), (500, 100)])
