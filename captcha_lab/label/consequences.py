@@ -88,3 +88,12 @@ def tested(state: State, answer: Answer) -> list[LabelEvent]:
             value = state.character(int(state.labels[row]))
             events.append(LabelEvent(image_id, position, value, str(state.sources[row])))
     return events
+
+
+def proposals_of(state: State) -> list[LabelEvent]:
+    """Every waiting proposal as a label."""
+    best = state.best()
+    marks: list[Mark] = [
+        (*state.places[row], state.character(int(best[row]))) for row in state.waiting().tolist()
+    ]
+    return [LabelEvent(*mark, source="batch") for mark in marks]

@@ -7,7 +7,7 @@ worked out again from it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from itertools import islice
 
 import numpy as np
@@ -15,18 +15,16 @@ from numpy.typing import NDArray
 
 from captcha_lab.alphabet import Alphabet
 from captcha_lab.errors import CaptchaLabError, UsageError
-from captcha_lab.label.audit import audit_estimate, audits_in
-from captcha_lab.label.consequences import events_of
+from captcha_lab.label.audit import audits_in
+from captcha_lab.label.consequences import events_of, proposals_of
 from captcha_lab.label.lookalikes import LookAlikes, find_look_alikes
-from captcha_lab.label.panel import advise, confusions, labels_to_go, learning_curve, model_estimate
-from captcha_lab.label.proposals import UNLABELLED
+from captcha_lab.label.panel import panel_of
 from captcha_lab.label.queues import Questions
 from captcha_lab.label.reader import MIN_LABELS, Reader
 from captcha_lab.label.state import State
 from captcha_lab.label.types import (
     QUEUE_NAMES,
     Answer,
-    Estimate,
     Item,
     LabelConfig,
     Outcome,
@@ -34,9 +32,10 @@ from captcha_lab.label.types import (
     Place,
     Queue,
 )
-from captcha_lab.store.catalog import Catalog
 from captcha_lab.store.labels import LabelEvent, LabelLog
-from captcha_lab.store.workspace import DatasetFolder
+
+NOTHING_CUT = "There are no glyphs to label: run `captcha-lab segment` first."
+REST = "rest"  # the act that accepts all proposals at once
 
 
 class Engine:
@@ -48,7 +47,6 @@ class Engine:
         alphabet: the characters that can be labels.
         log: where answers go.
         config: see `LabelConfig`.
-        progress: told (done, total) while shapes are compared.
         look: the glyphs' shapes where they are known already.
 
     Raises:
@@ -62,37 +60,24 @@ class Engine:
         alphabet: Alphabet,
         log: LabelLog,
         config: LabelConfig | None = None,
-        progress: Callable[[int, int], None] = lambda done, total: None,
         look: LookAlikes | None = None,
     ) -> None:
         if len(glyphs) == 0 or len(glyphs) != len(places):
-            raise CaptchaLabError("There are no glyphs to label: run `captcha-lab segment` first.")
+            raise CaptchaLabError(NOTHING_CUT)
         self.config = config or LabelConfig()
         self.log = log
         self._lock = threading.RLock()
-        positions = np.array([position for _, position in places])
-        look = look or find_look_alikes(
-            glyphs, positions, max_shapes=self.config.max_shapes, seed=self.config.seed, progress=progress
-        )
+        if look is None:
+            positions = np.array([position for _, position in places])
+            look = find_look_alikes(
+                glyphs, positions, max_shapes=self.config.max_shapes, seed=self.config.seed
+            )
         self._state = State(glyphs, tuple(places), alphabet, look, self.config.slip)
         self._revision = self._trained_at = 0
         self._reader = None if look.exact else Reader(glyphs, len(alphabet), self.config.seed)
         self._training = threading.Lock()
         self.refresh()
         self.retrain()
-
-    @classmethod
-    def open(cls, folder: DatasetFolder, alphabet: Alphabet, progress: Callable[[int, int], None]) -> Engine:
-        """The engine of a dataset, with its own connection to the catalog.
-
-        Raises:
-            CaptchaLabError: there is no dataset, nothing is cut, or a picture is missing or damaged.
-        """
-        from captcha_lab.datasets.captcha import read_glyphs
-
-        table = read_glyphs(folder, progress)
-        log = LabelLog(Catalog(folder.catalog_path, create=False))
-        return cls(table.images, table.places, alphabet, log, progress=progress)
 
     # Questions
 
@@ -115,28 +100,14 @@ class Engine:
     def panel(self) -> Panel:
         """Where the work stands and when to stop."""
         with self._lock:
-            queues = self.queues()
-            state = self._state
-            estimate, audit = model_estimate(state), self._audit()
-            labelled = int((state.labels != UNLABELLED).sum())
-            curve = learning_curve(state, self._by_hand)
-            stop_at = self.config.stop_at
-            best, stop, advice = advise(queues, estimate, audit, labelled, len(state.places), stop_at)
-            return Panel(
+            return panel_of(
+                self._state,
+                self.queues(),
+                self._audits,
+                self._by_hand,
+                self.config.stop_at,
                 revision=self._revision,
-                glyphs=len(state.places),
-                labelled=labelled,
-                by_hand=int((state.sources == "human").sum()),
                 keystrokes=self.log.keystrokes(),
-                estimate=estimate,
-                audit=audit,
-                curve=curve,
-                labels_to_go=labels_to_go(curve, estimate.value, stop_at),
-                confusions=confusions(state),
-                best_queue=best,  # type: ignore[arg-type]
-                stop=stop,
-                advice=advice,
-                ready=True,
                 stale=self._changed() >= self.config.retrain_after,
             )
 
@@ -178,6 +149,34 @@ class Engine:
             if act > before:
                 self._apply(answer.queue, events)
             return Outcome(act, self._revision, places, settled=settled)
+
+    def accept_rest(
+        self,
+        *,
+        session: str = "",
+        keystrokes: int = 1,
+        token: str | None = None,
+        expected_revision: int | None = None,
+    ) -> Outcome | None:
+        """Make every proposal that waits a label, in one act; None where there is none (errors as in `answer`)."""
+        with self._lock:
+            self._follow()
+            events = proposals_of(self._state)
+            before = self._revision
+            if not events and (token is None or self.log.act_named(token) is None):
+                return None
+            act = self.log.record(
+                REST,
+                events,
+                session=session,
+                keystrokes=keystrokes,
+                token=token,
+                expected_revision=expected_revision,
+            )
+            self._revision = self.log.revision
+            if act > before:
+                self._apply(REST, events)
+            return Outcome(act, self._revision, tuple((event.image_id, event.position) for event in events))
 
     def undo(
         self,
@@ -250,9 +249,3 @@ class Engine:
         if queue == "audit":
             self._audits = audits_in(self.log.events("audit"))
         self._state.repropose()
-
-    def _audit(self) -> Estimate:
-        """What the audit says so far."""
-        wrong = sum(not right for right in self._audits.values())
-        labelled = int((self._state.labels != UNLABELLED).sum())
-        return audit_estimate(wrong, len(self._audits), labelled)

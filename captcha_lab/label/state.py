@@ -87,19 +87,19 @@ class State:
 
     def repropose(self) -> None:
         """Proposals from the labels as they are now: quick enough to follow every key."""
-        human = self.sources == "human"
-        counts = self._counts(self.labels, np.where(human, HAND_WEIGHT, 1.0))
-        votes = self._counts(np.where(human, self.labels, UNLABELLED))
+        counts = self.counts()
+        by_hand = np.where(self.sources == "human", self.labels, UNLABELLED)
+        votes = class_counts(self.look, by_hand, len(self.alphabet))
         self.probabilities = propose(self.look, counts)[self.look.shape_of]
         if self.reading is not None:
             self.probabilities = SHAPE_SHARE * self.probabilities + (1 - SHAPE_SHARE) * self.reading
         self.keys = weigh_keys(self.look, counts, votes, self.slip)
         self.fitted = bool((self.labels >= 0).any())
 
-    def _counts(
-        self, labels: NDArray[np.int64], weights: NDArray[np.float64] | None = None
-    ) -> NDArray[np.float64]:
-        return class_counts(self.look, labels, len(self.alphabet), weights)
+    def counts(self) -> NDArray[np.float64]:
+        """Weight of the labels of each class that each shape has, [A, K]."""
+        weights = np.where(self.sources == "human", HAND_WEIGHT, 1.0)
+        return class_counts(self.look, self.labels, len(self.alphabet), weights)
 
     def targets(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """What a reader may learn from: a class for every glyph, int64 [N], and its weight, float64 [N].
@@ -124,6 +124,10 @@ class State:
     def best(self) -> NDArray[np.int64]:
         """The label of every glyph, or its proposal where it has none; int64 [N]."""
         return np.where(self.labels == UNLABELLED, self.probabilities.argmax(axis=1), self.labels)
+
+    def waiting(self) -> NDArray[np.int64]:
+        """Rows without a label that have a proposal."""
+        return np.flatnonzero(self.labels == UNLABELLED) if self.fitted else np.zeros(0, np.int64)
 
     def shape_labelled(self) -> NDArray[np.bool_]:
         """Shapes of which a glyph is labelled, bool [A]."""

@@ -196,7 +196,10 @@ class Panel:
     estimate: Estimate  # of all glyphs: labels where there are some, else proposals
     audit: Estimate  # of the accepted labels, by the blind sample
     curve: tuple[CurvePoint, ...]
-    labels_to_go: int | None  # about so many more by hand for `stop_at`; None where it can't be told
+    target: float  # share of right labels to be reached
+    labels_to_go: int | None  # about so many more by hand for `target`; None where it can't be told
+    waiting: int  # glyphs without a label that have a proposal
+    waiting_right: float  # share of these proposals expected to be right
     confusions: tuple[Confusion, ...]
     best_queue: QueueName | None  # what to do next
     stop: bool
