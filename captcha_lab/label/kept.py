@@ -64,7 +64,7 @@ def _key(glyphs: NDArray[np.uint8], positions: NDArray[np.int64], *settings: int
 
 def _read(path: Path, key: str) -> LookAlikes | None:
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             if str(stored["key"]) != key:
                 return None
             values = {f.name: stored[f.name] for f in fields(LookAlikes)}
