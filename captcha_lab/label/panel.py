@@ -16,6 +16,8 @@ from captcha_lab.label.types import Confusion, CurvePoint, Estimate, Panel, Plac
 
 CURVE_AT = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 Z = 1.96  # standard normal quantile of a 95 % interval
+RECENT = 3  # points of the curve that tell its present slope
+TOO_FAR = 10.0  # times today's labels beyond which the curve is not drawn out
 SPARE_ERROR = 1e-4  # below this no curve can be told from none
 
 
@@ -127,11 +129,12 @@ def labels_to_go(curve: Sequence[CurvePoint], value: float, target: float) -> in
     """About how many more labels by hand bring the estimate from `value` to `target`.
 
     The error of a classifier falls about as a power of the number of its examples; the power is fitted to the
-    curve (the last point, which is today's estimate itself, left out). None where the curve does not fall.
+    curve's last RECENT points, because finding every character and telling them apart go at different speeds. None
+    where the curve does not fall, or so slowly that nothing can be said.
     """
     if value >= target:
         return 0
-    points = [(p.labels, 1 - p.accuracy) for p in curve[:-1] if 1 - p.accuracy > SPARE_ERROR]
+    points = [(p.labels, 1 - p.accuracy) for p in curve[-RECENT:] if 1 - p.accuracy > SPARE_ERROR]
     if len(points) < 2:
         return None
     n, error = np.log(np.array(points)).T
@@ -140,7 +143,7 @@ def labels_to_go(curve: Sequence[CurvePoint], value: float, target: float) -> in
         return None
     factor = ((1 - target) / max(1 - value, SPARE_ERROR)) ** (1 / slope)
     more = curve[-1].labels * (factor - 1)
-    return int(min(np.ceil(more), 10 * len(curve) * curve[-1].labels))
+    return int(np.ceil(more)) if factor <= TOO_FAR else None
 
 
 def confusions(state: State, most: int = 8) -> tuple[Confusion, ...]:
