@@ -28,6 +28,11 @@ class Engine(Protocol):
     def answer(self, answer: Answer) -> Outcome:
         """Save an answer (see `record` for errors)."""
 
+    def accept_rest(
+        self, *, session: str, keystrokes: int, token: str, expected_revision: int
+    ) -> Outcome | None:
+        """Make every proposal that waits a label, in one act; None where there is none."""
+
     def refresh(self) -> None:
         """The labels changed otherwise: take them from the log."""
 

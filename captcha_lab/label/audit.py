@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import hypergeom
 
-from captcha_lab.label.types import Estimate
+from captcha_lab.label.types import Estimate, Place
+from captcha_lab.store.labels import LabelEvent
 
 CONFIDENCE = 0.95
 
@@ -32,11 +36,27 @@ def audit_estimate(wrong: int, sample: int, population: int) -> Estimate:
         return Estimate(float("nan"), 0.0, 1.0, "none", 0)
     population = max(population, sample)
     tail = (1 - CONFIDENCE) / 2
-    bad = np.arange(wrong, population - (sample - wrong) + 1)
-    at_most = hypergeom.cdf(wrong, population, bad, sample)
-    at_least = hypergeom.sf(wrong - 1, population, bad, sample)
-    possible = bad[(at_most > tail) & (at_least > tail)]
-    share = 1 - wrong / sample
-    return Estimate(
-        share, float(1 - possible.max() / population), float(1 - possible.min() / population), "audit", sample
+    possible = range(wrong, population - (sample - wrong) + 1)
+    # The more wrong labels there are, the rarer so few in the sample and the commoner so many: both ends by bisection.
+    most = bisect_left(
+        possible, True, key=lambda bad: bool(hypergeom.cdf(wrong, population, bad, sample) <= tail)
     )
+    fewest = bisect_left(
+        possible, True, key=lambda bad: bool(hypergeom.sf(wrong - 1, population, bad, sample) > tail)
+    )
+    share = 1 - wrong / sample
+    at_worst, at_best = possible[most - 1], possible[fewest]
+    return Estimate(share, 1 - at_worst / population, 1 - at_best / population, "audit", sample)
+
+
+def audits_in(events: Iterable[tuple[int, LabelEvent]]) -> dict[Place, bool]:
+    """Audited places and whether the label tested was right, from the events of the audit's acts, oldest first."""
+    tested: dict[tuple[int, Place], str] = {}
+    result: dict[Place, bool] = {}
+    for act, event in events:
+        place = (event.image_id, event.position)
+        if (act, place) in tested:
+            result[place] = tested[act, place] == event.value
+        else:
+            tested[act, place] = event.value
+    return result

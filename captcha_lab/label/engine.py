@@ -7,7 +7,7 @@ worked out again from it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from itertools import islice
 
 import numpy as np
@@ -15,37 +15,27 @@ from numpy.typing import NDArray
 
 from captcha_lab.alphabet import Alphabet
 from captcha_lab.errors import CaptchaLabError, UsageError
-from captcha_lab.label.audit import audit_estimate
+from captcha_lab.label.audit import audits_in
+from captcha_lab.label.consequences import events_of, proposals_of
 from captcha_lab.label.lookalikes import LookAlikes, find_look_alikes
-from captcha_lab.label.panel import advise, confusions, labels_to_go, learning_curve, model_estimate
-from captcha_lab.label.proposals import UNLABELLED
+from captcha_lab.label.panel import panel_of
 from captcha_lab.label.queues import Questions
 from captcha_lab.label.reader import MIN_LABELS, Reader
 from captcha_lab.label.state import State
 from captcha_lab.label.types import (
     QUEUE_NAMES,
     Answer,
-    Estimate,
     Item,
     LabelConfig,
     Outcome,
     Panel,
     Place,
     Queue,
-    QueueName,
 )
-from captcha_lab.store.catalog import Catalog
 from captcha_lab.store.labels import LabelEvent, LabelLog
-from captcha_lab.store.workspace import DatasetFolder
 
-TITLES: dict[QueueName, tuple[str, str]] = {
-    "seed": ("Seed", "one picture of each shape: one key labels all its look-alikes"),
-    "uncertain": ("Uncertain", "the model's closest calls first"),
-    "grid": ("Grid", "a page of one predicted character: retype the strays, accept the rest"),
-    "suspects": ("Suspects", "labels that their look-alikes dispute"),
-    "audit": ("Audit", "a blind sample that measures the labels"),
-    "captcha": ("Whole captchas", "type the text of a whole picture"),
-}
+NOTHING_CUT = "There are no glyphs to label: run `captcha-lab segment` first."
+REST = "rest"  # the act that accepts all proposals at once
 
 
 class Engine:
@@ -57,7 +47,6 @@ class Engine:
         alphabet: the characters that can be labels.
         log: where answers go.
         config: see `LabelConfig`.
-        progress: told (done, total) while shapes are compared.
         look: the glyphs' shapes where they are known already.
 
     Raises:
@@ -71,51 +60,31 @@ class Engine:
         alphabet: Alphabet,
         log: LabelLog,
         config: LabelConfig | None = None,
-        progress: Callable[[int, int], None] = lambda done, total: None,
         look: LookAlikes | None = None,
     ) -> None:
         if len(glyphs) == 0 or len(glyphs) != len(places):
-            raise CaptchaLabError("There are no glyphs to label: run `captcha-lab segment` first.")
+            raise CaptchaLabError(NOTHING_CUT)
         self.config = config or LabelConfig()
         self.log = log
         self._lock = threading.RLock()
-        positions = np.array([position for _, position in places])
-        look = look or find_look_alikes(
-            glyphs, positions, max_shapes=self.config.max_shapes, seed=self.config.seed, progress=progress
-        )
-        self._state = State(glyphs, tuple(places), alphabet, look)
+        if look is None:
+            positions = np.array([position for _, position in places])
+            look = find_look_alikes(
+                glyphs, positions, max_shapes=self.config.max_shapes, seed=self.config.seed
+            )
+        self._state = State(glyphs, tuple(places), alphabet, look, self.config.slip)
         self._revision = self._trained_at = 0
         self._reader = None if look.exact else Reader(glyphs, len(alphabet), self.config.seed)
         self._training = threading.Lock()
         self.refresh()
         self.retrain()
 
-    @classmethod
-    def open(cls, folder: DatasetFolder, alphabet: Alphabet, progress: Callable[[int, int], None]) -> Engine:
-        """The engine of a dataset, with its own connection to the catalog.
-
-        Raises:
-            CaptchaLabError: there is no dataset, nothing is cut, or a picture is missing or damaged.
-        """
-        from captcha_lab.datasets.captcha import read_glyphs
-
-        table = read_glyphs(folder, progress)
-        log = LabelLog(Catalog(folder.catalog_path, create=False))
-        return cls(table.images, table.places, alphabet, log, progress=progress)
-
     # Questions
 
     def queues(self) -> list[Queue]:
         """All queues with their counts and what the next key in each is worth."""
         with self._lock:
-            questions = self._questions()
-            result = []
-            for name in QUEUE_NAMES:
-                following = next(iter(questions.iterate(name)), None)
-                title, hint = TITLES[name]
-                worth = 0.0 if following is None else following.worth
-                result.append(Queue(name, title, questions.count(name), worth, hint))
-            return result
+            return self._questions().overview()
 
     def items(self, queue: str, count: int = 1, exclude: Collection[str] = frozenset()) -> list[Item]:
         """The next `count` questions of a queue, without those whose id is in `exclude`.
@@ -131,28 +100,14 @@ class Engine:
     def panel(self) -> Panel:
         """Where the work stands and when to stop."""
         with self._lock:
-            queues = self.queues()
-            state = self._state
-            estimate, audit = model_estimate(state), self._audit()
-            labelled = int((state.labels != UNLABELLED).sum())
-            curve = learning_curve(state, self._by_hand)
-            stop_at = self.config.stop_at
-            best, stop, advice = advise(queues, estimate, audit, labelled, len(state.places), stop_at)
-            return Panel(
+            return panel_of(
+                self._state,
+                self.queues(),
+                self._audits,
+                self._by_hand,
+                self.config.stop_at,
                 revision=self._revision,
-                glyphs=len(state.places),
-                labelled=labelled,
-                by_hand=int((state.sources == "human").sum()),
                 keystrokes=self.log.keystrokes(),
-                estimate=estimate,
-                audit=audit,
-                curve=curve,
-                labels_to_go=labels_to_go(curve, estimate.value, stop_at),
-                confusions=confusions(state),
-                best_queue=best,  # type: ignore[arg-type]
-                stop=stop,
-                advice=advice,
-                ready=True,
                 stale=self._changed() >= self.config.retrain_after,
             )
 
@@ -167,8 +122,7 @@ class Engine:
         """Save an answer: it is durable when this returns.
 
         A key that contradicts a sure proposal labels that glyph only: its look-alikes are asked again rather than
-        follow what may be a slip. An audit's act also holds the label it tested, before the person's, so that the
-        log alone tells how the audit went.
+        follow what may be a slip. A key that shows an earlier one to be a slip mends what followed that one.
 
         Raises:
             UsageError: a label is outside the alphabet.
@@ -180,10 +134,7 @@ class Engine:
                 self._state.alphabet.index(value)
         with self._lock:
             self._follow()
-            events = [LabelEvent(*mark, source="human") for mark in answer.typed]
-            events += [LabelEvent(*mark, source="batch") for mark in self._followers(answer)]
-            if answer.queue == "audit":
-                events = self._tested(answer) + events
+            events, settled = events_of(self._state, self.config, answer)
             before = self._revision
             act = self.log.record(
                 answer.queue,
@@ -197,7 +148,35 @@ class Engine:
             places = tuple((event.image_id, event.position) for event in events)
             if act > before:
                 self._apply(answer.queue, events)
-            return Outcome(act, self._revision, places)
+            return Outcome(act, self._revision, places, settled=settled)
+
+    def accept_rest(
+        self,
+        *,
+        session: str = "",
+        keystrokes: int = 1,
+        token: str | None = None,
+        expected_revision: int | None = None,
+    ) -> Outcome | None:
+        """Make every proposal that waits a label, in one act; None where there is none (errors as in `answer`)."""
+        with self._lock:
+            self._follow()
+            events = proposals_of(self._state)
+            before = self._revision
+            if not events and (token is None or self.log.act_named(token) is None):
+                return None
+            act = self.log.record(
+                REST,
+                events,
+                session=session,
+                keystrokes=keystrokes,
+                token=token,
+                expected_revision=expected_revision,
+            )
+            self._revision = self.log.revision
+            if act > before:
+                self._apply(REST, events)
+            return Outcome(act, self._revision, tuple((event.image_id, event.position) for event in events))
 
     def undo(
         self,
@@ -229,7 +208,7 @@ class Engine:
             rows = self._state.row_of
             self._by_hand = [rows[place] for _, place in sorted(human) if place in rows]
             self._settled = {(e.image_id, e.position) for _, e in self.log.events("suspects")}
-            self._audits = self._read_audits()
+            self._audits = audits_in(self.log.events("audit"))
             self._state.repropose()
 
     def retrain(self) -> None:
@@ -268,54 +247,5 @@ class Engine:
         if queue == "suspects":
             self._settled |= set(hand)
         if queue == "audit":
-            self._audits = self._read_audits()
+            self._audits = audits_in(self.log.events("audit"))
         self._state.repropose()
-
-    def _followers(self, answer: Answer) -> list[tuple[int, int, str]]:
-        """Labels that follow along, without those that would follow a key against a sure proposal."""
-        state, doubtful = self._state, set()
-        for image_id, position, value in answer.typed:
-            row = state.row_of.get((image_id, position))
-            if row is None or not value or not state.fitted:
-                continue
-            best = int(state.probabilities[row].argmax())
-            if state.probabilities[row, best] >= self.config.sure and value != state.character(best):
-                doubtful.add((int(state.look.shape_of[row]), value))
-        if not doubtful:
-            return list(answer.spread)
-        rows = [state.row_of.get((image_id, position)) for image_id, position, _ in answer.spread]
-        return [
-            mark
-            for row, mark in zip(rows, answer.spread, strict=True)
-            if row is None or (int(state.look.shape_of[row]), mark[2]) not in doubtful
-        ]
-
-    # The audit
-
-    def _tested(self, answer: Answer) -> list[LabelEvent]:
-        """The labels an audit's answer puts to the test, as events."""
-        state, events = self._state, []
-        for image_id, position, _ in answer.typed:
-            row = state.row_of.get((image_id, position))
-            if row is not None and state.labels[row] != UNLABELLED:
-                value = state.character(int(state.labels[row]))
-                events.append(LabelEvent(image_id, position, value, str(state.sources[row])))
-        return events
-
-    def _read_audits(self) -> dict[Place, bool]:
-        """Audited places and whether the label tested was right."""
-        tested: dict[tuple[int, Place], str] = {}
-        result: dict[Place, bool] = {}
-        for act, event in self.log.events("audit"):
-            place = (event.image_id, event.position)
-            if (act, place) in tested:
-                result[place] = tested[act, place] == event.value
-            else:
-                tested[act, place] = event.value
-        return result
-
-    def _audit(self) -> Estimate:
-        """What the audit says so far."""
-        wrong = sum(not right for right in self._audits.values())
-        labelled = int((self._state.labels != UNLABELLED).sum())
-        return audit_estimate(wrong, len(self._audits), labelled)

@@ -18,6 +18,7 @@ TURNS = tuple(range(-60, 61, 6))  # degrees
 SLANTS = (-0.4, -0.2, 0.0, 0.2, 0.4)  # horizontal shift per unit of height
 SHIFTS = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))  # pixels
 FEATURES = 96  # principal components kept to compare shapes
+MASKS_SHARE = 0.3  # of the time, about, that goes by before shapes are compared pairwise
 GROUPS = 400  # shapes made of glyphs that are too noisy to repeat exactly
 
 
@@ -62,9 +63,10 @@ def find_look_alikes(
         positions: int [N], position in the captcha.
         max_shapes: shapes that may be compared pairwise (time and memory grow with its square).
         seed: of k-means and the principal components.
-        progress: told (done, total).
+        progress: told (percent done, 100).
     """
-    corner = corner_shapes(ink_masks(glyphs, positions))
+    drawing, comparing = stages(progress, MASKS_SHARE)
+    corner = corner_shapes(ink_masks(glyphs, positions, drawing))
     keys = np.packbits(corner.reshape(len(corner), -1), axis=1)
     # The picture of a shape is any of its glyphs, not the first: files sorted by name are not in random order.
     order = np.random.default_rng(seed).permutation(len(keys))
@@ -88,9 +90,20 @@ def find_look_alikes(
         picture=first[picture].astype(np.int64),
         size=np.bincount(shape_of, minlength=len(means)).astype(np.int64),
         closeness=closeness[exact].astype(np.float32),
-        likeness=likeness(means, progress),
+        likeness=likeness(means, comparing),
         exact=len(first) <= max_shapes,
     )
+
+
+def stages(
+    progress: Callable[[int, int], None], share: float
+) -> tuple[Callable[[int, int], None], Callable[[int, int], None]]:
+    """Two progress callbacks that together go once from 0 to 100, the first up to `share` of it."""
+
+    def part(start: float, length: float) -> Callable[[int, int], None]:
+        return lambda done, total: progress(round(100 * (start + length * done / max(total, 1))), 100)
+
+    return part(0.0, share), part(share, 1 - share)
 
 
 def _blurred(shapes: NDArray[np.float32]) -> NDArray[np.float32]:

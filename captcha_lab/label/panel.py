@@ -3,25 +3,90 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from captcha_lab.label.audit import audit_estimate
 from captcha_lab.label.proposals import UNLABELLED, class_counts, propose, vote
+from captcha_lab.label.slips import basins
 from captcha_lab.label.state import State
-from captcha_lab.label.types import Confusion, CurvePoint, Estimate, Queue
+from captcha_lab.label.types import Confusion, CurvePoint, Estimate, Panel, Place, Queue, QueueName
 
 CURVE_AT = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 Z = 1.96  # standard normal quantile of a 95 % interval
+RECENT = 3  # points of the curve that tell its present slope
+TOO_FAR = 10.0  # times today's labels beyond which the curve is not drawn out
 SPARE_ERROR = 1e-4  # below this no curve can be told from none
+
+
+def panel_of(
+    state: State,
+    queues: Sequence[Queue],
+    audits: Mapping[Place, bool],
+    by_hand: Sequence[int],
+    target: float,
+    *,
+    revision: int,
+    keystrokes: int,
+    stale: bool,
+) -> Panel:
+    """The panel of a state.
+
+    Args:
+        state: labels and proposals.
+        queues: what waits.
+        audits: audited places and whether their label was right.
+        by_hand: rows labelled by a person, oldest first.
+        target: share of right labels to be reached.
+        revision, keystrokes, stale: as in `Panel`.
+    """
+    estimate = model_estimate(state)
+    labelled, glyphs = int((state.labels != UNLABELLED).sum()), len(state.places)
+    audit = audit_estimate(sum(not right for right in audits.values()), len(audits), labelled)
+    curve = learning_curve(state, by_hand, estimate.value)
+    waiting = state.waiting()
+    best, stop, advice = advise(queues, estimate, audit, labelled, glyphs, target)
+    return Panel(
+        revision=revision,
+        glyphs=glyphs,
+        labelled=labelled,
+        by_hand=int((state.sources == "human").sum()),
+        keystrokes=keystrokes,
+        estimate=estimate,
+        audit=audit,
+        curve=curve,
+        target=target,
+        labels_to_go=labels_to_go(curve, estimate.value, target),
+        waiting=len(waiting),
+        waiting_right=rest_right(state, waiting),
+        confusions=confusions(state),
+        best_queue=best,
+        stop=stop,
+        advice=advice,
+        ready=True,
+        stale=stale,
+    )
+
+
+def rest_right(state: State, waiting: NDArray[np.int64]) -> float:
+    """Share of the waiting proposals expected to be right, by their confidence and that of the keys they rest on."""
+    if len(waiting) == 0:
+        return 1.0
+    nearest = basins(state.look, state.counts())
+    believed = np.ones(len(state.look.size))
+    believed[state.keys.shapes] = 1 - state.keys.wrong
+    sure = state.probabilities[waiting].max(axis=1) * believed[nearest[state.look.shape_of[waiting]]]
+    return float(sure.mean())
 
 
 def model_estimate(state: State) -> Estimate:
     """Share of right labels as the proposals' own confidences have it.
 
     Glyphs of a shape are right or wrong together, so the variance is that of independent shapes, each
-    weighted by its glyphs. Labels count as right: only the blind audit can tell otherwise.
+    weighted by its glyphs. Labels count as right but for what rests on keys that the others contradict: only the
+    blind audit can tell more.
     """
     count = len(state.places)
     if not state.fitted:
@@ -30,27 +95,33 @@ def model_estimate(state: State) -> Estimate:
     size = state.look.size.astype(np.float64)
     mean = np.bincount(state.look.shape_of, right, len(size)) / size
     half = Z * float(np.sqrt(np.sum((size / count) ** 2 * mean * (1 - mean))))
-    value = float(right.mean())
+    slipped = state.keys.wrong * (state.keys.rests / count)
+    half = float(
+        np.hypot(half, Z * np.sqrt(np.sum(slipped * (1 - state.keys.wrong) * state.keys.rests / count)))
+    )
+    value = float(right.mean() - slipped.sum())
     return Estimate(value, max(0.0, value - half), min(1.0, value + half), "model", count)
 
 
-def learning_curve(state: State, by_hand: Sequence[int]) -> tuple[CurvePoint, ...]:
-    """Agreement with today's labels of what the first n labels given by hand would have proposed.
+def learning_curve(state: State, by_hand: Sequence[int], today_right: float) -> tuple[CurvePoint, ...]:
+    """Share of right labels that the first n labels given by hand would have proposed; the last point is today.
 
     Args:
-        state: with labels and proposals of today, taken for the truth.
+        state: with labels and proposals of today, of which the earlier ones' share of agreement is taken.
         by_hand: rows labelled by a person, oldest first.
+        today_right: share of today's labels and proposals expected to be right.
     """
     today = state.best()
-    sizes = sorted({n for n in CURVE_AT if n < len(by_hand)} | ({len(by_hand)} if by_hand else set()))
     points = []
-    for n in sizes:
+    for n in (n for n in CURVE_AT if n < len(by_hand)):
         labels = np.full(len(today), UNLABELLED, np.int64)
         rows = np.array(by_hand[:n])
         labels[rows] = state.labels[rows]
         guess = propose(state.look, class_counts(state.look, labels, len(state.alphabet))).argmax(axis=1)
-        accuracy = float((guess[state.look.shape_of] == today).mean())
-        points.append(CurvePoint(n, accuracy))
+        agreement = float((guess[state.look.shape_of] == today).mean())
+        points.append(CurvePoint(n, agreement * today_right))
+    if by_hand:
+        points.append(CurvePoint(len(by_hand), today_right))
     return tuple(points)
 
 
@@ -58,11 +129,12 @@ def labels_to_go(curve: Sequence[CurvePoint], value: float, target: float) -> in
     """About how many more labels by hand bring the estimate from `value` to `target`.
 
     The error of a classifier falls about as a power of the number of its examples; the power is fitted to the
-    curve (the last point, which is today's truth itself, left out). None where the curve does not fall.
+    curve's last RECENT points, because finding every character and telling them apart go at different speeds. None
+    where the curve does not fall, or so slowly that nothing can be said.
     """
     if value >= target:
         return 0
-    points = [(p.labels, 1 - p.accuracy) for p in curve[:-1] if 1 - p.accuracy > SPARE_ERROR]
+    points = [(p.labels, 1 - p.accuracy) for p in curve[-RECENT:] if 1 - p.accuracy > SPARE_ERROR]
     if len(points) < 2:
         return None
     n, error = np.log(np.array(points)).T
@@ -71,7 +143,7 @@ def labels_to_go(curve: Sequence[CurvePoint], value: float, target: float) -> in
         return None
     factor = ((1 - target) / max(1 - value, SPARE_ERROR)) ** (1 / slope)
     more = curve[-1].labels * (factor - 1)
-    return int(min(np.ceil(more), 10 * len(curve) * curve[-1].labels))
+    return int(np.ceil(more)) if factor <= TOO_FAR else None
 
 
 def confusions(state: State, most: int = 8) -> tuple[Confusion, ...]:
@@ -94,7 +166,7 @@ def confusions(state: State, most: int = 8) -> tuple[Confusion, ...]:
 
 def advise(
     queues: Sequence[Queue], estimate: Estimate, audit: Estimate, labelled: int, glyphs: int, stop_at: float
-) -> tuple[str | None, bool, str]:
+) -> tuple[QueueName | None, bool, str]:
     """(best queue or None, whether to stop, one sentence)."""
     by_name = {queue.name: queue for queue in queues}
     waiting = [
@@ -116,7 +188,7 @@ def advise(
         return (
             "grid",
             True,
-            "Stop here, or accept the proposals page by page: they are as good as you asked for.",
+            "Stop here: accept all remaining proposals; they are as good as you asked for.",
         )
     if best.worth < 1:
         return best.name, False, f"A key now mends less than one label; {best.title} mends most."

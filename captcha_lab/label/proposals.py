@@ -31,35 +31,40 @@ def class_counts(
     return counts
 
 
-def propose(look: LookAlikes, counts: NDArray[np.float64]) -> NDArray[np.float32]:
+def propose(
+    look: LookAlikes, counts: NDArray[np.float64], without: NDArray[np.int64] | None = None
+) -> NDArray[np.float32]:
     """Probability of every class for every shape, from its likest labelled shape of each class.
 
     Args:
         look: N glyphs in A shapes.
         counts: float64 [A, K], see `class_counts`.
+        without: int64 [R], only these shapes, each as if it had no label itself.
 
     Returns:
-        float32 [A, K], rows summing to 1: softmax of the likeness over SHARPNESS; a labelled shape that is not
-        all of one class counts for each class by its share. Classes without any label share the odds of a shape
-        with likeness NOVEL. Uniform where nothing is labelled.
+        float32 [A or R, K], rows summing to 1: softmax of the likeness over SHARPNESS; a labelled shape that is
+        not all of one class counts for each class by its share. Classes without any label share the odds of a
+        shape with likeness NOVEL. Uniform where nothing is labelled.
     """
-    shapes, classes = counts.shape
+    classes = counts.shape[1]
     totals = counts.sum(axis=1)
     labelled = np.flatnonzero(totals > 0)
-    scores = np.full((shapes, classes), -1.0)
-    if len(labelled) == 0:
-        return np.full((shapes, classes), 1 / classes, np.float32)
     shares = counts[labelled] / totals[labelled, None]
     with np.errstate(divide="ignore"):
         penalty = SHARPNESS * np.log(shares)
-    seen = shares.max(axis=0) > 0
-    if not seen.all():
-        scores[:, ~seen] = NOVEL - SHARPNESS * np.log((~seen).sum())
-    for k in np.flatnonzero(seen):
+    if without is None:
+        near = look.likeness[:, labelled]
+    else:
+        near = look.likeness[np.ix_(without, labelled)]
+        near[without[:, None] == labelled[None, :]] = -np.inf
+    scores = np.full((len(near), classes), -np.inf)
+    for k in np.flatnonzero(shares.sum(axis=0) > 0):
         has = np.flatnonzero(shares[:, k] > 0)
-        scores[:, k] = (look.likeness[:, labelled[has]] + penalty[has, k]).max(axis=1)
-    scores = (scores - scores.max(axis=1, keepdims=True)) / SHARPNESS
-    odds = np.exp(scores)
+        scores[:, k] = (near[:, has] + penalty[has, k]).max(axis=1)
+    unseen = np.isneginf(scores)
+    share = NOVEL - SHARPNESS * np.log(np.maximum(unseen.sum(axis=1, keepdims=True), 1))
+    scores = np.where(unseen, share, scores)
+    odds = np.exp((scores - scores.max(axis=1, keepdims=True)) / SHARPNESS)
     return (odds / odds.sum(axis=1, keepdims=True)).astype(np.float32)
 
 

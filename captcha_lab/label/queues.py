@@ -5,20 +5,26 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from captcha_lab.label.audit import audit_order
-from captcha_lab.label.proposals import UNLABELLED, seed_order
+from captcha_lab.label.pages import Pages
+from captcha_lab.label.proposals import UNLABELLED
+from captcha_lab.label.seeds import Seeds
 from captcha_lab.label.state import State
-from captcha_lab.label.types import Item, LabelConfig, Place, QueueName
+from captcha_lab.label.types import QUEUE_NAMES, Item, LabelConfig, Place, Queue, QueueName
 
-PAGE_FROM = 0.6  # confidence from which a glyph goes on a page: closer calls are cheaper asked one by one
-STRAY_KEYS = 2  # a stray on a page: one key or click to reach it, one to retype it
+TITLES: dict[QueueName, tuple[str, str]] = {
+    "seed": ("Seed", "one picture of each shape: one key labels all its look-alikes"),
+    "uncertain": ("Uncertain", "the model's closest calls first"),
+    "grid": ("Grid", "a page of one predicted character: retype the strays, accept the rest"),
+    "suspects": ("Suspects", "labels that their look-alikes dispute"),
+    "audit": ("Audit", "a blind sample that measures the labels"),
+    "captcha": ("Whole captchas", "type the text of a whole picture"),
+}
 AUDIT_WORTH = 0.0  # an audit mends next to nothing; it measures
 
 
@@ -31,14 +37,27 @@ class Questions:
     revision: int
     settled: Collection[Place] = ()
     audited: Collection[Place] = ()
-    _pages: list[tuple[float, list[int]]] | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self._seeds = Seeds(self.state, self.config, self.revision)
+        self._pages = Pages(self.state, self.config, self.revision)
+
+    def overview(self) -> list[Queue]:
+        """All queues with their counts and what the next key in each is worth."""
+        result = []
+        for name in QUEUE_NAMES:
+            following = next(self.iterate(name), None)
+            title, hint = TITLES[name]
+            worth = 0.0 if following is None else following.worth
+            result.append(Queue(name, title, self.count(name), worth, hint))
+        return result
 
     def iterate(self, queue: QueueName, exclude: Collection[str] = ()) -> Iterator[Item]:
         """The questions of a queue, best first, without those whose id is excluded."""
         makers: dict[str, Callable[[Collection[str]], Iterator[Item]]] = {
-            "seed": self._seed,
+            "seed": self._seeds.items,
             "uncertain": self._uncertain,
-            "grid": self._grid,
+            "grid": lambda exclude: self._pages.items(),
             "suspects": self._suspects,
             "audit": self._audit,
             "captcha": self._captcha,
@@ -50,73 +69,16 @@ class Questions:
         state = self.state
         open_rows = state.labels == UNLABELLED
         if queue == "seed":
-            return int((~state.shape_labelled() & self._shape_open()).sum())
+            return self._seeds.count()
         if queue == "uncertain":
             return int(open_rows.sum()) if state.fitted else 0
         if queue == "grid":
-            return len(self._page_rows())
+            return self._pages.count()
         if queue == "suspects":
             return len(self._disputed())
         if queue == "audit":
             return sum(state.places[row] not in self.audited for row in np.flatnonzero(~open_rows).tolist())
         return len({state.places[row][0] for row in np.flatnonzero(open_rows).tolist()})
-
-    # Seed: one picture of each shape
-
-    def _shape_open(self) -> NDArray[np.bool_]:
-        state = self.state
-        open_rows = state.labels == UNLABELLED
-        return np.bincount(state.look.shape_of, open_rows, len(state.look.size)) > 0
-
-    def _shape_doubt(self) -> NDArray[np.float64]:
-        """Expected share of wrong labels of each shape [A]; certainty comes from labels only."""
-        state = self.state
-        wrong = np.where(state.labels == UNLABELLED, 1 - state.probabilities.max(axis=1), 0.0)
-        return np.bincount(state.look.shape_of, wrong, len(state.look.size)) / np.maximum(state.look.size, 1)
-
-    def _seed(self, exclude: Collection[str]) -> Iterator[Item]:
-        state = self.state
-        labelled = state.shape_labelled()
-        barred = ~self._shape_open()
-        doubt = self._shape_doubt()
-        step = 8
-        done = labelled.copy()
-        # What a client holds or has skipped is as good as asked: the next question should not be its double.
-        done[[shape for shape in range(len(done)) if f"seed-{shape}" in exclude]] = True
-        while True:
-            found = seed_order(state.look, done, step, doubt, barred)
-            for shape, gain in found:
-                yield self._cluster(shape, gain)
-                done[shape] = True
-            if len(found) < step:
-                return
-
-    def _cluster(self, shape: int, gain: float) -> Item:
-        state = self.state
-        picture = self._picture(shape)
-        rows = self._followers(picture, shape)
-        first = state.member(picture, stands_for=1 + len(rows))
-        why = f"{1 + len(rows)} glyphs look like this" if len(rows) else "nothing else looks quite like this"
-        members = (first, *(state.member(int(row)) for row in rows))
-        return Item(f"seed-{shape}", "seed", "cluster", members, first.proposal, gain, self.revision, why)
-
-    def _picture(self, shape: int) -> int:
-        """The glyph to show for a shape: its picture, or the closest that is still open."""
-        state = self.state
-        picture = int(state.look.picture[shape])
-        if state.labels[picture] == UNLABELLED:
-            return picture
-        rows = state.rows_of_shape[shape]
-        rows = rows[state.labels[rows] == UNLABELLED]
-        return int(rows[np.argmax(state.look.closeness[rows])])
-
-    def _followers(self, picture: int, shape: int) -> NDArray[np.int64]:
-        """Further unlabelled glyphs so like a shape's picture that they take its label, closest first."""
-        state = self.state
-        rows = state.rows_of_shape[shape]
-        near = state.look.closeness[rows] >= self.config.look_alike
-        rows = rows[near & (state.labels[rows] == UNLABELLED) & (rows != picture)]
-        return rows[np.argsort(-state.look.closeness[rows], kind="stable")]
 
     # Uncertain: the lowest margin first
 
@@ -142,75 +104,6 @@ class Questions:
             worth = doubt * max(1, len(mates))
             item_id = f"uncertain-{member.image_id}-{member.position}"
             yield Item(item_id, "uncertain", "glyph", (member,), member.proposal, worth, self.revision, why)
-
-    # Grid: pages of one predicted class
-
-    def _page_rows(self) -> list[tuple[float, list[int]]]:
-        """Pages as (worth, rows of the tiles); a tile is one glyph, or one shape that repeats."""
-        if self._pages is not None:
-            return self._pages
-        state, pages = self.state, []
-        if state.fitted:
-            tiles = self._tiles()
-            best = state.probabilities.argmax(axis=1)
-            confidence = state.probabilities.max(axis=1)
-            for k in np.unique(best[tiles]):
-                rows = tiles[best[tiles] == k]
-                rows = rows[np.argsort(confidence[rows], kind="stable")]
-                for start in range(0, len(rows), self.config.page_size):
-                    page = rows[start : start + self.config.page_size]
-                    doubt = 1 - confidence[page]
-                    stands = np.array([1 + len(self._also(int(row))) for row in page])
-                    keys = 1 + STRAY_KEYS * float(doubt.sum())
-                    pages.append((float((doubt * stands).sum()) / keys, page.tolist()))
-            pages.sort(key=lambda page: -page[0])
-        self._pages = pages
-        return pages
-
-    def _tiles(self) -> NDArray[np.int64]:
-        """Unlabelled glyphs, one for each group that is sure to share a label (same shape, same proposal)."""
-        state = self.state
-        likely = state.probabilities.max(axis=1) >= PAGE_FROM
-        rows = np.flatnonzero((state.labels == UNLABELLED) & likely)
-        if not state.look.exact:
-            return rows
-        alone = state.look.closeness[rows] < self.config.look_alike
-        best = state.probabilities.argmax(axis=1)
-        key = state.look.shape_of[rows] * (len(state.alphabet) + 1) + best[rows]
-        order = np.lexsort((-state.look.closeness[rows], key))
-        first = np.zeros(len(rows), bool)
-        if len(rows):
-            first[order[np.r_[True, np.diff(key[order]) != 0]]] = True
-        return rows[first | alone]
-
-    def _also(self, row: int) -> list[int]:
-        """Further glyphs a page's tile stands for."""
-        state = self.state
-        if not state.look.exact or state.look.closeness[row] < self.config.look_alike:
-            return []
-        mates = state.rows_of_shape[int(state.look.shape_of[row])]
-        near = (state.look.closeness[mates] >= self.config.look_alike) & (state.labels[mates] == UNLABELLED)
-        same = state.probabilities[mates].argmax(axis=1) == state.probabilities[row].argmax()
-        return [int(mate) for mate in mates[near & same] if mate != row]
-
-    def _grid(self, exclude: Collection[str]) -> Iterator[Item]:
-        state = self.state
-        for worth, rows in self._page_rows():
-            also = {row: self._also(row) for row in rows}
-            members = tuple(state.member(row, stands_for=1 + len(also[row])) for row in rows)
-            image_id, position = state.places[rows[0]]
-            proposal = members[0].proposal
-            yield Item(
-                f"grid-{proposal}-{image_id}-{position}",
-                "grid",
-                "page",
-                members,
-                proposal,
-                worth,
-                self.revision,
-                f"{sum(m.stands_for for m in members)} glyphs read as {proposal}",
-                {row: tuple(state.places[mate] for mate in mates) for row, mates in also.items() if mates},
-            )
 
     # Suspects: labels the others dispute
 
@@ -287,8 +180,3 @@ class Questions:
                 self.revision,
                 "type all its characters",
             )
-
-
-def finite(value: float) -> float:
-    """A number JSON can carry: 0 for nan and infinities."""
-    return value if math.isfinite(value) else 0.0

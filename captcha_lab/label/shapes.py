@@ -6,6 +6,8 @@ picture or by a neighbour's overrunning stroke must look the same before anythin
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -14,15 +16,21 @@ SIDE = 28  # pixels of a shape's square: a 20 x 20 glyph can be turned in it wit
 FRAME_SHARE = 0.8  # a pixel inked in so many of all glyphs at one position is part of the picture's frame
 EDGE_SHARE = 0.05  # pixels inked in fewer glyphs don't say where the ink ends
 FEWEST_FOR_FRAME = 60  # glyphs at a position below which nothing is taken for a frame
+AT_ONCE = 500  # glyphs between two words of progress
 PIECE_SHARE = 0.1  # a piece smaller than this share of the largest is a fragment or a speck
 
 
-def ink_masks(glyphs: NDArray[np.uint8], positions: NDArray[np.int64] | None = None) -> NDArray[np.bool_]:
+def ink_masks(
+    glyphs: NDArray[np.uint8],
+    positions: NDArray[np.int64] | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> NDArray[np.bool_]:
     """Where the glyph itself has ink.
 
     Args:
         glyphs: uint8 [N, H, W], dark ink on light paper.
         positions: int [N], position in the captcha, where a frame may differ by it.
+        progress: told (glyphs done, all glyphs) now and then.
 
     Returns:
         bool [N, H, W]: ink darker than half way between the glyph's darkest pixel and white, without frame, specks and
@@ -36,7 +44,11 @@ def ink_masks(glyphs: NDArray[np.uint8], positions: NDArray[np.int64] | None = N
         rows = groups == group
         if rows.sum() >= FEWEST_FOR_FRAME:
             masks[rows] &= ~_frame(masks[rows].mean(axis=0))
-    return np.stack([_main_pieces(mask) for mask in masks]) if len(masks) else masks
+    for start in range(0, len(masks), AT_ONCE):
+        for row in range(start, min(start + AT_ONCE, len(masks))):
+            masks[row] = _main_pieces(masks[row])
+        progress(min(start + AT_ONCE, len(masks)), len(masks))
+    return masks
 
 
 def _frame(share: NDArray[np.floating]) -> NDArray[np.bool_]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from captcha_lab.alphabet import Alphabet
 from captcha_lab.errors import UsageError
 from captcha_lab.label.engine import Engine
-from captcha_lab.label.queues import STRAY_KEYS
+from captcha_lab.label.pages import STRAY_KEYS
 from captcha_lab.label.types import Answer, Item, LabelConfig, Place
 from captcha_lab.store.catalog import Catalog
 from captcha_lab.store.labels import LabelLog

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from captcha_lab.alphabet import Alphabet
 from captcha_lab.label.lookalikes import LookAlikes
 from captcha_lab.label.proposals import UNLABELLED, class_counts, propose, vote
+from captcha_lab.label.slips import Keys, weigh_keys
 from captcha_lab.label.suspects import Suspects, find_suspects
 from captcha_lab.label.types import NOT_A_GLYPH, Member, Place
 from captcha_lab.store.labels import Label
@@ -28,24 +29,28 @@ class State:
         places: where each glyph is.
         alphabet: class k is character k.
         look: the shapes.
+        slip: share of keys a person mistypes.
         labels: int64 [N], UNLABELLED where there is none.
         sources: of the labels, "" where there is none.
         probabilities: float32 [N, K], the proposals.
         suspects: disputes among the labels, None before `dispute`.
         reading: float32 [N, K], a trained reader's probabilities, None where shapes alone decide.
         fitted: whether the proposals rest on any label.
+        keys: the shapes labelled by hand, and how far each is to be believed.
     """
 
     glyphs: NDArray[np.uint8]
     places: Sequence[Place]
     alphabet: Alphabet
     look: LookAlikes
+    slip: float
     labels: NDArray[np.int64] = field(init=False)
     sources: NDArray[np.str_] = field(init=False)
     probabilities: NDArray[np.float32] = field(init=False)
     suspects: Suspects | None = field(init=False, default=None)
     reading: NDArray[np.float32] | None = field(init=False, default=None)
     fitted: bool = field(init=False, default=False)
+    keys: Keys = field(init=False)
 
     def __post_init__(self) -> None:
         count, classes = len(self.places), len(self.alphabet)
@@ -80,17 +85,21 @@ class State:
         """The label a class stands for."""
         return NOT_A_GLYPH if k == self.bad else self.alphabet.characters[k]
 
-    def shape_probabilities(self) -> NDArray[np.float32]:
-        """Proposals of the shapes from the labels as they are now, [A, K]; what was never labelled is uniform."""
-        weights = np.where(self.sources == "human", HAND_WEIGHT, 1.0)
-        return propose(self.look, class_counts(self.look, self.labels, len(self.alphabet), weights))
-
     def repropose(self) -> None:
-        """Proposals from shapes alone: quick enough to follow every key."""
-        self.probabilities = self.shape_probabilities()[self.look.shape_of]
+        """Proposals from the labels as they are now: quick enough to follow every key."""
+        counts = self.counts()
+        by_hand = np.where(self.sources == "human", self.labels, UNLABELLED)
+        votes = class_counts(self.look, by_hand, len(self.alphabet))
+        self.probabilities = propose(self.look, counts)[self.look.shape_of]
         if self.reading is not None:
             self.probabilities = SHAPE_SHARE * self.probabilities + (1 - SHAPE_SHARE) * self.reading
+        self.keys = weigh_keys(self.look, counts, votes, self.slip)
         self.fitted = bool((self.labels >= 0).any())
+
+    def counts(self) -> NDArray[np.float64]:
+        """Weight of the labels of each class that each shape has, [A, K]."""
+        weights = np.where(self.sources == "human", HAND_WEIGHT, 1.0)
+        return class_counts(self.look, self.labels, len(self.alphabet), weights)
 
     def targets(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """What a reader may learn from: a class for every glyph, int64 [N], and its weight, float64 [N].
@@ -115,6 +124,10 @@ class State:
     def best(self) -> NDArray[np.int64]:
         """The label of every glyph, or its proposal where it has none; int64 [N]."""
         return np.where(self.labels == UNLABELLED, self.probabilities.argmax(axis=1), self.labels)
+
+    def waiting(self) -> NDArray[np.int64]:
+        """Rows without a label that have a proposal."""
+        return np.flatnonzero(self.labels == UNLABELLED) if self.fitted else np.zeros(0, np.int64)
 
     def shape_labelled(self) -> NDArray[np.bool_]:
         """Shapes of which a glyph is labelled, bool [A]."""

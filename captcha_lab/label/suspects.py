@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Suspects:
-    """Disputed labels, worst first.
+    """Labels in doubt, worst first.
 
     Attributes:
         rows: int64 [S], indices into the labels given.
         proposed: int64 [S], the class the model gives instead.
-        tier: int64 [S], 1 where the model is as sure as it usually is of that class, else 2.
+        tier: int64 [S], 1 where the model is as sure as it usually is of that class, else 2; 0 where it finds the
+            label likeliest.
         score: float64 [S], probability of the given label (low is suspicious).
     """
 
@@ -26,12 +27,20 @@ class Suspects:
 
 
 def find_suspects(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> Suspects:
-    """Dispute labels in two tiers.
+    """The labels that are disputed, in two tiers (see `rank_labels`)."""
+    ranked = rank_labels(probabilities, labels)
+    count = int((ranked.tier > 0).sum())
+    return Suspects(ranked.rows[:count], ranked.proposed[:count], ranked.tier[:count], ranked.score[:count])
+
+
+def rank_labels(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> Suspects:
+    """Every label by how suspicious it is: tier 1, tier 2, then those nobody disputes, each the worst first.
 
     Tier 1 is confident learning (Northcutt, Jiang and Chuang 2021, JAIR 70, section 3.1): class j's threshold
     is the mean probability of j among the glyphs labelled j; a glyph is counted for the likeliest class whose
     threshold it reaches, and disputed where that is not its label. Tier 2 are the further glyphs whose
-    likeliest class is another.
+    likeliest class is another. Within a tier the order is by the label's probability less the likeliest
+    other class's.
 
     Args:
         probabilities: float [N, K], by a model that did not see the row's own label.
@@ -45,14 +54,14 @@ def find_suspects(probabilities: NDArray[np.float64], labels: NDArray[np.int64])
         threshold[k] = given[labels == k].mean()
     reached = np.where(probabilities >= threshold - 1e-12, probabilities, -1.0)
     counted = reached.argmax(axis=1)
-    first = (reached.max(axis=1) >= 0) & (counted != labels)
-    likeliest = probabilities.argmax(axis=1)
+    others = probabilities.copy()
+    others[rows, labels] = -1.0
+    rival = others.argmax(axis=1)
     # A label the model finds at least as likely as any other is not disputed, whatever the thresholds.
-    first &= given < probabilities.max(axis=1)
-    second = (likeliest != labels) & (given < probabilities.max(axis=1)) & ~first
-    found = np.flatnonzero(first | second)
-    tier = np.where(first[found], 1, 2)
-    proposed = np.where(first[found], counted[found], likeliest[found])
-    margin = given[found] - probabilities[found, proposed]
-    order = np.lexsort((found, margin, tier))
-    return Suspects(found[order], proposed[order], tier[order], given[found][order])
+    disputed = given < probabilities.max(axis=1)
+    first = disputed & (reached.max(axis=1) >= 0) & (counted != labels)
+    tier = np.where(first, 1, np.where(disputed, 2, 0))
+    proposed = np.where(first, counted, rival)
+    margin = given - probabilities[rows, proposed]
+    order = np.lexsort((rows, margin, np.where(tier, tier, 3)))
+    return Suspects(rows[order], proposed[order], tier[order], given[order])

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Place = tuple[int, int]  # (image id, position in the captcha)
+Mark = tuple[int, int, str]  # the same with its label
 QueueName = Literal["seed", "uncertain", "grid", "suspects", "audit", "captcha"]
 QUEUE_NAMES: tuple[QueueName, ...] = ("seed", "uncertain", "grid", "suspects", "audit", "captcha")
 
@@ -24,6 +25,7 @@ class LabelConfig:
     max_shapes: int = 1200  # shapes compared pairwise; further ones join their nearest
     page_size: int = 48  # tiles of a grid page
     retrain_after: int = 8  # keys after which the proposals are worked out again
+    slip: float = 0.01  # share of keys a person is taken to mistype
     stop_at: float = 0.999  # estimated share of right labels at which the panel says stop
     seed: int = 0  # of the audit's order and the model
 
@@ -106,9 +108,7 @@ class Item:
         spread = tuple((*other, value) for other in self.look_alikes.get(row, ()))
         return self._answer(((*place, value),), spread, keystrokes)
 
-    def _answer(
-        self, typed: tuple[tuple[int, int, str], ...], spread: tuple[tuple[int, int, str], ...], keys: int
-    ) -> Answer:
+    def _answer(self, typed: tuple[Mark, ...], spread: tuple[Mark, ...], keys: int) -> Answer:
         return Answer(self.queue, typed, spread, keys, expected_revision=self.revision)
 
     def to_dict(self) -> dict[str, Any]:
@@ -126,8 +126,8 @@ class Answer:
     """
 
     queue: QueueName
-    typed: tuple[tuple[int, int, str], ...]
-    spread: tuple[tuple[int, int, str], ...] = ()
+    typed: tuple[Mark, ...]
+    spread: tuple[Mark, ...] = ()
     keystrokes: int = 1
     token: str | None = None
     expected_revision: int | None = None
@@ -142,6 +142,7 @@ class Outcome:
     revision: int
     places: tuple[Place, ...]  # whose labels changed
     undone: bool = False
+    settled: int = 0  # labels of an earlier key that this one showed to be a slip
 
 
 @dataclass(frozen=True)
@@ -195,7 +196,10 @@ class Panel:
     estimate: Estimate  # of all glyphs: labels where there are some, else proposals
     audit: Estimate  # of the accepted labels, by the blind sample
     curve: tuple[CurvePoint, ...]
-    labels_to_go: int | None  # about so many more by hand for `stop_at`; None where it can't be told
+    target: float  # share of right labels to be reached
+    labels_to_go: int | None  # about so many more by hand for `target`; None where it can't be told
+    waiting: int  # glyphs without a label that have a proposal
+    waiting_right: float  # share of these proposals expected to be right
     confusions: tuple[Confusion, ...]
     best_queue: QueueName | None  # what to do next
     stop: bool

@@ -144,7 +144,7 @@ def _label(
     recorded as the model's, with one key counted for accepting it.
     """
     from captcha_lab.alphabet import Alphabet
-    from captcha_lab.label.engine import Engine
+    from captcha_lab.label.opening import open_engine
     from captcha_lab.label.simulate import Labeller, play
     from captcha_lab.pipeline.captchas import ensure_segmented
     from captcha_lab.store.catalog import Catalog
@@ -154,7 +154,7 @@ def _label(
     with bars("Segmenting") as bar:
         ensure_segmented(workspace, folder, say, bar)
     with bars("Comparing shapes") as bar:
-        engine = Engine.open(folder, alphabet, bar)
+        engine = open_engine(folder, alphabet, bar)
     with Catalog(folder.catalog_path) as catalog:
         places = [(glyph.image_id, glyph.position) for glyph in catalog.glyphs()]
         seen = [truth[image_id][position] for image_id, position in places]

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 def open_engine(folder: DatasetFolder, alphabet: Alphabet, progress: Progress) -> Engine:
-    """The engine that decides what to ask; slow, it compares all shapes (see `Engine.open` for errors)."""
+    """The engine that decides what to ask; slow, it compares all shapes (see `label.opening` for errors)."""
     # Imported here: the page must be there before scikit-learn is.
-    from captcha_lab.label import engine
+    from captcha_lab.label import opening
 
-    return engine.Engine.open(folder, alphabet, progress)
+    return opening.open_engine(folder, alphabet, progress)
 
 
 def label_by_model(

@@ -82,9 +82,9 @@ class LabelLog:
         """
         with self.catalog.transaction():
             if token is not None:
-                row = self.catalog.execute("SELECT id FROM label_act WHERE token = ?", (token,)).fetchone()
-                if row is not None:
-                    return int(row["id"])
+                known = self.act_named(token)
+                if known is not None:
+                    return known
             self._expect(expected_revision)
             act_id = self._insert_act(kind, session, keystrokes, token, None)
             for event in events:
@@ -181,6 +181,11 @@ class LabelLog:
             if sorted(values) == list(range(len(values))) and all(values.values())
         }
         return texts if length is None else {k: text for k, text in texts.items() if len(text) == length}
+
+    def act_named(self, token: str) -> int | None:
+        """The act that was recorded with this token."""
+        row = self.catalog.execute("SELECT id FROM label_act WHERE token = ?", (token,)).fetchone()
+        return None if row is None else int(row["id"])
 
     def acts(self) -> list[Act]:
         """The whole history, oldest first."""

@@ -2,166 +2,107 @@
 
 A key is a character, Enter, an accepted page, a cursor move or a click. Accuracy is over all glyphs, a glyph's
 label being what a person gave it, else the method's own guess. `as labelled` compares with the folder's labels, which
-hold errors; `as shown` with those errors, judged by eye, corrected (label_corrections.json).
+hold errors; `as shown` with those errors, judged by eye, corrected (label_corrections.json). Slips are drawn anew for
+each of some seeds: their row is the mean of these runs. About ten minutes on one core, with progress on stderr.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import cv2
 import numpy as np
 import torch
-from sklearn.cluster import KMeans
 
-from captcha_lab.alphabet import THESIS_ALPHABET, Alphabet
 from captcha_lab.cli.output import table
-from captcha_lab.collect.endpoint_classic import render
 from captcha_lab.label.audit import audit_estimate
 from captcha_lab.label.lookalikes import find_look_alikes
 from captcha_lab.label.proposals import vote
-from captcha_lab.label.simulate import Curve, Point, simulate
-from captcha_lab.label.suspects import find_suspects
+from captcha_lab.label.simulate import Curve
+from captcha_lab.label.suspects import find_suspects, rank_labels
 from captcha_lab.recognise.config import TrainConfig
 from captcha_lab.recognise.train import build_lenet, fit, readings
-from captcha_lab.segment import Segmenter
-from scripts.benchmarks._machine import facts, shared_data
+from scripts.benchmarks._labelling import (
+    EPOCHS,
+    KEYS,
+    LENGTH,
+    Data,
+    clusters,
+    endpoint,
+    engine,
+    folder,
+    thesis_loop,
+    typing,
+)
+from scripts.benchmarks._machine import facts
 
-LENGTH = 4
 TARGETS = (0.95, 0.99, 0.995)
-KEYS = (32, 64, 96, 128, 192)
-BY_HAND = 400  # glyphs of the thesis's first round
-TYPED = LENGTH + 1  # keys for a captcha: its characters and Enter
-CORRECTIONS = Path(__file__).with_name("label_corrections.json")
+SLIPS = 0.02  # share of keys mistyped
+SLIP_SEEDS = 5
 
 
-class Data(NamedTuple):
-    """Glyphs uint8 [N, 20, 20] captcha by captcha, their labels as given and as shown, rows held for testing."""
-
-    name: str
-    glyphs: np.ndarray
-    given: np.ndarray
-    shown: np.ndarray
-    test: np.ndarray
-
-    @property
-    def alphabet(self) -> Alphabet:
-        return Alphabet.of_texts(self.given.tolist())
+def say(text: str) -> None:
+    """A line of progress."""
+    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
 
-def folder(name: str, pattern: str) -> Data:
-    """A folder of captchas named by their text."""
-    root = shared_data() / name
-    files = sorted(root.glob(pattern))
-    images = np.stack([cv2.imread(str(file))[..., ::-1] for file in files])
-    given = np.array(list("".join(file.name[:LENGTH] for file in files)))
-    shown, rows = given.copy(), {str(file.relative_to(root)): row for row, file in enumerate(files)}
-    for file, position, character in json.loads(CORRECTIONS.read_text())[name]:
-        shown[rows[file] * LENGTH + position] = character
-    test = np.repeat([file.parent.name == "test" for file in files], LENGTH)
-    return Data(name, Segmenter().cut(images).reshape(-1, 20, 20), given, shown, test)
+def row(data: Data, method: str, truth: str, curves: list[Curve], seconds: float) -> dict[str, Any]:
+    """One line of the table: the mean of the curves; keys to an accuracy only where all of them reach it."""
+    ends = [curve.points[-1] for curve in curves]
 
+    def keys_to(target: float) -> float | None:
+        found = [curve.keys_to(target) for curve in curves]
+        reached = [keys for keys in found if keys is not None]
+        return round(float(np.mean(reached)), 1) if len(reached) == len(found) else None
 
-def endpoint(captchas: int = 1250, seed: int = 0) -> Data:
-    """Captchas of the built-in endpoint's classic style."""
-    random = np.random.default_rng(seed)
-    texts = ["".join(random.choice(list(THESIS_ALPHABET), LENGTH)) for _ in range(captchas)]
-    images = np.stack([render(text, random) for text in texts])
-    truth = np.array(list("".join(texts)))
-    return Data(
-        "endpoint", Segmenter().cut(images).reshape(-1, 20, 20), truth, truth, np.zeros(len(truth), bool)
-    )
+    def at(keys: int) -> list[float]:
+        return [curve.at(keys) for curve in curves]
 
-
-def typing(data: Data, truth: np.ndarray) -> Curve:
-    """Every captcha typed: what is not typed yet has no label."""
-    count = len(truth) // LENGTH
-    points = [Point(TYPED * k, LENGTH * k / len(truth), LENGTH * k, "captcha") for k in range(1, count + 1)]
-    return Curve(tuple(points), tuple(truth.tolist()))
-
-
-def thesis_loop(data: Data, truth: np.ndarray, most_keys: int = 1500) -> Curve:
-    """400 glyphs typed, a LeNet trained, as many more corrected (two keys a stray, one a captcha), and again."""
-    order = np.random.default_rng(0).permutation(len(truth) // LENGTH)
-    rows = (order[:, None] * LENGTH + np.arange(LENGTH)).ravel()
-    classes, coded = np.unique(truth, return_inverse=True)
-    guess, keys, done, points = np.full(len(truth), -1), 0, 0, []
-    while done < len(rows) and keys < most_keys:
-        part = rows[done : max(BY_HAND, 2 * done)]
-        strays = int((guess[part] != coded[part]).sum())
-        keys += (TYPED if done == 0 else 1) * len(part) // LENGTH + (2 * strays if done else 0)
-        done += len(part)
-        network = build_lenet(len(classes), 20, 1, 0)
-        known = rows[:done]
-        fit(network, data.glyphs[known], coded[known], None, TrainConfig(epochs=12, patience=4))
-        guess = readings(network, data.glyphs)
-        guess[known] = coded[known]
-        points.append(Point(keys, float((guess == coded).mean()), done, "captcha"))
-    return Curve(tuple(points), tuple(classes[guess].tolist()))
-
-
-def clusters(data: Data, truth: np.ndarray) -> Curve:
-    """k-means on pixels, one key for the glyph nearest to each centre; a run for each number of keys."""
-    flat = (255 - data.glyphs.reshape(len(truth), -1)).astype(np.float32) / 255
-    points, labels = [], truth
-    for keys in (*KEYS, 256, 384):
-        model = KMeans(keys, n_init=1, max_iter=30, random_state=0).fit(flat)
-        nearest = model.transform(flat).argmin(axis=0)
-        labels = truth[nearest][model.labels_]
-        points.append(Point(keys, float((labels == truth).mean()), keys, "seed"))
-    return Curve(tuple(points), tuple(labels.tolist()))
-
-
-def engine(data: Data, truth: np.ndarray, most_keys: int = 96, error_rate: float = 0.0) -> Curve:
-    """What the review page asks, in its own order."""
-    return simulate(
-        data.glyphs, truth.tolist(), data.alphabet, length=LENGTH, most_keys=most_keys, error_rate=error_rate
-    )
-
-
-def row(data: Data, method: str, truth: str, curve: Curve, seconds: float) -> dict[str, Any]:
-    """One line of the table."""
-    last = curve.points[-1]
+    keys = [k for k in KEYS if min(at(k)) > 0]
     return {
         "data": data.name,
         "method": method,
         "truth": truth,
         "glyphs": len(data.given),
-        "keys_to": {f"{100 * t:g} %": curve.keys_to(t) for t in TARGETS},
-        "accuracy_at": {
-            str(k): round(curve.at(k), 4) for k in KEYS if k <= last.keystrokes and curve.at(k) > 0
-        },
-        "keys": last.keystrokes,
-        "final": round(last.accuracy, 4),
-        "shown": last.shown,
-        "seconds": round(seconds, 1),
+        "runs": len(curves),
+        "keys_to": {f"{100 * t:g} %": keys_to(t) for t in TARGETS},
+        "accuracy_at": {str(k): round(float(np.mean(at(k))), 4) for k in keys},
+        "worst_at": {str(k): round(min(at(k)), 4) for k in keys},
+        "keys": round(float(np.mean([end.keystrokes for end in ends])), 1),
+        "final": round(float(np.mean([end.accuracy for end in ends])), 4),
+        "shown": round(float(np.mean([end.shown for end in ends]))),
+        "seconds": round(seconds / len(curves), 1),
     }
 
 
 def compare(data: Data) -> tuple[list[dict[str, Any]], Curve]:
     """All methods on one set; also the engine's curve against the folder's labels."""
-    methods: list[tuple[str, Callable[[Data, np.ndarray], Curve]]] = [
-        ("type everything", typing),
-        ("thesis's loop", thesis_loop),
-        ("clusters only", clusters),
-        ("engine", engine),
-        ("engine, 2 % slips", lambda d, truth: engine(d, truth, error_rate=0.02)),
+    shown = "as shown" if (data.given != data.shown).any() else "as labelled"
+    methods: list[tuple[str, str, Callable[[Data, np.ndarray], Curve]]] = [
+        ("type everything", "as labelled", typing),
+        (f"thesis's loop, {EPOCHS} epochs a round", "as labelled", thesis_loop),
+        ("clusters only", "as labelled", clusters),
+        ("engine", "as labelled", engine),
     ]
+    if shown == "as shown":
+        methods.append(("engine", shown, engine))
     rows, ours = [], Curve((), ())
-    for name, method in methods:
+    for name, kind, method in methods:
+        say(f"{data.name}: {name}, {kind}")
         started = time.perf_counter()
-        curve = method(data, data.given)
-        rows.append(row(data, name, "as labelled", curve, time.perf_counter() - started))
-        ours = curve if name == "engine" else ours
-    if (data.given != data.shown).any():
-        started = time.perf_counter()
-        curve = engine(data, data.shown)
-        rows.append(row(data, "engine", "as shown", curve, time.perf_counter() - started))
+        curve = method(data, data.given if kind == "as labelled" else data.shown)
+        rows.append(row(data, name, kind, [curve], time.perf_counter() - started))
+        ours = curve if (name, kind) == ("engine", "as labelled") else ours
+    started, curves = time.perf_counter(), []
+    for seed in range(SLIP_SEEDS):
+        say(f"{data.name}: engine with slips, run {seed + 1} of {SLIP_SEEDS}")
+        curves.append(engine(data, data.shown, error_rate=SLIPS, seed=seed))
+    name = f"engine, {100 * SLIPS:g} % slips"
+    rows.append(row(data, name, shown, curves, time.perf_counter() - started))
     return rows, ours
 
 
@@ -195,7 +136,22 @@ def suspects(data: Data, rate: float = 0.03, runs: int = 5) -> dict[str, Any]:
         found = find_suspects(vote(look, labels, len(classes), rows), labels).rows
         recalls.append(flipped[found].sum() / flipped.sum())
         precisions.append(flipped[found].mean())
-    own = find_suspects(vote(look, given, len(classes), rows), given).rows
+    chances = vote(look, given, len(classes), rows)
+    own, ranked = find_suspects(chances, given).rows, rank_labels(chances, given)
+    top = [
+        {
+            "file": data.files[k // LENGTH],
+            "position": k % LENGTH,
+            "given": str(classes[given[k]]),
+            "read": str(classes[read]),
+            "tier": tier,
+            "judged_wrong": bool(wrong[k]),
+        }
+        for k, read, tier in zip(
+            ranked.rows[:30].tolist(), ranked.proposed[:30].tolist(), ranked.tier[:30].tolist(), strict=True
+        )
+        if data.files
+    ]
     return {
         "flipped": rate,
         "runs": runs,
@@ -204,7 +160,8 @@ def suspects(data: Data, rate: float = 0.03, runs: int = 5) -> dict[str, Any]:
         "folder_errors_judged_by_eye": int(wrong.sum()),
         "of_them_found": int(wrong[own].sum()),
         "suspects": len(own),
-        "in_top_30": int(wrong[own[:30]].sum()),
+        "in_top_30": int(wrong[ranked.rows[:30]].sum()),
+        "top_30": top,
     }
 
 
@@ -212,8 +169,31 @@ def audit_coverage(audits: int = 1000, population: int = 5000, sample: int = 200
     """Simulated audits whose interval holds the true share."""
     random, wrong = np.random.default_rng(0), round(rate * population)
     draws = random.hypergeometric(wrong, population - wrong, sample, audits)
-    estimates = [audit_estimate(int(bad), sample, population) for bad in draws]
-    return sum(e.low <= 1 - wrong / population <= e.high for e in estimates)
+    known = {int(bad): audit_estimate(int(bad), sample, population) for bad in np.unique(draws)}
+    return sum(known[bad].low <= 1 - wrong / population <= known[bad].high for bad in draws.tolist())
+
+
+def print_tables(report: dict[str, Any]) -> None:
+    """What a person reads of it."""
+    heads = ["data", "method", "truth", *(f"keys to {100 * t:g} %" for t in TARGETS)]
+    lines = [
+        [
+            *(r[name] for name in ("data", "method", "truth")),
+            *("–" if k is None else f"{k:g}" for k in r["keys_to"].values()),
+            *(f"{100 * r['accuracy_at'][str(k)]:.2f}" if str(k) in r["accuracy_at"] else "–" for k in KEYS),
+            f"{100 * r['final']:.2f} at {r['keys']:g}",
+            str(r["shown"]),
+        ]
+        for r in report["rows"]
+    ]
+    heads += [*(f"% at {k}" for k in KEYS), "final", "glyphs shown"]
+    print(table(heads, lines, "Keystrokes to label accuracy"))
+    names = ("recall", "precision", "folder_errors_judged_by_eye", "of_them_found", "suspects", "in_top_30")
+    lines = [[name, *(str(found[key]) for key in names)] for name, found in report["suspects"].items()]
+    print(table(["data", *(name.replace("_", " ") for name in names)], lines, "Suspects, 3 % flipped"))
+    for found in report["recogniser"]:
+        print("Recogniser:", ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in found.items()))
+    print(f"{report['audits_covering_the_truth']} of 1000 simulated audits cover the truth.")
 
 
 def main() -> None:
@@ -227,36 +207,25 @@ def main() -> None:
         "digits4": lambda: folder("digits4", "*.jpg"),
         "endpoint": endpoint,
     }
-    report: dict[str, Any] = {"benchmark": "label", "machine": facts(), "rows": [], "suspects": {}}
+    report: dict[str, Any] = {
+        "benchmark": "label",
+        "machine": facts(),
+        "rows": [],
+        "suspects": {},
+        "recogniser": [],
+    }
     for name in arguments.data or makers:
         data = makers[name]()
         rows, curve = compare(data)
         report["rows"] += rows
+        say(f"{name}: suspects")
         report["suspects"][name] = suspects(data)
         if data.test.any():
-            report["recogniser"] = recogniser(data, curve)
+            say(f"{name}: recogniser")
+            report["recogniser"] += [recogniser(data, c) for c in (engine(data, data.given, 32), curve)]
     report["audits_covering_the_truth"] = audit_coverage()
     if not arguments.json:
-        lines = [
-            [
-                r["data"],
-                r["method"],
-                r["truth"],
-                *(str(k) if k is not None else "–" for k in r["keys_to"].values()),
-                f"{100 * r['final']:.2f} % at {r['keys']}",
-                str(r["shown"]),
-            ]
-            for r in report["rows"]
-        ]
-        heads = [
-            "data",
-            "method",
-            "truth",
-            *(f"keys to {100 * t:g} %" for t in TARGETS),
-            "final",
-            "glyphs shown",
-        ]
-        print(table(heads, lines, "Keystrokes to label accuracy"))
+        print_tables(report)
     print(json.dumps(report))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import page_data
 import pytest
+from browser_steps import open_page
 from page_client import Client
 
 from captcha_lab.label.web.config import ReviewConfig
@@ -46,3 +47,28 @@ def fortress(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     folder, texts = page_data.make_dataset(tmp_path_factory.mktemp("fortress"))
     with running_review(Desk(folder, page_data.maker(texts)), ReviewConfig(port=0, browser=False)) as url:
         yield Client(url).enter()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator:
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        pytest.skip("no chromium on this machine")
+    sync = pytest.importorskip("playwright.sync_api")
+    with sync.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(chromium) -> Iterator:
+    made = chromium.new_context(viewport={"width": 1280, "height": 800})
+    made.set_default_timeout(6000)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def page(context, served):
+    return open_page(context, served)

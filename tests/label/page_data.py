@@ -24,7 +24,7 @@ from captcha_lab.label.types import (
 from captcha_lab.store.blobs import BlobStore
 from captcha_lab.store.catalog import Catalog
 from captcha_lab.store.images import encode
-from captcha_lab.store.labels import LabelLog
+from captcha_lab.store.labels import LabelEvent, LabelLog
 from captcha_lab.store.workspace import DatasetFolder
 
 CHARACTERS = "ABCDEFGH234"
@@ -219,7 +219,10 @@ class KnowingEngine:
             Estimate(0.981, 0.968, 0.989, "model", 420),
             Estimate(0.99, 0.94, 0.998, "audit", 60),
             (CurvePoint(10, 0.7), CurvePoint(20, 0.9), CurvePoint(40, 0.97), CurvePoint(60, 0.981)),
+            0.995,
             41,
+            len(self._open()),
+            0.983,
             (Confusion("B", "8", 3), Confusion("5", "S", 2)),
             "seed",
             len(current) == total,
@@ -232,6 +235,22 @@ class KnowingEngine:
         """Save it."""
         act = record(self.log, answer)
         return Outcome(act, act, tuple(mark[:2] for mark in (*answer.typed, *answer.spread)))
+
+    def accept_rest(self, *, session, keystrokes, token, expected_revision) -> Outcome | None:
+        """Save all proposals."""
+        known = self.log.act_named(token)
+        spread = tuple((*place, self.guess(place)) for place in self._open())
+        if not spread and known is None:
+            return None
+        act = self.log.record(
+            "rest",
+            [LabelEvent(*mark, source="batch") for mark in spread],
+            session=session,
+            keystrokes=keystrokes,
+            token=token,
+            expected_revision=expected_revision,
+        )
+        return Outcome(act, act, tuple(mark[:2] for mark in spread))
 
     def refresh(self) -> None:
         """Nothing is kept between questions."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import page_data
 import pytest
+from typer.testing import CliRunner
 
 from captcha_lab.alphabet import Alphabet
+from captcha_lab.cli import app
 from captcha_lab.datasets.captcha import read_glyphs, segment_dataset
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.label.auto import label_by_model
@@ -87,3 +91,29 @@ def test_a_model_of_another_alphabet_is_refused(cut):
 def test_what_is_not_cut_can_not_be_labelled(dataset):
     with pytest.raises(CaptchaLabError, match="captcha-lab segment"):
         label_by_model(dataset[0], Model("A", 0.9), "run-1", ALPHABET)  # type: ignore[arg-type]
+
+
+def test_the_command_labels_with_a_recogniser_trained_on_a_third(tmp_path, monkeypatch):
+    """From labels of 20 captchas to those of the other 40, by the commands a person would give."""
+    folder, texts = page_data.make_dataset(tmp_path, captchas=60)
+    truth = {(k + 1, p): character for k, text in enumerate(texts) for p, character in enumerate(text)}
+    with Catalog(folder.catalog_path) as catalog:
+        given = [LabelEvent(*place, value) for place, value in truth.items() if place[0] <= 20]
+        LabelLog(catalog).record("captcha", given)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> dict:
+        result = CliRunner().invoke(app, [*arguments, "--json"])
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout.strip().splitlines()[-1])
+
+    run("train", "--epochs", "60", "--batch-size", "8", "--patience", "20")
+    report = run("label", "--auto")
+    assert (report["labelled"], report["kept"], report["unchanged"]) == (160, 80, 0)
+    labels = current(folder)
+    assert all(labels[place].value == value for place, value in truth.items() if place[0] <= 20)
+    guessed = {place: label for place, label in labels.items() if label.source == "model"}
+    assert sum(label.value == truth[place] for place, label in guessed.items()) >= 152
+    mean = float(np.mean([label.confidence for label in guessed.values()]))
+    assert report["mean_confidence"] == pytest.approx(mean, abs=1e-5)
+    assert run("label", "--auto")["unchanged"] == 160  # again changes nothing

@@ -2,79 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
-
-import page_data
 import pytest
-from page_client import Client
+from browser_steps import choose, labels, open_page, right, saved
 
-from captcha_lab.label.web.config import ReviewConfig
-from captcha_lab.label.web.desk import Desk
-from captcha_lab.label.web.server import running_review
 from captcha_lab.store.catalog import Catalog
 from captcha_lab.store.labels import LabelLog
 
 pytestmark = pytest.mark.browser
 STRAY = (1, 0)  # a place whose proposal is wrong
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator:
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        pytest.skip("no chromium on this machine")
-    sync = pytest.importorskip("playwright.sync_api")
-    with sync.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def context(chromium) -> Iterator:
-    made = chromium.new_context(viewport={"width": 1280, "height": 800})
-    made.set_default_timeout(6000)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def page(context, served):
-    return open_page(context, served)
-
-
-def open_page(context, served, queue: str | None = None):
-    made = context.new_page()
-    made.problems = []
-    made.on("pageerror", lambda error: made.problems.append(str(error)))
-    made.on("console", lambda note: made.problems.append(note.text) if note.type == "error" else None)
-    made.goto(served.url)
-    made.wait_for_selector("#queues button:nth-child(6)")  # the engine is there
-    if queue:
-        choose(made, queue)
-    made.wait_for_selector(".question:not(.empty)")
-    return made
-
-
-def choose(page, title: str) -> None:
-    page.click(f"#queues button:has-text('{title}')")
-    page.wait_for_selector(f"#queues button[aria-current]:has-text('{title}')")
-
-
-def saved(page, count: int = 1) -> None:
-    """Wait until so many answers are ticked and nothing is on its way."""
-    page.wait_for_selector(f"#strip li[data-state=saved] >> nth={count - 1}")
-    page.wait_for_selector("#link[data-state=saved]")
-
-
-def labels(dataset) -> dict:
-    with Catalog(dataset[0].catalog_path, create=False) as catalog:
-        return {place: label.value for place, label in LabelLog(catalog).current().items()}
-
-
-def right(dataset, place) -> str:
-    return dataset[1][place[0] - 1][place[1]]
 
 
 def test_one_key_labels_a_cluster_and_undo_takes_it_back(page, dataset):
@@ -198,106 +133,6 @@ def test_the_blind_audit_shows_neither_label_nor_proposal(context, served, datas
     assert all(m["label"] is None and m["proposal"] is None for item in items for m in item["members"])
 
 
-def test_a_stale_page_says_so_and_follows(context, served, dataset):
-    page = open_page(context, served, "Uncertain")
-    assert served.act([[9, 0, "H"]], 0)[0] == 200  # elsewhere
-    page.keyboard.press("A")
-    page.wait_for_selector("#banner:not([hidden])")
-    assert "changed elsewhere" in page.inner_text("#banner")
-    assert "Not saved: 1 answer" in page.inner_text("#banner")
-    assert page.locator("#strip [data-state=lost]").count() == 1
-    assert labels(dataset) == {(9, 0): "H"}
-    page.wait_for_selector(".question:not(.empty)")
-    page.keyboard.press("B")
-    saved(page)
-    assert sorted(labels(dataset).values()) == ["B", "H"]
-
-
-def test_two_tabs_follow_each_other(context, served, dataset):
-    one = open_page(context, served, "Uncertain")
-    two = open_page(context, served, "Uncertain")
-    one.bring_to_front()
-    one.keyboard.press("A")
-    saved(one)
-    two.bring_to_front()
-    two.wait_for_selector("#banner[data-kind=good]:not([hidden])")
-    two.keyboard.press("B")
-    saved(two)
-    assert sorted(labels(dataset).values()) == ["A", "B"]
-
-
-def test_a_lost_line_keeps_the_answers_and_sends_them_once(context, served, dataset):
-    page = open_page(context, served, "Uncertain")
-    context.set_offline(True)
-    page.keyboard.type("AB")
-    page.wait_for_selector("#link:text-is('2 not saved')")
-    assert page.locator("#strip [data-state=saved]").count() == 0
-    assert "2 answers kept in this page" in page.inner_text("#banner")
-    assert labels(dataset) == {}
-    context.set_offline(False)
-    saved(page, 2)
-    assert sorted(labels(dataset).values()) == ["A", "B"]
-
-
-def test_an_answer_whose_acknowledgement_got_lost_is_applied_once(context, served, dataset):
-    page = open_page(context, served, "Uncertain")
-    lost: list[int] = []
-
-    def swallow(route) -> None:
-        if lost:
-            route.continue_()
-        else:
-            lost.append(route.fetch().status)  # the server has saved it
-            route.abort()
-
-    page.route("**/api/act", swallow)
-    page.keyboard.press("A")
-    saved(page)
-    assert lost == [200]
-    with Catalog(dataset[0].catalog_path) as catalog:
-        assert len(LabelLog(catalog).acts()) == 1
-
-
-def test_a_full_disk_is_said_and_the_answer_waits(context, served, dataset):
-    page = open_page(context, served, "Uncertain")
-    full = {"kind": "disk", "error": "The catalog can't be used: database or disk is full."}
-    page.route("**/api/act", lambda route: route.fulfill(status=507, json=full))
-    page.keyboard.press("A")
-    page.wait_for_selector("#link:text-is('1 not saved')")
-    assert "disk is full. 1 answer kept in this page" in page.inner_text("#banner")
-    assert labels(dataset) == {}
-    page.unroute("**/api/act")
-    saved(page)
-    assert list(labels(dataset).values()) == ["A"]
-
-
-def test_a_restarted_server_gets_what_waited_even_after_a_reload(context, tmp_path):
-    folder, texts = dataset = page_data.make_dataset(tmp_path / "restart")
-    with running_review(Desk(folder, page_data.maker(texts)), ReviewConfig(port=0, browser=False)) as url:
-        client = Client(url)
-        page = open_page(context, client, "Uncertain")
-    page.keyboard.type("AB")  # nobody listens
-    page.wait_for_selector("#link[data-state=lost]")
-    assert labels(dataset) == {}
-    with running_review(Desk(folder, page_data.maker(texts)), ReviewConfig(port=client.port, browser=False)):
-        page.reload()
-        page.wait_for_selector("#link[data-state=saved]")
-        page.wait_for_selector(".question:not(.empty)")
-        assert sorted(labels(dataset).values()) == ["A", "B"]
-
-
-def test_nothing_is_shown_as_saved_before_the_commit(context, served, dataset):
-    page = open_page(context, served, "Uncertain")
-    held: list = []
-    page.route("**/api/act", lambda route: held.append(route))
-    page.keyboard.press("A")
-    page.wait_for_selector("#strip [data-state=wait]")
-    page.wait_for_selector("#link:has-text('saving')")
-    assert page.locator("#strip [data-state=saved]").count() == 0
-    held[0].continue_()
-    saved(page)
-
-
 def test_a_held_down_key_labels_one_glyph(context, served, dataset):
     page = open_page(context, served, "Uncertain")
     page.keyboard.down("A")
@@ -350,4 +185,30 @@ def test_the_whole_work_by_keyboard_alone(page, served, dataset):
     saved(page)
     page.wait_for_selector(".question.empty:not(.asking)")
     assert all(value == right(dataset, place) for place, value in labels(dataset).items())
+    assert page.problems == []
+
+
+def test_all_remaining_proposals_are_accepted_after_a_question_and_undone_by_one_key(page, dataset):
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector("#rest[open]")
+    said = page.inner_text("#rest")
+    assert "120 glyphs" in said
+    assert "98.30 % right: about 2 of them wrong" in said
+    assert "It is early" in said  # the panel has not said stop
+    page.keyboard.press("Enter")  # "Not yet" has the focus while it is early
+    page.wait_for_selector("#rest:not([open])", state="attached")
+    page.keyboard.press("Escape")
+    assert labels(dataset) == {}
+    page.click("#accept-all")
+    page.click("#rest-yes")
+    page.wait_for_selector("#message:text-is('120 proposals accepted.')")
+    found = labels(dataset)
+    assert len(found) == 120
+    assert {place for place, value in found.items() if value != right(dataset, place)} <= {(1, 0), (3, 2)}
+    with Catalog(dataset[0].catalog_path, create=False) as catalog:
+        assert len(LabelLog(catalog).acts()) == 1
+    page.wait_for_selector("#link[data-state=saved]")
+    page.keyboard.press("Backspace")
+    page.wait_for_selector("#message:text-is('Undone: the proposals wait again.')")
+    assert labels(dataset) == {}
     assert page.problems == []

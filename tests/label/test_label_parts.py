@@ -5,9 +5,11 @@ import pytest
 
 from captcha_lab.label.audit import audit_estimate, audit_order
 from captcha_lab.label.lookalikes import find_look_alikes
+from captcha_lab.label.panel import labels_to_go
 from captcha_lab.label.proposals import class_counts, propose, seed_order, vote
 from captcha_lab.label.shapes import centred, corner_shapes, ink_masks
-from captcha_lab.label.suspects import find_suspects
+from captcha_lab.label.suspects import find_suspects, rank_labels
+from captcha_lab.label.types import CurvePoint
 
 
 def bar(top: int, left: int, grey: int = 20, upright: bool = True) -> np.ndarray:
@@ -113,6 +115,18 @@ def test_suspects_are_ordered_worst_first_within_tiers() -> None:
     assert len(none.rows) == 0
 
 
+def test_every_label_is_ranked_by_suspicion_disputed_or_not() -> None:
+    chances, labels, _ = noisy_predictions(2)
+    found, ranked = find_suspects(chances, labels), rank_labels(chances, labels)
+    assert sorted(ranked.rows.tolist()) == list(range(len(labels)))
+    assert ranked.rows[: len(found.rows)].tolist() == found.rows.tolist()
+    rest = ranked.rows[len(found.rows) :]
+    assert set(ranked.tier[len(found.rows) :].tolist()) == {0}
+    lead = chances[rest, labels[rest]] - chances[rest, ranked.proposed[len(found.rows) :]]
+    assert (np.diff(lead) >= 0).all()
+    assert (ranked.proposed != labels[ranked.rows]).all()
+
+
 @pytest.mark.parametrize(("wrong", "sample"), [(50, 200), (5, 200), (50, 60), (0, 100), (500, 100)])
 def test_the_audit_s_interval_covers_the_truth(wrong: int, sample: int) -> None:
     population, audits = 5000, 1000
@@ -128,3 +142,18 @@ def test_a_whole_audit_is_certain_and_none_says_nothing() -> None:
     assert audit_estimate(0, 0, 300).source == "none"
     assert sorted(audit_order(50, 1)) == list(range(50))
     assert audit_order(50, 1).tolist() == audit_order(50, 1).tolist() != audit_order(50, 2).tolist()
+
+
+def test_labels_to_go_follow_the_curve_s_present_slope() -> None:
+    def curve(*errors: float) -> list[CurvePoint]:
+        return [CurvePoint(10 * 2**k, 1 - error) for k, error in enumerate(errors)]
+
+    # Ten times fewer errors for twice the labels: from 1 % to 0.1 % at 80 takes as many again.
+    assert labels_to_go(curve(0.9, 0.1, 0.01), 0.99, 0.999) == pytest.approx(40, rel=0.1)
+    assert labels_to_go(curve(0.9, 0.9, 0.1, 0.01), 0.99, 0.999) == pytest.approx(
+        80, rel=0.1
+    )  # the start is past
+    assert labels_to_go(curve(0.9, 0.1, 0.0005), 0.9995, 0.999) == 0
+    assert labels_to_go(curve(0.5, 0.5, 0.5), 0.5, 0.999) is None  # it does not fall
+    assert labels_to_go(curve(0.5, 0.45, 0.4), 0.6, 0.999) is None  # too slowly to tell
+    assert labels_to_go(curve(0.5), 0.5, 0.999) is None

@@ -26,7 +26,7 @@ def labels_of(folder) -> dict:
 
 def test_an_act_is_in_the_catalog_when_it_is_acknowledged(served, dataset):
     status, reply = served.act([[1, 0, "A"], [1, 1, ""]], 0, spread=[[2, 0, "B"]], keystrokes=3)
-    assert (status, reply) == (200, {"act": 1, "labels": 3})
+    assert (status, reply) == (200, {"act": 1, "labels": 3, "settled": 0})
     assert labels_of(dataset[0]) == {(1, 0): ("A", "human"), (1, 1): ("", "human"), (2, 0): ("B", "batch")}
     with Catalog(dataset[0].catalog_path) as catalog:
         assert LabelLog(catalog).keystrokes() == 3

@@ -20,7 +20,7 @@ from captcha_lab.label.web.access import Access
 from captcha_lab.label.web.config import ReviewConfig
 from captcha_lab.label.web.desk import Desk
 from captcha_lab.label.web.guard import Guard, RefusedError
-from captcha_lab.label.web.messages import integer, parse_answer, parse_object, word
+from captcha_lab.label.web.messages import integer, parse_act, parse_answer, parse_object
 from captcha_lab.store.labels import StaleRevisionError
 
 MEDIA = {"html": "text/html", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
@@ -93,14 +93,13 @@ class Pages:
         """Save an answer; the reply comes after the commit."""
         return self.desk.act(parse_answer(message, self.desk.alphabet))
 
+    def rest(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Accept all proposals that wait."""
+        return self.desk.accept_rest(**parse_act(message))
+
     def undo(self, message: dict[str, Any]) -> dict[str, Any]:
         """Take back the newest act that stands."""
-        return self.desk.undo(
-            token=word(message, "token"),
-            session=word(message, "session"),
-            keystrokes=integer(message, "keystrokes", 10_000),
-            expected_revision=integer(message, "revision"),
-        )
+        return self.desk.undo(**parse_act(message))
 
     def retrain(self, message: dict[str, Any]) -> dict[str, Any]:
         """Work the proposals out again, in the background."""
@@ -147,7 +146,7 @@ def build_app(desk: Desk, access: Access, port: int, config: ReviewConfig) -> St
         Route("/captcha/{image:int}.png", pages.captcha),
         *(
             Route(f"/api/{handler.__name__}", _post(handler), methods=["POST"])
-            for handler in (pages.state, pages.act, pages.undo, pages.retrain)
+            for handler in (pages.state, pages.act, pages.rest, pages.undo, pages.retrain)
         ),
     ]
     return Starlette(

@@ -105,8 +105,28 @@ class Desk:
             if not (0 <= position < self._glyphs and self._pictures.has(image_id)):
                 raise RefusedError(400, "malformed", "There is no such glyph; nothing was saved.")
         engine = self._worker.engine
-        act = record(self._log, answer) if engine is None else engine.answer(answer).act_id
-        return {"act": act, "labels": len(answer.typed) + len(answer.spread)}
+        labels = len(answer.typed) + len(answer.spread)
+        if engine is None:
+            return {"act": record(self._log, answer), "labels": labels, "settled": 0}
+        outcome = engine.answer(answer)
+        return {"act": outcome.act_id, "labels": labels, "settled": outcome.settled}
+
+    def accept_rest(
+        self, token: str, session: str, keystrokes: int, expected_revision: int
+    ) -> dict[str, Any]:
+        """Make every proposal that waits a label, in one act.
+
+        Raises:
+            RefusedError: no proposal waits.
+            StaleRevisionError, CaptchaLabError: as in `act`.
+        """
+        engine = self._worker.engine
+        outcome = engine and engine.accept_rest(
+            session=session, keystrokes=keystrokes, token=token, expected_revision=expected_revision
+        )
+        if not outcome:
+            raise RefusedError(400, "nothing", "No proposal waits to be accepted; nothing was saved.")
+        return {"act": outcome.act_id, "labels": len(outcome.places)}
 
     def undo(self, token: str, session: str, keystrokes: int, expected_revision: int) -> dict[str, Any]:
         """Take back the newest act that stands; `act` is the undo's own number, None when nothing was left.

@@ -47,11 +47,18 @@ def parse_answer(message: dict[str, Any], alphabet: Alphabet) -> Answer:
         queue=queue,
         typed=typed,
         spread=spread,
-        keystrokes=integer(message, "keystrokes", MAX_KEYSTROKES),
-        token=word(message, "token"),
-        expected_revision=integer(message, "revision"),
-        session=word(message, "session"),
+        **parse_act(message),
     )
+
+
+def parse_act(message: dict[str, Any]) -> dict[str, Any]:
+    """What every act has: token, session, keystrokes and `expected_revision` (see `parse_answer` for errors)."""
+    return {
+        "token": word(message, "token"),
+        "session": word(message, "session"),
+        "keystrokes": integer(message, "keystrokes", MAX_KEYSTROKES),
+        "expected_revision": integer(message, "revision"),
+    }
 
 
 def word(message: dict[str, Any], name: str) -> str:

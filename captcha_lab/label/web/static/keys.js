@@ -16,6 +16,9 @@ const REPEATABLE = new Set(["left", "right", "up", "down"]); // a key held down 
 
 // {label} or {command} or {unknown} or null where the key is none of ours
 export function meaning(event, alphabet) {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.altKey && !event.isComposing) {
+    return event.repeat ? null : { command: "accept-all" };
+  }
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return null;
   if ([...event.key].length === 1 && event.key !== " ") {
     const label = fold(event.key, alphabet);

@@ -5,6 +5,7 @@ import { $, h, many } from "./dom.js";
 import { meaning } from "./keys.js";
 import { Outbox, Refused, post, token } from "./outbox.js";
 import * as panel from "./panel.js";
+import { confirmRest } from "./rest.js";
 import { Strip } from "./strip.js";
 import { glyphSource, nothing, question } from "./views.js";
 
@@ -34,7 +35,12 @@ const outbox = new Outbox({
     strip.set(entry.body.token, "saved");
     tabs.postMessage(reply.act);
     if (entry.path === "undo") undone(reply);
+    else if (entry.path === "rest") accepted(reply);
     else history.filter((past) => past.token === entry.body.token).forEach((past) => (past.act = reply.act));
+    if (reply.settled) {
+      say(`That settled an earlier slip: ${many(reply.settled, "label")} mended.`);
+      forget(); // what waits here was asked before the slip was known
+    }
     showLink();
   },
   dropped(entries, refusal) {
@@ -111,7 +117,7 @@ function take(reply, current) {
   state = reply;
   $("dataset").textContent = reply.dataset;
   drawQueues();
-  panel.draw($("panel"), state, keys);
+  panel.draw($("panel"), state, keys, acceptAll);
   if (first) drawKeypad();
   if (queue === null || (ready && !picked && (board === null || board.pristine))) return choose(best());
   if (!current) return undefined;
@@ -256,7 +262,10 @@ function undone(reply) {
   const past = history.find((one) => one.act === reply.undone.act);
   history = history.filter((one) => one !== past);
   turn += 1;
-  if (!past) return say(`Undid an earlier act (${reply.undone.kind}).`);
+  if (!past) {
+    forget();
+    return say(reply.undone.kind === "rest" ? "Undone: the proposals wait again." : `Undid an earlier act (${reply.undone.kind}).`);
+  }
   strip.remove(past.token);
   say("Undone.");
   if (past.tile) past.board.settled.delete(past.tile);
@@ -269,6 +278,21 @@ function undone(reply) {
   }
   board = past.board;
   return draw();
+}
+
+async function acceptAll() {
+  if (!state.panel?.waiting) return say("No proposals wait to be accepted.");
+  if (!(await confirmRest(state.panel))) return undefined;
+  turn += 1;
+  outbox.push({ path: "rest", item: null, body: { token: token(), session, keystrokes: keys + 1 } });
+  keys = 0;
+  return showLink();
+}
+
+function accepted(reply) {
+  say(`${many(reply.labels, "proposal")} accepted.`);
+  [queue, picked] = [null, false];
+  forget();
 }
 
 function columns() {
@@ -284,6 +308,7 @@ function turnQueue(step) {
 
 const COMMANDS = {
   accept: () => board && perform(board.accept()),
+  "accept-all": acceptAll,
   "accept-rest": () => board && perform(board.acceptRest()),
   bad: () => board && perform(board.bad()),
   skip: () => (board?.toggle() ? draw() : skip()),
@@ -311,11 +336,11 @@ function press(event) {
   else if (meant.label !== undefined) {
     if (board) perform(board.label(meant.label));
   } else Promise.resolve(COMMANDS[meant.command]()).catch(reached);
-  panel.draw($("panel"), state, keys);
+  panel.draw($("panel"), state, keys, acceptAll);
 }
 
 document.addEventListener("keydown", (event) => {
-  if ($("help").open) return;
+  if ($("help").open || $("rest").open) return;
   // A button reached by Tab keeps its own Enter and Space.
   if ((event.key === "Enter" || event.key === " ") && document.activeElement?.matches("button:focus-visible")) return;
   const { key, shiftKey, ctrlKey, metaKey, altKey, repeat, isComposing } = event;

@@ -48,22 +48,27 @@ function work(status) {
     known ? `${Math.floor((100 * status.done) / status.total)} %` : "");
 }
 
-export function draw(place, state, keys) {
+export function draw(place, state, keys, acceptAll) {
   const { panel, work: status } = state;
-  place.replaceChildren(...[work(status), ...(panel ? facts(panel, keys) : [h("p.quiet", {},
+  const focused = place.contains(document.activeElement) ? document.activeElement.id : "";
+  place.replaceChildren(...[work(status), ...(panel ? facts(panel, keys, acceptAll) : [h("p.quiet", {},
     "Look-alikes, proposals and estimates come as soon as they are worked out. Whole captchas can be typed now.")])]
     .filter(Boolean));
+  if (focused) document.getElementById(focused)?.focus();
 }
 
-function facts(panel, keys) {
+function facts(panel, keys, acceptAll) {
   const labelled = panel.glyphs ? panel.labelled / panel.glyphs : 0;
   const share = h("progress", { max: "1", value: String(labelled), "aria-label": "labelled" });
   const pairs = panel.confusions.map((c) =>
     h("li", { title: `labelled ${c.given}, read as ${c.predicted}: ${c.count}` }, h("b", {}, c.given || "∅"), "→", h("b", {}, c.predicted || "∅"),
       h("span.quiet", {}, ` ${c.count}`)));
   const toGo = panel.labels_to_go;
+  const target = `${+(100 * panel.target).toFixed(3)} %`;
   return [
     h(panel.stop ? "p.advice.stop" : "p.advice", {}, panel.advice),
+    panel.waiting ? h(panel.stop ? "button#accept-all.ripe" : "button#accept-all", { type: "button", onclick: acceptAll },
+      `Accept all ${panel.waiting.toLocaleString("en")} proposals`) : null,
     h("dl", {},
       row("Keys pressed", h("b", {}, (panel.keystrokes + keys).toLocaleString("en"))),
       row("Labelled", h("b", {}, panel.labelled.toLocaleString("en")),
@@ -71,7 +76,7 @@ function facts(panel, keys) {
       row("Estimated right, of all", ...estimate(panel.estimate)),
       row("Labels right, by audit", ...estimate(panel.audit))),
     panel.curve.length > 1 ? h("figure.curve", {}, curve(panel.curve), h("figcaption.quiet.small", {},
-      toGo === null ? "learning curve" : toGo ? `about ${many(toGo, "more label", "more labels")} for 99.9 %` : "99.9 % reached")) : null,
+      toGo === null ? "learning curve" : toGo ? `about ${many(toGo, "more label", "more labels")} for ${target}` : `${target} reached`)) : null,
     pairs.length ? h("section", {}, h("h2", {}, "Mixed up"), h("ul.pairs", {}, ...pairs)) : null,
   ].filter(Boolean);
 }
