@@ -84,6 +84,7 @@ class Evaluation:
     extractors: tuple[str, ...]
     reader_name: str | None
     judge_accuracy: Share | None
+    counter_accuracy: Share | None = None
 
 
 class Evaluator:
@@ -93,6 +94,7 @@ class Evaluator:
         real: the data.
         reader: the recogniser, or None where nobody can read (faces, no labels).
         judge: the independent second recogniser, or None.
+        counter: a further one whose training data are disjoint from the judge's, or None.
         config: see `EvalConfig`.
         reader_name: names the features ("lenet of RUN").
         extra: further extractors by figure key, such as {"fid": Inception}.
@@ -111,6 +113,7 @@ class Evaluator:
         judge: Reader | None = None,
         config: EvalConfig | None = None,
         *,
+        counter: Reader | None = None,
         reader_name: str = "recogniser",
         extra: dict[str, Extractor] | None = None,
         attributes: AttributeJudge | None = None,
@@ -118,9 +121,10 @@ class Evaluator:
         progress: Progress = silent,
     ) -> None:
         self.real, self.config, self.progress = real, config or EvalConfig(), progress
-        for who, name in ((reader, "recogniser"), (judge, "judge")):
+        for who, name in ((reader, "recogniser"), (judge, "judge"), (counter, "counter-reader")):
             check_reader(who, real, name)
-        self.reader, self.judge, self.reader_name = reader, judge, reader_name if reader else None
+        self.reader, self.judge, self.counter = reader, judge, counter
+        self.reader_name = reader_name if reader else None
         self.extra, self.panel = extra or {}, panel
         self.attributes = attributes
         main = pixel_extractor()
@@ -147,6 +151,7 @@ class Evaluator:
             tuple(extractor.name for extractor in self.extractors),
             self.reader_name,
             getattr(self.judge, "accuracy", None),
+            getattr(self.counter, "accuracy", None),
         )
 
     def sample_size(self, capacity: int | None) -> int:
@@ -172,9 +177,11 @@ class Evaluator:
             tallies: list[Tally] = []
             for seed in self._seeds():
                 self.progress("real against real", len(tallies), self.config.seeds)
-                stream = read_stream(held, self.real, self.reader, self.judge, self.config, seed)
+                stream = read_stream(
+                    held, self.real, self.reader, self.judge, self.counter, self.config, seed
+                )
                 comparison = self._yardstick(count, seed).measure_held()
-                tally = stream_figures(stream, self.real, self.reader, self.judge)
+                tally = stream_figures(stream, self.real, self.reader, self.judge, self.counter)
                 tally |= comparison.figures | self._extra_figures(comparison, count, seed)
                 tallies.append(tally)
             self._floors[count] = pool(tallies) | panel_figures(self.panel, held)
@@ -209,11 +216,11 @@ class Evaluator:
         streams, comparisons = [], []
         for seed in self._seeds():
             stream = read_stream(
-                candidate, self.real, self.reader, self.judge, self.config, seed, self.progress
+                candidate, self.real, self.reader, self.judge, self.counter, self.config, seed, self.progress
             )
             self.progress(f"{candidate.name}: distances", len(tallies), self.config.seeds)
             comparison = self._yardstick(count, seed).measure_candidate(candidate)
-            tally = stream_figures(stream, self.real, self.reader, self.judge)
+            tally = stream_figures(stream, self.real, self.reader, self.judge, self.counter)
             tally |= comparison.figures | self._extra_figures(comparison, count, seed)
             if trains:
                 tally["gan_train"] = gan_train(candidate, self.real, self.config, seed, self.progress)

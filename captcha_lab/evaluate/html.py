@@ -215,13 +215,10 @@ def _method(report: Report) -> str:
             ("Neighbours", f"k = {e.config.neighbours} for precision, recall, density and coverage"),
             ("Seeds", seeds),
         ]
-        if e.judge_accuracy is not None:
-            share = e.judge_accuracy
-            text = (
-                f"reads {100 * share.value:.1f} % ({100 * share.low:.1f} to {100 * share.high:.1f}) of held-out real "
-                "glyphs; another architecture and seed, trained on half of the training captchas, asked by no training"
-            )
-            items += [("Judge", text)]
+        for name, share in (("Judge", e.judge_accuracy), ("Counter-reader", e.counter_accuracy)):
+            if share is not None:
+                text = f"reads {100 * share.value:.1f} % ({100 * share.low:.1f} to {100 * share.high:.1f})"
+                items += [(name, f"{text} of held-out real glyphs")]
     body = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in items)
     notes = "".join(f"<li>{escape(note)}</li>" for note in report.notes)
     return f"<h2>How this was measured</h2>\n<dl>{body}</dl>" + (f"<ul>{notes}</ul>" if notes else "")

@@ -66,6 +66,7 @@ def report_json(report: Report) -> dict[str, Any]:
             "config": dataclasses.asdict(e.config),
             "extractors": list(e.extractors),
             "judge_accuracy": e.judge_accuracy,
+            "counter_reader_accuracy": e.counter_accuracy,
             "real": {
                 "train": len(e.real.train),
                 "held_out": len(e.real.held),

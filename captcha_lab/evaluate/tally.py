@@ -28,7 +28,9 @@ def extractor_distance(
     )
 
 
-def stream_figures(stream: Stream, real: RealData, reader: Reader | None, judge: Reader | None) -> Tally:
+def stream_figures(
+    stream: Stream, real: RealData, reader: Reader | None, judge: Reader | None, counter: Reader | None
+) -> Tally:
     """Figures of what was read: GAN-test, agreement, histograms, copies."""
     n, classes = len(stream.read), len(real.classes)
     figures: Tally = {
@@ -45,8 +47,10 @@ def stream_figures(stream: Stream, real: RealData, reader: Reader | None, judge:
             figures["gan_test"] = wilson(int((stream.read == stream.asked).sum()), n)
     if judge is not None and told:
         figures["gan_test_judge"] = wilson(int((stream.judged == stream.asked).sum()), n)
-    if reader is not None and judge is not None:
-        figures["agreement"] = wilson(int((stream.read == stream.judged).sum()), n)
+    if counter is not None and told:
+        figures["gan_test_counter"] = wilson(int((stream.countered == stream.asked).sum()), n)
+    if judge is not None and counter is not None:
+        figures["agreement"] = wilson(int((stream.judged == stream.countered).sum()), n)
     return figures
 
 

@@ -53,7 +53,7 @@ def evaluate(
         CaptchaLabError: there is nothing to evaluate, or a run doesn't fit the data.
     """
     from captcha_lab.evaluate.core import Evaluator
-    from captcha_lab.evaluate.judge import ensure_judge
+    from captcha_lab.evaluate.judge import COUNTER, JUDGE, ensure_second, what_each_saw
     from captcha_lab.evaluate.printed import load_grids, train_panel
     from captcha_lab.evaluate.reading import measure_reading
     from captcha_lab.evaluate.report import Report, verdict_sentence, write_report
@@ -80,17 +80,21 @@ def evaluate(
             f"There is nothing to evaluate: dataset {folder.name} has no labels to read against and "
             f"{workspace.models} holds no generator of it. Run `captcha-lab label` or `captcha-lab train-gen`."
         )
-    judge = None
+    judge, counter = None, None
     if config.judge and recogniser is not None and data is not None and candidates:
-        judge, judge_run = ensure_judge(data, workspace.models, progress=progress)
-        notes.append(f"The judge is run {judge_run.name}.")
+        judge, judge_run = ensure_second(JUDGE, data, workspace.models, progress=progress)
+        counter, counter_run = ensure_second(COUNTER, data, workspace.models, progress=progress)
+        notes.append(
+            what_each_saw(judge, counter, "captchas" if data.info.get("kind") == "captcha" else "images")
+        )
+        notes.append(f"The judge is run {judge_run.name}, the counter-reader {counter_run.name}.")
     evaluation, reads_attributes = None, None
     if candidates and recogniser is None and real.attribute_names:
         reads_attributes, said = ensure_attribute_judge(workspace, folder, say, progress)
         notes += said
     if candidates:
         evaluator = Evaluator(
-            real, recogniser, judge, config,
+            real, recogniser, judge, config, counter=counter,
             reader_name=f"lenet ({reader_run})", extra=_extra(request), attributes=reads_attributes,
             panel=panel, progress=progress,
         )  # fmt: skip
