@@ -13,7 +13,7 @@ from captcha_lab.collect.scrape_config import ScrapeConfig
 from captcha_lab.evaluate.audit_config import AuditConfig
 
 if TYPE_CHECKING:
-    from captcha_lab.evaluate.audit import Audit
+    from captcha_lab.evaluate.audit_result import Audit
 
 
 def run(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from captcha_lab.evaluate.audit import Audit
+from captcha_lab.evaluate.audit_result import Audit
 from captcha_lab.evaluate.effort import Remedy
 
 WORKS = 0.5  # of what a reader that trained on the change still reads: below this it helps

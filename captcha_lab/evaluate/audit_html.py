@@ -6,12 +6,12 @@ import json
 from html import escape
 from pathlib import Path
 
-from captcha_lab.evaluate.audit import Audit
+from captcha_lab.evaluate.audit_result import Audit
 from captcha_lab.evaluate.html import page, table
 from captcha_lab.evaluate.html_recogniser import interval_text, recogniser_section, share_text, tile
 from captcha_lab.evaluate.plots import line_plot
-from captcha_lab.evaluate.report import plain
 from captcha_lab.store.files import write_bytes
+from captcha_lab.store.plain import plain
 
 
 def write_audit(found: Audit, folder: Path) -> tuple[Path, Path]:

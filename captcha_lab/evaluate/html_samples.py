@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from captcha_lab.evaluate.attributes import AttributeResult
-from captcha_lab.evaluate.core import Neighbourhood
 from captcha_lab.evaluate.plots import png_uri
+from captcha_lab.evaluate.real import RealData
+from captcha_lab.evaluate.result import Neighbourhood
 from captcha_lab.evaluate.stream import Shown
-from captcha_lab.evaluate.subject import Images, RealData, shrink
+from captcha_lab.evaluate.subject import Images, shrink
 
 LARGE = 48  # pixels: images from this side on are shown larger
 MOST = 96  # pixels: larger images are shrunk before they are put into the page

@@ -20,7 +20,8 @@ from torch import Tensor, nn
 
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.evaluate.halves import captcha_of, two_halves
-from captcha_lab.evaluate.subject import Progress, RealData, silent
+from captcha_lab.evaluate.real import RealData
+from captcha_lab.evaluate.subject import Progress, silent
 from captcha_lab.metrics.accuracy import glyph_accuracy
 from captcha_lab.metrics.intervals import Share
 from captcha_lab.recognise.config import TrainConfig

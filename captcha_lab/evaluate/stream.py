@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from captcha_lab.evaluate.candidate import Candidate
 from captcha_lab.evaluate.config import EvalConfig
-from captcha_lab.evaluate.subject import Candidate, Images, Progress, Reader, RealData, silent
+from captcha_lab.evaluate.real import RealData
+from captcha_lab.evaluate.subject import Images, Progress, Reader, silent
 from captcha_lab.metrics.neighbours import fingerprints
 
 

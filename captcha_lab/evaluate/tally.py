@@ -7,10 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from captcha_lab.evaluate.candidate import Candidate
 from captcha_lab.evaluate.distances import in_batches
 from captcha_lab.evaluate.measures import Value
+from captcha_lab.evaluate.real import RealData
 from captcha_lab.evaluate.stream import Stream
-from captcha_lab.evaluate.subject import Candidate, Extractor, Reader, RealData
+from captcha_lab.evaluate.subject import Extractor, Reader
 from captcha_lab.metrics.accuracy import class_histogram, total_variation
 from captcha_lab.metrics.diversity import classes_reached
 from captcha_lab.metrics.frechet import frechet_distance

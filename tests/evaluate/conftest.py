@@ -6,7 +6,7 @@ from drawn_world import CLASSES, CONFIG, draw_glyphs, quicker
 
 from captcha_lab.evaluate.core import Evaluator
 from captcha_lab.evaluate.judge import COUNTER, JUDGE, train_second
-from captcha_lab.evaluate.subject import RealData
+from captcha_lab.evaluate.real import RealData
 from captcha_lab.recognise.config import TrainConfig
 from captcha_lab.recognise.read import Recogniser
 from captcha_lab.recognise.train import build_lenet, fit
