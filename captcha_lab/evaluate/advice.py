@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from captcha_lab.evaluate.audit_result import Audit
-from captcha_lab.evaluate.effort import Remedy
+from captcha_lab.evaluate.effort import Remedy, time_text
 
 WORKS = 0.5  # of what a reader that trained on the change still reads: below this it helps
 FEW_SHAPES = 0.5  # chance of a new shape below which shapes are worth a table
@@ -22,7 +22,7 @@ def verdict(found: Audit) -> str:
     if reached:
         best = reached[-1]
         text += (
-            f"; {best.keystrokes} keystrokes ({best.minutes:.0f} minutes of typing) were enough for "
+            f"; {best.keystrokes} keystrokes ({time_text(best.minutes or 0)} of typing) were enough for "
             f"{100 * best.target:.0f} %"
         )
     weak = share.value >= 0.5

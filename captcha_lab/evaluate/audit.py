@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -68,7 +68,7 @@ def audit(
     reading: ReadingResult | None,
     config: AuditConfig,
     *,
-    sessions: Iterable[tuple[int, NDArray[np.integer]]] = (),
+    labellers: Sequence[Iterable[tuple[int, NDArray[np.integer]]]] = (),
     progress: Progress = silent,
 ) -> Audit:
     """Put an audit together from a packed captcha dataset.
@@ -82,7 +82,7 @@ def audit(
         reader: a recogniser trained on the labels, or None without labels.
         reading: its figures on the test split.
         config: see `AuditConfig`.
-        sessions: a guided labelling (see `guided_curve`), drawn from only where the labels suffice.
+        labellers: guided labellings (see `guided_curve`), drawn from only where the labels suffice.
         progress: told what is being measured.
     """
     clean, tally = cut_facts(flags)
@@ -108,7 +108,7 @@ def audit(
     train = data.part("train", labelled=True)
     enough = train.source is not None and len(np.unique(train.source // 256)) >= LEAST_FOR_CURVE
     points = effort_curve(data, length, config, progress=progress) if enough else []
-    guided = guided_curve(data, sessions, config, progress=progress) if enough else []
+    guided, reached = guided_curve(data, labellers if enough else (), config, progress=progress)
     notes = [] if enough else [f"Fewer than {LEAST_FOR_CURVE} captchas are labelled: no effort curve."]
     order = np.argsort([share.value for share in reading.per_class], kind="stable")
     result = Audit(
@@ -118,12 +118,12 @@ def audit(
         milliseconds=_milliseconds(reader, data.images[:1000], length),
         points=points,
         guided=guided,
-        milestones=milestones(guided or points, config),
+        milestones=reached if guided else milestones(points, config),
         resisting=[
             (data.classes[k], reading.per_class[k]) for k in order[:5] if reading.per_class[k].value < 1
         ],
         confused=[(data.classes[a], data.classes[b], n) for a, b, n in worst_confusions(reading.confusion)],
-        remedies=try_remedies(data, config, progress=progress) if config.remedies and enough else [],
+        remedies=try_remedies(data, reader, config, progress=progress) if config.remedies and enough else [],
         notes=notes,
     )
     return _concluded(result)

@@ -169,14 +169,18 @@ def damage_plot(curves: Sequence[DamageCurve]) -> str:
 
 
 def line_plot(
-    series: Sequence[tuple[str, Sequence[float], Sequence[float]]], across: str, up: str, name: str
+    series: Sequence[tuple[str, Sequence[float], Sequence[float], Sequence[tuple[float, float]]]],
+    across: str,
+    up: str,
+    name: str,
 ) -> str:
-    """Lines (label, x, y) in one picture."""
+    """Lines (label, x, y, lower and upper end of each y) in one picture."""
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(6, 3), layout="constrained")
         axes = figure.subplots()
-        for label, x, y in series:
+        for label, x, y, ends in series:
             axes.plot(x, y, "o-", markersize=3, label=label)
+            axes.fill_between(x, [low for low, _ in ends], [high for _, high in ends], alpha=0.2)
         axes.set(xlabel=across, ylabel=up)
         if len(series) > 1:
             axes.legend(fontsize=8)

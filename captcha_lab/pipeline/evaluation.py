@@ -311,7 +311,8 @@ def audit_dataset(
     length = max((len(flags) for flags in cells.values()), default=workspace.config.length)
     found = audit(
         data, cells, {"received": len(fetches)}, repeats, length, reader, reading, config,
-        sessions=guided_sessions(data, config.keystrokes, config.seed), progress=progress,
+        labellers=guided_sessions(data, config.keystrokes, range(config.seed, config.seed + config.labellers)),
+        progress=progress,
     )  # fmt: skip
     return found, *write_audit(found, target or folder.root / "audit")
 
