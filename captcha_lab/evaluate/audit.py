@@ -27,6 +27,7 @@ from captcha_lab.metrics.intervals import Share, wilson
 from captcha_lab.store.packed import UNLABELLED, PackedSet
 
 INK = 255  # segmented glyphs are whitened: whatever is darker is ink
+READS = 0.5  # share of glyphs below which remedies would prove nothing
 LEAST_FOR_CURVE = 20  # labelled training captchas
 
 
@@ -106,14 +107,21 @@ def audit(
         return _concluded(result)
     labels = np.asarray(data.labels)[np.asarray(data.labels) != UNLABELLED]
     train = data.part("train", labelled=True)
-    enough = train.source is not None and len(np.unique(train.source // 256)) >= LEAST_FOR_CURVE
+    learned = 0 if train.source is None else len(np.unique(train.source // 256))
+    enough = learned >= LEAST_FOR_CURVE
     points = effort_curve(data, length, config, progress=progress) if enough else []
     guided, reached = guided_curve(data, labellers if enough else (), config, progress=progress)
     notes = [] if enough else [f"Fewer than {LEAST_FOR_CURVE} captchas are labelled: no effort curve."]
+    reads = reading.glyphs_distinct.value >= READS
+    if config.remedies and enough and not reads:
+        notes.append(
+            "Today's reader hardly reads the captchas as they are: no change to them was tried as a remedy."
+        )
     order = np.argsort([share.value for share in reading.per_class], kind="stable")
     result = Audit(
         **facts,  # type: ignore[arg-type]
         uniform=character_uniformity(labels, len(data.classes)),
+        learned=learned,
         reading=reading,
         milliseconds=_milliseconds(reader, data.images[:1000], length),
         points=points,
@@ -123,7 +131,9 @@ def audit(
             (data.classes[k], reading.per_class[k]) for k in order[:5] if reading.per_class[k].value < 1
         ],
         confused=[(data.classes[a], data.classes[b], n) for a, b, n in worst_confusions(reading.confusion)],
-        remedies=try_remedies(data, reader, config, progress=progress) if config.remedies and enough else [],
+        remedies=try_remedies(data, reader, config, progress=progress)
+        if config.remedies and enough and reads
+        else [],
         notes=notes,
     )
     return _concluded(result)

@@ -97,10 +97,10 @@ def _effort(found: Audit) -> str:
     )  # fmt: skip
     rows = [
         (
-            name,
+            "",
             [
-                str(p.keystrokes),
-                f"{share_text(p.accuracy)}<small>{interval_text(p.accuracy)}{_range(p)}</small>",
+                f"{p.keystrokes}<small>{name}</small>",
+                f"{share_text(p.accuracy)}<small>{interval_text(p.accuracy)}</small>{_range(p)}",
             ],
         )
         for name, points in curves
@@ -121,7 +121,7 @@ def _effort(found: Audit) -> str:
 def _range(point: EffortPoint) -> str:
     if point.low is None or point.high is None:
         return ""
-    return f"; labellers {100 * point.low:.1f} to {100 * point.high:.1f}"
+    return f"<small>labellers {100 * point.low:.1f} to {100 * point.high:.1f}</small>"
 
 
 def _remedies(found: Audit) -> str:

@@ -47,6 +47,7 @@ class Audit:
         flags: cells under each flag of `segment.inspect`.
         shapes: see `Shapes`.
         uniform: p-value of a chi-square test that all characters are equally frequent; near 0: they are not.
+        learned: labelled captchas that the recogniser could learn from.
         reading: of the recogniser.
         milliseconds: to read one captcha, from its glyphs.
         points: effort curve of someone who types captchas in full.
@@ -69,6 +70,7 @@ class Audit:
     flags: dict[str, int]
     shapes: Shapes
     uniform: float | None = None
+    learned: int = 0
     reading: ReadingResult | None = None
     milliseconds: float | None = None
     points: list[EffortPoint] = field(default_factory=list)

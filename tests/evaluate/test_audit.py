@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from captcha_lab.errors import UsageError
+from captcha_lab.evaluate.advice import _remedy
 from captcha_lab.evaluate.audit import audit, character_uniformity, cut_facts, endpoint_facts, shape_facts
 from captcha_lab.evaluate.audit_config import AuditConfig
 from captcha_lab.evaluate.audit_html import write_audit
@@ -110,6 +111,33 @@ def test_a_full_audit_says_what_helps(found, tmp_path):
     page = html_path.read_text()
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert found.advice[0] in page
+
+
+class Blind:
+    """Reads the first class everywhere."""
+
+    def __init__(self, classes):
+        self.classes = classes
+
+    def probabilities(self, glyphs):
+        return np.eye(len(self.classes), dtype=np.float32)[np.zeros(len(glyphs), int)]
+
+
+def test_where_nothing_is_read_no_remedy_is_praised(world):
+    blind = Blind(world.classes)
+    config = AuditConfig(first=210, epochs=1)
+    found = audit(world, FLAGS, {}, 0, 4, blind, measure_reading(blind, world), config)
+    assert found.remedies == []
+    assert "hardly reads" in found.notes[0]
+    assert "learned from 210 captchas" in found.verdict
+    assert "resists this attack" in found.verdict
+
+
+def test_a_change_that_does_nothing_is_said_as_such():
+    still = Remedy("blur", 1.0, "pixels", wilson(97, 100), wilson(95, 100))
+    assert (
+        _remedy(still) == "Blur of 1 (pixels) would not help: today's reader still reads 97 % of the glyphs."
+    )
 
 
 def test_without_labels_it_says_what_it_can(world):
