@@ -11,6 +11,7 @@ from captcha_lab.evaluate.audit_html import write_audit
 from captcha_lab.evaluate.effort import (
     EffortPoint,
     Milestone,
+    Remedy,
     guided_curve,
     milestones,
     spread_text,
