@@ -13,7 +13,7 @@ from captcha_lab.collect.scrape_config import ScrapeConfig
 from captcha_lab.evaluate.audit_config import AuditConfig
 
 if TYPE_CHECKING:
-    from captcha_lab.evaluate.audit import Audit
+    from captcha_lab.evaluate.audit_result import Audit
 
 
 def run(
@@ -59,12 +59,13 @@ def run(
 
 
 def _lines(found: Audit) -> list[str]:
+    from captcha_lab.evaluate.effort import spread_text
+
     lines = [found.verdict, ""]
     for milestone in found.milestones:
-        needed = "not reached"
-        if milestone.keystrokes is not None:
-            needed = f"{milestone.keystrokes} keystrokes, {milestone.minutes:.1f} minutes of typing"
-        lines.append(f"  to read {100 * milestone.target:.0f} % of captchas: {needed}")
+        spread = spread_text(milestone)
+        told = f"{milestone.told} ({spread})" if spread else milestone.told
+        lines.append(f"  to read {100 * milestone.target:.0f} % of captchas: {told}")
     shapes = found.shapes
     lines += [
         f"  cut cleanly: {100 * found.clean.value:.1f} % of {found.captchas} captchas",

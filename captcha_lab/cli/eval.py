@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,9 +15,6 @@ from captcha_lab.evaluate.request import EvalRequest
 
 if TYPE_CHECKING:
     from captcha_lab.pipeline.evaluation import Evaluated
-
-WIDTH = 80  # columns of the leaderboard
-NAME_WIDTH = 19
 
 
 def run(
@@ -38,8 +35,11 @@ def run(
     dataset: DatasetOption = None,
     samples: Annotated[int, typer.Option(help="Samples read by the recogniser.")] = EvalConfig.samples,
     seeds: Annotated[
-        int, typer.Option(help="Repeat with so many seeds and show the spread.")
+        int, typer.Option(help="Repeat sampling and measuring with so many seeds and show the spread.")
     ] = EvalConfig.seeds,
+    retrain: Annotated[
+        bool, typer.Option("--retrain", help="Repeat the training too, a run for each of --seeds (slow).")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Seed of everything drawn at random.")] = EvalConfig.seed,
     judge: Annotated[bool, typer.Option(help="Ask the independent judge too.")] = EvalConfig.judge,
     gan_train: Annotated[
@@ -70,7 +70,8 @@ def run(
         figures,
         inception_weights,
         report,
-        shlex.join(["captcha-lab", *sys.argv[1:]]) if sys.argv[1:] else "captcha-lab eval",
+        command=shlex.join(["captcha-lab", *sys.argv[1:]]) if sys.argv[1:] else "captcha-lab eval",
+        retrain=retrain,
     )
     workspace, folder = pipeline.locate(dataset)
     with progress("Evaluating") as bar:
@@ -88,12 +89,11 @@ def _lines(done: Evaluated) -> list[str]:
     report = done.report
     lines = [report.verdict]
     if report.evaluation is not None:
-        lines += ["", _leaderboard(report.evaluation)]
-        lines += [
-            f"  {r.name}: {', '.join(r.verdict.faults)}"
-            for r in report.evaluation.results
-            if r.verdict.faults
-        ]
+        from captcha_lab.evaluate.board import board_lines
+        from captcha_lab.evaluate.groups import entries
+
+        lines += ["", *board_lines(report.evaluation), ""]
+        lines += [f"{e.name}: {', '.join(e.faults)}" for e in entries(report.evaluation.results) if e.faults]
     if report.reading is not None:
         from captcha_lab.cli.output import percent
 
@@ -110,41 +110,3 @@ def _lines(done: Evaluated) -> list[str]:
             ]
     lines += [f"Note: {note}" for note in report.notes]
     return [*lines, f"Report: {done.html_path}"]
-
-
-def _leaderboard(evaluation: Any) -> str:
-    """Best first, at most 80 columns; shares in %, the floor (held-out real images) in the last rows."""
-    import io
-
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-
-    from captcha_lab.evaluate.measures import MEASURES
-
-    shown = [
-        measure
-        for key, measure in MEASURES.items()
-        if measure.brief and any(key in result.figures for result in evaluation.results)
-    ]
-
-    def cells(figures: dict[str, Any]) -> list[str]:
-        return [m.show(figures[m.key].value) if m.key in figures else "–" for m in shown]
-
-    grid = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    grid.add_column("", no_wrap=True)
-    for measure in shown:
-        grid.add_column(measure.brief, justify="right", no_wrap=True)
-    for result in evaluation.results:
-        grid.add_row(_short(result.name), *cells(result.figures))
-    for count, floor in sorted(evaluation.floors.items()):
-        grid.add_row(f"floor: real ({count})", *cells(floor))
-    out = io.StringIO()
-    Console(file=out, width=WIDTH, highlight=False, markup=False).print(grid)
-    return "\n".join(line.rstrip() for line in out.getvalue().strip("\n").splitlines())
-
-
-def _short(name: str) -> str:
-    """The name, or its two ends where it is long: printed grids differ at the end."""
-    half = (NAME_WIDTH - 1) // 2
-    return name if len(name) <= NAME_WIDTH else f"{name[:half]}…{name[-half:]}"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from captcha_lab.store.plain import plain
 
 Progress = Callable[[int, int], None]  # (done, total)
 
@@ -20,25 +20,6 @@ DatasetOption = Annotated[
     typer.Option("--dataset", help="Dataset in the workspace [default: the configured one, else 'captcha']."),
 ]
 SeedOption = Annotated[int, typer.Option("--seed", help="Seed of everything drawn at random.")]
-
-
-def plain(value: Any) -> Any:
-    """Anything a command reports, as JSON types: dataclasses, named tuples, paths, arrays, numpy numbers."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if hasattr(value, "_asdict"):
-        return plain(value._asdict())
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(item) for item in value]
-    if isinstance(value, Path):
-        return str(value)
-    if hasattr(value, "tolist"):
-        return plain(value.tolist())
-    if isinstance(value, float) and value != value:
-        return None  # JSON has no NaN
-    return value
 
 
 def emit(result: Any, as_json: bool, *lines: str) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from captcha_lab.evaluate.audit import Audit
-from captcha_lab.evaluate.effort import Remedy
+from captcha_lab.evaluate.audit_result import Audit
+from captcha_lab.evaluate.effort import Remedy, time_text
 
 WORKS = 0.5  # of what a reader that trained on the change still reads: below this it helps
+HARMLESS = 0.95  # share of glyphs that an unprepared reader still reads, from which a change does nothing
 FEW_SHAPES = 0.5  # chance of a new shape below which shapes are worth a table
 CLEAN = 0.5  # share of captchas that cut cleanly
 
@@ -15,19 +16,24 @@ def verdict(found: Audit) -> str:
     if found.reading is None or found.reading.captchas is None:
         return f"{found.captchas} captchas were looked at, but none is labelled: how well they can be read is unknown."
     share = found.reading.captchas
-    text = f"A small network reads {100 * share.value:.1f} % of these captchas"
+    text = (
+        f"A small network that learned from {found.learned} captchas reads {100 * share.value:.1f} % "
+        f"({100 * share.low:.1f} to {100 * share.high:.1f}) of {share.trials} others"
+    )
     if found.milliseconds is not None:
         text += f" in {found.milliseconds:.2g} ms each"
     reached = [m for m in found.milestones if m.keystrokes is not None]
     if reached:
         best = reached[-1]
         text += (
-            f"; {best.keystrokes} keystrokes ({best.minutes:.0f} minutes of typing) were enough for "
+            f"; {best.keystrokes} keystrokes of labelling ({time_text(best.minutes or 0)}) were enough to read "
             f"{100 * best.target:.0f} %"
         )
     weak = share.value >= 0.5
     return text + (
-        ": it keeps no program out." if weak else ": it resists this attack, which is the simplest one."
+        ": it keeps no program out."
+        if weak
+        else ": with so few labels it resists this attack, which is the simplest one."
     )
 
 
@@ -91,6 +97,11 @@ def _shapes(found: Audit) -> str:
 
 def _remedy(remedy: Remedy) -> str:
     change = f"{remedy.name} of {remedy.level:g} ({remedy.unit})"
+    if remedy.unprepared.value >= HARMLESS:
+        return (
+            f"{change.capitalize()} would not help: today's reader still reads "
+            f"{100 * remedy.unprepared.value:.0f} % of the glyphs."
+        )
     before, after = 100 * remedy.unprepared.value, 100 * remedy.prepared.value
     if remedy.prepared.value < WORKS:
         return f"{change.capitalize()} would help: even a reader trained on it reads {after:.0f} % of the glyphs."

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from captcha_lab.errors import CaptchaLabError
+from captcha_lab.evaluate.candidate import Candidate
 from captcha_lab.evaluate.config import EvalConfig
 from captcha_lab.evaluate.measures import Value
-from captcha_lab.evaluate.subject import Candidate, Images, Progress, RealData, silent
+from captcha_lab.evaluate.real import RealData
+from captcha_lab.evaluate.subject import Images, Progress, silent
 from captcha_lab.metrics.intervals import Share, wilson
 
 

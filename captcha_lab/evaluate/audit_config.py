@@ -19,8 +19,9 @@ class AuditConfig:
     first: int = (
         10  # captchas labelled at the first point of the effort curve; every next point has twice as many
     )
-    epochs: int = 40  # of each recogniser on the curve
-    keystrokes: tuple[int, ...] = (16, 32, 64, 96, 128, 192, 256)  # points of the guided effort curve
+    epochs: int = 40  # at most, of each recogniser on the curve
+    keystrokes: tuple[int, ...] = (16, 24, 32, 48, 64, 96, 128, 192, 256)  # points of the guided effort curve
+    labellers: int = 3  # whose guided curves are averaged, each with another seed
     remedies: bool = True  # train recognisers on damaged glyphs, to see what would help
     remedy_epochs: int = 8
     # Seconds a person needs for one keystroke while reading captchas, looking included: an assumption that
@@ -28,7 +29,7 @@ class AuditConfig:
     seconds_per_keystroke: float = 0.7
 
     def __post_init__(self) -> None:
-        for name in ("first", "epochs", "remedy_epochs"):
+        for name in ("first", "epochs", "remedy_epochs", "labellers"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name.replace('_', ' ')} is {getattr(self, name)}: it must be at least 1.")
         if not self.seconds_per_keystroke > 0:

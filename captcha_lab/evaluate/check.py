@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.evaluate.subject import Candidate, Reader, RealData
+from captcha_lab.evaluate.candidate import Candidate
+from captcha_lab.evaluate.real import RealData
+from captcha_lab.evaluate.subject import Reader
 
 
 def check_candidate(candidate: Candidate, real: RealData, seed: int) -> None:

@@ -4,30 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.evaluate.attributes import AttributeJudge, AttributeResult, measure_attributes
+from captcha_lab.evaluate.candidate import Candidate
 from captcha_lab.evaluate.check import check_candidate, check_reader
 from captcha_lab.evaluate.config import EvalConfig
 from captcha_lab.evaluate.distances import Comparison, Yardstick
 from captcha_lab.evaluate.gan_train import can_train, gan_train, train_and_read
+from captcha_lab.evaluate.groups import entries
 from captcha_lab.evaluate.measures import Value
+from captcha_lab.evaluate.real import RealData
+from captcha_lab.evaluate.result import CandidateResult, Evaluation, Neighbourhood
 from captcha_lab.evaluate.stream import Stream, read_stream
-from captcha_lab.evaluate.subject import (
-    Candidate,
-    Extractor,
-    Images,
-    Progress,
-    Reader,
-    RealData,
-    pixel_extractor,
-    silent,
-)
+from captcha_lab.evaluate.subject import Extractor, Progress, Reader, pixel_extractor, silent
 from captcha_lab.evaluate.tally import (
     Tally,
     extractor_distance,
@@ -36,54 +29,12 @@ from captcha_lab.evaluate.tally import (
     pool,
     stream_figures,
 )
-from captcha_lab.evaluate.verdict import Verdict, judge_figures, ranking
+from captcha_lab.evaluate.verdict import judge_figures
 from captcha_lab.metrics.accuracy import confusion_matrix, per_class
 from captcha_lab.metrics.intervals import Share
 
 MIN_DISTANCE_SAMPLES = 20  # fewer images on a side say nothing about a distribution
 MOST_COMPARED = 128 * 2**20  # bytes of images on each side of a distance
-
-
-@dataclass(frozen=True)
-class Neighbourhood:
-    """Samples and the training image nearest to each: uint8 [M, …] both, distances float64 [M]."""
-
-    samples: NDArray[np.uint8]
-    nearest: NDArray[np.uint8]
-    distance: NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class CandidateResult:
-    """What was found out about one candidate (or about real images in its place)."""
-
-    name: str
-    figures: dict[str, Value]
-    floor: dict[str, Value]
-    verdict: Verdict
-    distance_samples: int  # on each side of the distances
-    read_samples: int  # read by the recogniser, over all seeds
-    per_class: list[Share] = field(default_factory=list)  # GAN-test of each class
-    confusion: NDArray[np.int64] | None = None  # [K, K] asked, read
-    stream: Stream | None = None  # of the first seed, with the samples to show
-    neighbours: Neighbourhood | None = None
-    attributes: AttributeResult | None = None  # of the first seed, where it is told attributes
-    strips: list[Images] = field(default_factory=list)  # walks from one sample to another, [steps, …] each
-    facts: dict[str, Any] = field(default_factory=dict)
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """A leaderboard, best first, with the floor of each sample size."""
-
-    results: list[CandidateResult]
-    floors: dict[int, dict[str, Value]]
-    real: RealData
-    config: EvalConfig
-    extractors: tuple[str, ...]
-    reader_name: str | None
-    judge_accuracy: Share | None
 
 
 class Evaluator:
@@ -93,6 +44,7 @@ class Evaluator:
         real: the data.
         reader: the recogniser, or None where nobody can read (faces, no labels).
         judge: the independent second recogniser, or None.
+        counter: a further one whose training data are disjoint from the judge's, or None.
         config: see `EvalConfig`.
         reader_name: names the features ("lenet of RUN").
         extra: further extractors by figure key, such as {"fid": Inception}.
@@ -111,6 +63,7 @@ class Evaluator:
         judge: Reader | None = None,
         config: EvalConfig | None = None,
         *,
+        counter: Reader | None = None,
         reader_name: str = "recogniser",
         extra: dict[str, Extractor] | None = None,
         attributes: AttributeJudge | None = None,
@@ -118,9 +71,10 @@ class Evaluator:
         progress: Progress = silent,
     ) -> None:
         self.real, self.config, self.progress = real, config or EvalConfig(), progress
-        for who, name in ((reader, "recogniser"), (judge, "judge")):
+        for who, name in ((reader, "recogniser"), (judge, "judge"), (counter, "counter-reader")):
             check_reader(who, real, name)
-        self.reader, self.judge, self.reader_name = reader, judge, reader_name if reader else None
+        self.reader, self.judge, self.counter = reader, judge, counter
+        self.reader_name = reader_name if reader else None
         self.extra, self.panel = extra or {}, panel
         self.attributes = attributes
         main = pixel_extractor()
@@ -134,9 +88,9 @@ class Evaluator:
         self._trained: dict[int, Share] = {}
 
     def run(self, candidates: Sequence[Candidate]) -> Evaluation:
-        """Measure all candidates; the leaderboard has the best first (see `verdict.ranking`)."""
-        results = [self.measure(candidate) for candidate in candidates]
-        results.sort(key=lambda result: ranking(result.figures, result.verdict))
+        """Measure all candidates; the leaderboard has the best first (see `verdict.ranking` and `groups.entries`)."""
+        measured = [self.measure(candidate) for candidate in candidates]
+        results = [member for entry in entries(measured) for member in entry.members]
         if self._trained:
             self._floors = {count: floor | self._real_training() for count, floor in self._floors.items()}
         return Evaluation(
@@ -147,6 +101,7 @@ class Evaluator:
             tuple(extractor.name for extractor in self.extractors),
             self.reader_name,
             getattr(self.judge, "accuracy", None),
+            getattr(self.counter, "accuracy", None),
         )
 
     def sample_size(self, capacity: int | None) -> int:
@@ -172,9 +127,11 @@ class Evaluator:
             tallies: list[Tally] = []
             for seed in self._seeds():
                 self.progress("real against real", len(tallies), self.config.seeds)
-                stream = read_stream(held, self.real, self.reader, self.judge, self.config, seed)
+                stream = read_stream(
+                    held, self.real, self.reader, self.judge, self.counter, self.config, seed
+                )
                 comparison = self._yardstick(count, seed).measure_held()
-                tally = stream_figures(stream, self.real, self.reader, self.judge)
+                tally = stream_figures(stream, self.real, self.reader, self.judge, self.counter)
                 tally |= comparison.figures | self._extra_figures(comparison, count, seed)
                 tallies.append(tally)
             self._floors[count] = pool(tallies) | panel_figures(self.panel, held)
@@ -209,11 +166,11 @@ class Evaluator:
         streams, comparisons = [], []
         for seed in self._seeds():
             stream = read_stream(
-                candidate, self.real, self.reader, self.judge, self.config, seed, self.progress
+                candidate, self.real, self.reader, self.judge, self.counter, self.config, seed, self.progress
             )
             self.progress(f"{candidate.name}: distances", len(tallies), self.config.seeds)
             comparison = self._yardstick(count, seed).measure_candidate(candidate)
-            tally = stream_figures(stream, self.real, self.reader, self.judge)
+            tally = stream_figures(stream, self.real, self.reader, self.judge, self.counter)
             tally |= comparison.figures | self._extra_figures(comparison, count, seed)
             if trains:
                 tally["gan_train"] = gan_train(candidate, self.real, self.config, seed, self.progress)

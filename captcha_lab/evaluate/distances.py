@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from captcha_lab.evaluate.candidate import Candidate
 from captcha_lab.evaluate.config import EvalConfig
-from captcha_lab.evaluate.subject import Candidate, Extractor, Images, Reader, RealData, shrink
+from captcha_lab.evaluate.real import RealData
+from captcha_lab.evaluate.subject import Extractor, Images, Reader, shrink
 from captcha_lab.metrics.diversity import class_variance, find_modes, modes, variance_ratio
 from captcha_lab.metrics.frechet import frechet_distance
 from captcha_lab.metrics.kernel import kernel_distance

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from captcha_lab.evaluate.candidate import Candidate
 from captcha_lab.evaluate.config import EvalConfig
-from captcha_lab.evaluate.subject import Candidate, Images, Progress, RealData, silent
+from captcha_lab.evaluate.real import RealData
+from captcha_lab.evaluate.subject import Images, Progress, silent
 from captcha_lab.metrics.accuracy import glyph_accuracy
 from captcha_lab.metrics.intervals import Share
 from captcha_lab.recognise.config import TrainConfig

@@ -10,12 +10,15 @@ from importlib.resources import files
 import numpy as np
 
 from captcha_lab.evaluate.attributes import AttributeResult
-from captcha_lab.evaluate.core import CandidateResult, Evaluation
+from captcha_lab.evaluate.board import shown_measures
+from captcha_lab.evaluate.groups import entries
 from captcha_lab.evaluate.html_recogniser import recogniser_section
 from captcha_lab.evaluate.html_samples import attribute_sheet, contact_sheet, neighbour_pairs, walks
 from captcha_lab.evaluate.measures import MEASURES, Measure, Value
 from captcha_lab.evaluate.plots import confusion_plot, learning_curves
-from captcha_lab.evaluate.report import Report, plain
+from captcha_lab.evaluate.report import Report
+from captcha_lab.evaluate.result import CandidateResult, Evaluation
+from captcha_lab.store.plain import plain
 
 DETAILED = 6  # candidates shown with samples, neighbours and curves; of the others only the figures
 
@@ -70,27 +73,19 @@ def _cell(measure: Measure, value: Value | None) -> str:
 
 
 def _leaderboard(evaluation: Evaluation) -> str:
-    keys = [
-        key
-        for key, measure in MEASURES.items()
-        if measure.brief and any(key in result.figures for result in evaluation.results)
-    ]
-    head = [
-        "",
-        *(
-            f'<abbr title="{escape(MEASURES[key].title)}">{escape(MEASURES[key].brief)}</abbr>'
-            for key in keys
-        ),
-    ]
+    shown = shown_measures(evaluation)
+    head = ["", *(f'<abbr title="{escape(m.title)}">{escape(m.brief)}</abbr>' for m in shown)]
     rows: list[tuple[str, Sequence[str]]] = []
-    for number, result in enumerate(evaluation.results):
-        cells = [_cell(MEASURES[key], result.figures.get(key)) for key in keys]
-        said = f'<small class="fault">{escape(", ".join(result.verdict.faults))}</small>'
-        rows.append(("best" if number == 0 else "", [f"<b>{escape(result.name)}</b>{said}", *cells]))
+    for number, entry in enumerate(entries(evaluation.results)):
+        said = f'<small class="fault">{escape(", ".join(entry.faults))}</small>'
+        cells = [_cell(m, entry.figures.get(m.key)) for m in shown]
+        rows.append(("best" if number == 0 else "", [f"<b>{escape(entry.name)}</b>{said}", *cells]))
+        for member in entry.members if entry.seeds > 1 else ():
+            cells = [_cell(m, member.figures.get(m.key)) for m in shown]
+            rows.append(("member", [escape(member.name), *cells]))
     for count, floor in sorted(evaluation.floors.items()):
         name = f"floor: real against real<small>{count} on each side</small>"
-        rows.append(("floor", [name, *(_cell(MEASURES[key], floor.get(key)) for key in keys)]))
-    shown = [MEASURES[key] for key in keys]
+        rows.append(("floor", [name, *(_cell(m, floor.get(m.key)) for m in shown)]))
     legend = "; ".join(
         f"<b>{escape(m.brief)}</b> {escape(_lower(m.title))}: {escape(_lower(m.meaning))}" for m in shown
     )
@@ -100,7 +95,9 @@ def _leaderboard(evaluation: Evaluation) -> str:
         + table(head, rows)
         + "\n<details><summary>What the columns mean</summary>"
         f"<p>{legend}. Below a share stands its 95 % interval (Wilson); for the panel its lowest and highest reader; "
-        "for other figures one standard deviation either way, where several seeds were measured.</p></details>"
+        "for other figures one standard deviation either way, where several seeds were measured. Runs that differ in "
+        "their training seed alone are one entry: its mean, one standard deviation over the seeds, and the "
+        "runs below.</p></details>"
     )
 
 
@@ -215,13 +212,10 @@ def _method(report: Report) -> str:
             ("Neighbours", f"k = {e.config.neighbours} for precision, recall, density and coverage"),
             ("Seeds", seeds),
         ]
-        if e.judge_accuracy is not None:
-            share = e.judge_accuracy
-            text = (
-                f"reads {100 * share.value:.1f} % ({100 * share.low:.1f} to {100 * share.high:.1f}) of held-out real "
-                "glyphs; another architecture and seed, trained on half of the training captchas, asked by no training"
-            )
-            items += [("Judge", text)]
+        for name, share in (("Judge", e.judge_accuracy), ("Counter-reader", e.counter_accuracy)):
+            if share is not None:
+                text = f"reads {100 * share.value:.1f} % ({100 * share.low:.1f} to {100 * share.high:.1f})"
+                items += [(name, f"{text} of held-out real glyphs")]
     body = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in items)
     notes = "".join(f"<li>{escape(note)}</li>" for note in report.notes)
     return f"<h2>How this was measured</h2>\n<dl>{body}</dl>" + (f"<ul>{notes}</ul>" if notes else "")

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from captcha_lab.evaluate.attributes import AttributeResult
-from captcha_lab.evaluate.core import Neighbourhood
 from captcha_lab.evaluate.plots import png_uri
+from captcha_lab.evaluate.real import RealData
+from captcha_lab.evaluate.result import Neighbourhood
 from captcha_lab.evaluate.stream import Shown
-from captcha_lab.evaluate.subject import Images, RealData, shrink
+from captcha_lab.evaluate.subject import Images, shrink
 
 LARGE = 48  # pixels: images from this side on are shown larger
 MOST = 96  # pixels: larger images are shrunk before they are put into the page
@@ -50,23 +51,24 @@ def contact_sheet(shown: Shown, real: RealData, per_class: int) -> str:
         )
     legend = (
         "Real first, then samples with what the recogniser reads; red: not what was asked for, "
-        "yellow: the judge reads it differently."
+        "yellow: judge and counter-reader differ about it."
         if told
-        else "Real first, then samples by what they are read as; yellow: the judge reads it differently."
+        else "Real first, then samples by what they are read as; yellow: judge and counter-reader differ."
     )
     return f'<h3>Samples</h3>\n<p>{legend}</p>\n<div class="sheet">{"".join(rows)}</div>'
 
 
 def _sample(shown: Shown, n: int, classes: tuple[str, ...]) -> str:
-    asked, read, judged = shown.asked[n], shown.read[n], shown.judged[n]
+    asked, read, judged, countered = shown.asked[n], shown.read[n], shown.judged[n], shown.countered[n]
     said = str(classes[read]) if read >= 0 else ""
-    mark = (
-        "bad" if asked >= 0 and read >= 0 and asked != read else "doubt" if judged not in (-1, read) else ""
-    )
+    doubtful = judged >= 0 and judged != (countered if countered >= 0 else read)
+    mark = "bad" if asked >= 0 and read >= 0 and asked != read else "doubt" if doubtful else ""
     title = f"asked for {classes[asked]}, " if asked >= 0 else ""
     title += f"read {said} ({100 * shown.confidence[n]:.0f} %)" if said else "not read"
     if judged >= 0:
         title += f", judge reads {classes[judged]}"
+    if countered >= 0:
+        title += f", counter-reader {classes[countered]}"
     return cell(shown.images[n], said, mark, title)
 
 

@@ -1,40 +1,44 @@
-"""The independent judge: a second recogniser that no training and no choice of checkpoint ever asks.
+"""The independent judge, and the counter-reader that shows how far its word goes.
 
-It has another architecture and seed than the workspace's recogniser and learns from one half of the training
-captchas, drawn by their numbers; the other half it never sees. A generator can therefore not have been tuned to
-its mistakes, and where recogniser and judge read a sample differently the sample is doubtful.
+The workspace's recogniser learns from every labelled training captcha, because it reads best so, and picks the
+checkpoints of generators. Neither holds for these two: each learns from a half of these captchas that shares no
+captcha and no shape with the other's, and no training and no choice of a checkpoint ever asks them. The judge is
+another network with another seed; the counter-reader is the recogniser's own network, trained as `train` does it.
+Where the two read a sample differently, what it shows is doubtful.
 """
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.evaluate.subject import Images, Progress, RealData, silent
+from captcha_lab.evaluate.halves import captcha_of, two_halves
+from captcha_lab.evaluate.real import RealData
+from captcha_lab.evaluate.subject import Progress, silent
 from captcha_lab.metrics.accuracy import glyph_accuracy
 from captcha_lab.metrics.intervals import Share
 from captcha_lab.recognise.config import TrainConfig
-from captcha_lab.recognise.tensors import SCALING, to_tensor
+from captcha_lab.recognise.lenet import ARCHITECTURE, GlyphNetwork, LeNet
+from captcha_lab.recognise.read import Recogniser
+from captcha_lab.recognise.restore import restore
+from captcha_lab.recognise.tensors import SCALING
 from captcha_lab.recognise.train import fit
 from captcha_lab.store.packed import UNLABELLED, PackedSet
-from captcha_lab.store.runs import Run, all_runs, load_weights, save_weights
+from captcha_lab.store.runs import Run, all_runs, save_weights
 
-ARCHITECTURE = "judge-conv3"
-KIND = "judge"
 # Far from every seed a user would give, so that no recogniser starts from the judge's weights.
 SEED = 7_919_000
 FEATURES = 128
-EPOCHS = 24
-_BATCH = 1000
 
 
-class JudgeNet(nn.Module):
+class JudgeNet(GlyphNetwork):
     """Four 3x3 convolutions in two stages, pooled to 5x5 cells and then to 128 features; unlike the LeNet's 5x5.
 
     Args:
@@ -64,133 +68,164 @@ class JudgeNet(nn.Module):
         """[N, C, H, W] in [0, 1] to [N, 128]."""
         return torch.tanh(self.hidden(self.dropout(self.stages(glyphs))))
 
-    def forward(self, glyphs: Tensor) -> Tensor:
-        """Logits [N, K]."""
-        return self.output(self.features(glyphs))
+
+@dataclass(frozen=True)
+class Role:
+    """One of the two: its name (also the kind of its run), its network, its half and its training."""
+
+    kind: str
+    architecture: str
+    half: int
+    training: TrainConfig
+
+    def build(self, classes: int, size: int, channels: int) -> GlyphNetwork:
+        """The untrained network."""
+        return (
+            LeNet(classes, size, channels)
+            if self.architecture == ARCHITECTURE
+            else JudgeNet(classes, channels)
+        )
 
 
-class Judge:
-    """A trained judge; reads as `captcha_lab.recognise.read.Recogniser` does."""
+# No real glyph outside its half chooses an epoch: patience is by the training loss.
+JUDGE = Role(
+    "judge", "judge-conv3", 0, TrainConfig(patience=40, batch_size=32, learning_rate=2e-3, seed=SEED)
+)
+COUNTER = Role("counter-reader", ARCHITECTURE, 1, TrainConfig(seed=SEED + 1))
+
+
+class SecondReader(Recogniser):
+    """A trained judge or counter-reader.
+
+    Attributes:
+        accuracy: share of held-out real glyphs that it reads rightly.
+        captchas: training captchas in its half.
+        glyphs: training glyphs it learned from.
+    """
 
     def __init__(
-        self, network: JudgeNet, classes: tuple[str, ...], size: int, accuracy: Share | None
+        self,
+        network: GlyphNetwork,
+        classes: tuple[str, ...],
+        size: int,
+        accuracy: Share,
+        learned: tuple[int, int],
     ) -> None:
-        self.network, self.classes, self.size = network.eval(), classes, size
-        self.accuracy = accuracy  # on held-out distinct glyphs
-
-    @torch.inference_mode()
-    def probabilities(self, glyphs: Images) -> NDArray[np.float32]:
-        """uint8 [N, size, size] to float32 [N, K]."""
-        parts = [torch.softmax(self.network(to_tensor(part)), 1).numpy() for part in _parts(glyphs)]
-        return np.concatenate(parts) if parts else np.empty((0, len(self.classes)), np.float32)
-
-    @torch.inference_mode()
-    def features(self, glyphs: Images) -> NDArray[np.float32]:
-        """uint8 [N, size, size] to float32 [N, 128]."""
-        parts = [self.network.features(to_tensor(part)).numpy() for part in _parts(glyphs)]
-        return np.concatenate(parts) if parts else np.empty((0, FEATURES), np.float32)
+        super().__init__(network, classes, size, None)
+        self.accuracy = accuracy
+        self.captchas, self.glyphs = learned
 
 
-def _parts(glyphs: Images) -> list[Images]:
-    return [glyphs[start : start + _BATCH] for start in range(0, len(glyphs), _BATCH)]
-
-
-def judge_half(data: PackedSet, seed: int = SEED) -> NDArray[np.bool_]:
-    """Which rows [N] the judge learns from: half of the labelled training captchas, whole captchas only."""
-    train = (data.split == 0) & (data.labels != UNLABELLED) if data.labels is not None else data.split == 0
-    groups = np.arange(len(data))
-    if data.source is not None and data.info.get("kind") == "captcha":
-        groups = data.source // 256
-    names = np.unique(groups[train])
-    chosen = np.random.default_rng(seed).permutation(names)[: (len(names) + 1) // 2]
-    return np.asarray(train & np.isin(groups, chosen))
-
-
-def train_judge(
-    data: PackedSet, *, epochs: int = EPOCHS, seed: int = SEED, progress: Progress = silent
-) -> Judge:
-    """Train a judge on its half of a labelled packed set.
+def train_second(role: Role, data: PackedSet, *, progress: Progress = silent) -> SecondReader:
+    """Train the judge or the counter-reader on its half of a labelled packed set.
 
     Raises:
         CaptchaLabError: the half holds fewer than two classes.
     """
-    mine = data.take(judge_half(data, seed))
+    rows = two_halves(data, SEED)[role.half]
+    mine, config = data.take(rows), role.training
     if mine.labels is None or len(np.unique(mine.labels)) < 2:
-        raise CaptchaLabError("Too few labelled glyphs for a judge: label more, or evaluate with --no-judge.")
-    validation = data.part("validation", labelled=True, distinct=True)
+        raise CaptchaLabError(
+            f"Too few labelled glyphs for a {role.kind}: label more, or evaluate with --no-judge."
+        )
     size, channels = mine.images.shape[1], 3 if mine.images.ndim == 4 else 1
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)  # initial weights and dropout
-        network = JudgeNet(len(data.classes), channels)
-        held = None if validation.labels is None else (validation.images, validation.labels)
+        torch.manual_seed(config.seed)  # initial weights and dropout
+        network = role.build(len(data.classes), size, channels)
         fit(
-            network, mine.images, mine.labels, held,
-            TrainConfig(epochs=epochs, seed=seed, learning_rate=2e-3, patience=epochs),
-            lambda scalars: progress("training the judge", scalars["epoch"], epochs),
+            network, mine.images, mine.labels, None, config,
+            lambda scalars: progress(f"training the {role.kind}", scalars["epoch"], config.epochs),
         )  # fmt: skip
-    judge = Judge(network, data.classes, size, None)
     real = RealData.from_packed(data)
-    judge.accuracy = glyph_accuracy(real.held_conditions, judge.probabilities(real.held).argmax(axis=1))  # type: ignore[arg-type]
-    return judge
+    read = Recogniser(network, data.classes, size, None).classify(real.held)
+    captchas = len(np.unique(captcha_of(data)[rows]))
+    return SecondReader(
+        network,
+        data.classes,
+        size,
+        glyph_accuracy(np.asarray(real.held_conditions), read),
+        (captchas, len(mine)),
+    )
 
 
-def _wanted(data: PackedSet) -> dict[str, Any]:
-    """What a stored judge must have been trained on to serve this data."""
-    return {"data": data.info, "rows": len(data), "seed": SEED, "architecture": ARCHITECTURE}
+def ensure_second(
+    role: Role, data: PackedSet, models: Path, *, progress: Progress = silent
+) -> tuple[SecondReader, Run]:
+    """The judge or counter-reader of exactly these labelled glyphs: the stored one, else a new one, stored.
+
+    Raises:
+        CaptchaLabError: see `train_second`; or the disk refuses.
+    """
+    known = stored_second(role, data, models)
+    if known is not None:
+        return load_second(role, known.weights), known
+    reader = train_second(role, data, progress=progress)
+    run = Run.create(models, role.kind, None, _wanted(role, data))
+    metadata: dict[str, Any] = {
+        "architecture": role.architecture,
+        "classes": list(reader.classes),
+        "size": reader.size,
+        "channels": 3 if data.images.ndim == 4 else 1,
+        "scaling": SCALING,
+        "accuracy": reader.accuracy,
+        "learned": [reader.captchas, reader.glyphs],
+        "segmenter": None,
+        "data": data.info,
+    }
+    save_weights(run.weights, reader.network.state_dict(), metadata)
+    return reader, run
 
 
-def stored_judge(data: PackedSet, models: Path) -> Run | None:
-    """The run of a judge trained on exactly this state of the data, or None."""
-    wanted = _wanted(data)
-    for run in reversed(all_runs(models, KIND)):
+def ensure_judge(data: PackedSet, models: Path, *, progress: Progress = silent) -> tuple[SecondReader, Run]:
+    """The judge of exactly these labelled glyphs (see `ensure_second`)."""
+    return ensure_second(JUDGE, data, models, progress=progress)
+
+
+def stored_second(role: Role, data: PackedSet, models: Path) -> Run | None:
+    """The run that was trained as this one would be, on exactly these labelled glyphs; or None."""
+    wanted = _wanted(role, data)
+    for run in reversed(all_runs(models, role.kind)):
         if {key: run.config().get(key) for key in wanted} == wanted and run.weights.is_file():
             return run
     return None
 
 
-def ensure_judge(
-    data: PackedSet, models: Path, *, epochs: int = EPOCHS, progress: Progress = silent
-) -> tuple[Judge, Run]:
-    """The judge of this state of the data: the stored one, else a new one that is stored in `models`.
-
-    Raises:
-        CaptchaLabError: see `train_judge`; or the disk refuses.
-    """
-    known = stored_judge(data, models)
-    if known is not None:
-        return load_judge(known.weights), known
-    judge = train_judge(data, epochs=epochs, progress=progress)
-    run = Run.create(models, KIND, None, _wanted(data))
-    metadata: dict[str, Any] = {
-        "architecture": ARCHITECTURE,
-        "classes": list(judge.classes),
-        "size": judge.size,
-        "channels": judge.network.stages[0].in_channels,
-        "scaling": SCALING,
-        "accuracy": judge.accuracy,
-        "data": data.info,
-    }
-    save_weights(run.weights, judge.network.state_dict(), metadata)
-    return judge, run
-
-
-def load_judge(path: Path) -> Judge:
-    """Rebuild a stored judge.
+def load_second(role: Role, path: Path) -> SecondReader:
+    """Rebuild a stored judge or counter-reader.
 
     Raises:
         CaptchaLabError: the file is absent, damaged or holds another model.
     """
-    tensors, metadata = load_weights(path)
-    if metadata["architecture"] != ARCHITECTURE or metadata.get("scaling") != SCALING:
-        raise CaptchaLabError(f"{path} holds a {metadata['architecture']}, not a judge: remove that run.")
-    network = JudgeNet(len(metadata["classes"]), metadata["channels"])
-    try:
-        network.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise CaptchaLabError(
-            f"The judge {path} does not fit its own description: remove that run."
-        ) from error
-    accuracy = metadata.get("accuracy")
-    return Judge(
-        network, tuple(metadata["classes"]), int(metadata["size"]), Share(*accuracy) if accuracy else None
+
+    def build(facts: dict[str, Any]) -> GlyphNetwork:
+        return role.build(len(facts["classes"]), int(facts["size"]), int(facts["channels"]))
+
+    network, facts = restore(path, f"a {role.kind}", role.architecture, SCALING, build)
+    captchas, glyphs = facts["learned"]
+    return SecondReader(
+        network, tuple(facts["classes"]), int(facts["size"]), Share(*facts["accuracy"]), (captchas, glyphs)
+    )
+
+
+def _wanted(role: Role, data: PackedSet) -> dict[str, Any]:
+    """What a stored run must have been trained on, and how: the labelled glyphs by content, not by name."""
+    rows = np.ones(len(data), bool) if data.labels is None else data.labels != UNLABELLED
+    digest = hashlib.blake2b(repr(data.classes).encode(), digest_size=16)
+    for column in (data.images, data.labels, data.split, captcha_of(data)):
+        if column is not None:
+            digest.update(np.ascontiguousarray(column[rows]).tobytes())
+    return {
+        "architecture": role.architecture,
+        "training": asdict(role.training),
+        "glyphs": digest.hexdigest(),
+    }
+
+
+def what_each_saw(judge: SecondReader, counter: SecondReader, kind: str = "captchas") -> str:
+    """One sentence on whose training data was what; `kind` of images."""
+    return (
+        f"The recogniser learns from every labelled training glyph, as generators do; the judge learned from "
+        f"{judge.glyphs:,} glyphs of {judge.captchas:,} {kind} and the counter-reader from {counter.glyphs:,} glyphs "
+        f"of {counter.captchas:,} others (the halves share neither {kind} nor glyph shapes), and neither of these two "
+        "is asked while anything is trained or chosen."
     )

@@ -13,7 +13,7 @@ import numpy as np
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import FuncFormatter, PercentFormatter
 from numpy.typing import NDArray
 
 from captcha_lab.evaluate.reading import DamageCurve
@@ -169,15 +169,20 @@ def damage_plot(curves: Sequence[DamageCurve]) -> str:
 
 
 def line_plot(
-    series: Sequence[tuple[str, Sequence[float], Sequence[float]]], across: str, up: str, name: str
+    series: Sequence[tuple[str, Sequence[float], Sequence[float], Sequence[tuple[float, float]]]],
+    across: str,
+    up: str,
+    name: str,
 ) -> str:
-    """Lines (label, x, y) in one picture."""
+    """Lines (label, x, y, lower and upper end of each y) in one picture, x on a log scale."""
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(6, 3), layout="constrained")
         axes = figure.subplots()
-        for label, x, y in series:
+        for label, x, y, ends in series:
             axes.plot(x, y, "o-", markersize=3, label=label)
-        axes.set(xlabel=across, ylabel=up)
+            axes.fill_between(x, [low for low, _ in ends], [high for _, high in ends], alpha=0.2)
+        axes.set(xlabel=across, ylabel=up, xscale="log")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         if len(series) > 1:
             axes.legend(fontsize=8)
         return _svg(figure, name, f"{up} over {across}")

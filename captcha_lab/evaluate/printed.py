@@ -17,8 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from captcha_lab.errors import CaptchaLabError
+from captcha_lab.evaluate.candidate import Candidate
 from captcha_lab.evaluate.check import size_text
-from captcha_lab.evaluate.subject import Candidate, Images, Progress, Reader, RealData, silent
+from captcha_lab.evaluate.real import RealData
+from captcha_lab.evaluate.subject import Images, Progress, Reader, silent
 from captcha_lab.recognise.config import TrainConfig
 from captcha_lab.recognise.read import Recogniser
 from captcha_lab.recognise.train import build_lenet, fit

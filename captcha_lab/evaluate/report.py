@@ -1,17 +1,16 @@
-"""What an evaluation leaves behind: `report.json` and one self-contained `report.html`."""
+"""What an evaluation leaves behind, as one value and as JSON."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from captcha_lab.evaluate.core import CandidateResult, Evaluation
+from captcha_lab.evaluate.groups import Entry, entries
 from captcha_lab.evaluate.measures import MEASURES, Value
 from captcha_lab.evaluate.reading import ReadingResult
-from captcha_lab.store.files import write_bytes
+from captcha_lab.evaluate.result import CandidateResult, Evaluation
+from captcha_lab.store.plain import plain
 
 
 @dataclass(frozen=True)
@@ -38,10 +37,9 @@ class Report:
 def verdict_sentence(evaluation: Evaluation | None, reading: ReadingResult | None) -> str:
     """The best candidate's sentence, else the recogniser's figure."""
     if evaluation is not None and evaluation.results:
-        best = evaluation.results[0]
-        others = len(evaluation.results) - 1
-        lead = f"Best of {others + 1}: " if others else ""
-        return lead + best.verdict.sentence
+        board = entries(evaluation.results)
+        lead = f"Best of {len(board)}: " if len(board) > 1 else ""
+        return lead + board[0].members[0].verdict.sentence.removesuffix(".") + _over_seeds(board[0]) + "."
     if reading is not None:
         share = reading.glyphs_distinct
         whole = f" and {100 * reading.captchas.value:.1f} % of whole captchas" if reading.captchas else ""
@@ -50,6 +48,20 @@ def verdict_sentence(evaluation: Evaluation | None, reading: ReadingResult | Non
             f"of {share.trials} unseen glyphs{whole}."
         )
     return "There was nothing to evaluate."
+
+
+def _over_seeds(entry: Entry) -> str:
+    """What the other training seeds of the best recipe came to."""
+    if entry.seeds < 2:
+        return ""
+    keys = [key for key in ("gan_test", "frechet", "attribute_frechet") if key in entry.figures]
+    said = []
+    for key in keys:
+        measure, value = MEASURES[key], entry.figures[key]
+        unit = " %" if measure.style == "share" else ""
+        deviation = (value.high or value.value) - value.value
+        said.append(f"{measure.title} {measure.show(value.value)} ± {measure.show(deviation)}{unit}")
+    return f"; all {entry.seeds} training seeds of its recipe come to {' and '.join(said)}" if said else ""
 
 
 def report_json(report: Report) -> dict[str, Any]:
@@ -66,6 +78,7 @@ def report_json(report: Report) -> dict[str, Any]:
             "config": dataclasses.asdict(e.config),
             "extractors": list(e.extractors),
             "judge_accuracy": e.judge_accuracy,
+            "counter_reader_accuracy": e.counter_accuracy,
             "real": {
                 "train": len(e.real.train),
                 "held_out": len(e.real.held),
@@ -73,6 +86,7 @@ def report_json(report: Report) -> dict[str, Any]:
                 "attributes": list(e.real.attribute_names),
             },
             "floors": {str(n): _values(floor) for n, floor in e.floors.items()},
+            "entries": [_entry(entry) for entry in entries(e.results)],
             "leaderboard": [_candidate(result, e.real.classes) for result in e.results],
         }
     if report.reading is not None:
@@ -83,6 +97,16 @@ def report_json(report: Report) -> dict[str, Any]:
 
 def _values(figures: dict[str, Value]) -> dict[str, Any]:
     return {key: dataclasses.asdict(figures[key]) for key in MEASURES if key in figures}
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    return {
+        "name": entry.name,
+        "training_seeds": entry.seeds,
+        "runs": [member.name for member in entry.members],
+        "faults": list(entry.faults),
+        "figures": _values(entry.figures),
+    }
 
 
 def _candidate(result: CandidateResult, classes: tuple[str, ...]) -> dict[str, Any]:
@@ -108,35 +132,3 @@ def _reading(reading: ReadingResult) -> dict[str, Any]:
     facts["expected_calibration_error"] = reading.calibration.expected_error
     facts["per_class"] = dict(zip(reading.classes, reading.per_class, strict=True))
     return facts
-
-
-def plain(value: Any) -> Any:
-    """Anything a report holds, as JSON types; NaN becomes null."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if hasattr(value, "_asdict"):
-        return plain(value._asdict())
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if hasattr(value, "tolist"):
-        return plain(value.tolist())
-    if isinstance(value, float) and value != value:
-        return None
-    return value if isinstance(value, str | int | float | bool) or value is None else str(value)
-
-
-def write_report(report: Report, folder: Path) -> tuple[Path, Path]:
-    """Write `report.json` and `report.html` into a folder, which is made.
-
-    Raises:
-        CaptchaLabError: the disk refuses.
-    """
-    from captcha_lab.evaluate.html import report_html
-
-    json_path, html_path = folder / "report.json", folder / "report.html"
-    text = json.dumps(report_json(report), indent=1, ensure_ascii=False, allow_nan=False)
-    write_bytes(json_path, (text + "\n").encode())
-    write_bytes(html_path, report_html(report).encode())
-    return json_path, html_path

@@ -18,6 +18,7 @@ class EvalRequest:
         recogniser: run name of the recogniser; None: the newest one that reads this dataset.
         figures: folder of printed grids with a `figures.json`.
         inception: file of Inception weights for literature FID.
+        retrain: train each run anew with further seeds, until there are as many as seeds are measured.
         folder: of the report; None: in the run's folder, or the workspace's `evaluation/`.
         command: the command line, for the report.
 
@@ -31,8 +32,13 @@ class EvalRequest:
     figures: Path | None = None
     inception: Path | None = None
     folder: Path | None = None
+    retrain: bool = False
     command: str = "captcha-lab eval"
 
     def __post_init__(self) -> None:
         if self.runs and self.every:
             raise UsageError("--all evaluates every run: leave --run and --compare out.")
+        if self.every and self.retrain:
+            raise UsageError(
+                "--retrain would train every run again: name the runs with --run instead of --all."
+            )

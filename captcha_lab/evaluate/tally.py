@@ -7,10 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from captcha_lab.evaluate.candidate import Candidate
 from captcha_lab.evaluate.distances import in_batches
 from captcha_lab.evaluate.measures import Value
+from captcha_lab.evaluate.real import RealData
 from captcha_lab.evaluate.stream import Stream
-from captcha_lab.evaluate.subject import Candidate, Extractor, Reader, RealData
+from captcha_lab.evaluate.subject import Extractor, Reader
 from captcha_lab.metrics.accuracy import class_histogram, total_variation
 from captcha_lab.metrics.diversity import classes_reached
 from captcha_lab.metrics.frechet import frechet_distance
@@ -28,7 +30,9 @@ def extractor_distance(
     )
 
 
-def stream_figures(stream: Stream, real: RealData, reader: Reader | None, judge: Reader | None) -> Tally:
+def stream_figures(
+    stream: Stream, real: RealData, reader: Reader | None, judge: Reader | None, counter: Reader | None
+) -> Tally:
     """Figures of what was read: GAN-test, agreement, histograms, copies."""
     n, classes = len(stream.read), len(real.classes)
     figures: Tally = {
@@ -45,8 +49,10 @@ def stream_figures(stream: Stream, real: RealData, reader: Reader | None, judge:
             figures["gan_test"] = wilson(int((stream.read == stream.asked).sum()), n)
     if judge is not None and told:
         figures["gan_test_judge"] = wilson(int((stream.judged == stream.asked).sum()), n)
-    if reader is not None and judge is not None:
-        figures["agreement"] = wilson(int((stream.read == stream.judged).sum()), n)
+    if counter is not None and told:
+        figures["gan_test_counter"] = wilson(int((stream.countered == stream.asked).sum()), n)
+    if judge is not None and counter is not None:
+        figures["agreement"] = wilson(int((stream.judged == stream.countered).sum()), n)
     return figures
 
 

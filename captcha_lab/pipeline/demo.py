@@ -15,7 +15,7 @@ from captcha_lab.store.workspace import DatasetFolder, Workspace
 if TYPE_CHECKING:
     import numpy as np
 
-    from captcha_lab.evaluate.core import CandidateResult
+    from captcha_lab.evaluate.result import CandidateResult
     from captcha_lab.generate.sample import Generator
     from captcha_lab.metrics.intervals import Share
 

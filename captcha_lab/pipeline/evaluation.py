@@ -7,21 +7,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from captcha_lab.errors import CaptchaLabError
+from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.pipeline.captchas import ensure_packed, train
 from captcha_lab.pipeline.common import Say, find_model
 from captcha_lab.pipeline.evaluation_data import ensure_attribute_judge, generator_strips, load_data
+from captcha_lab.pipeline.repetition import repeated_runs
 from captcha_lab.store.runs import Run, all_runs, latest_run
 from captcha_lab.store.workspace import DatasetFolder, Workspace
 
 if TYPE_CHECKING:
     from captcha_lab.collect.scrape_config import ScrapeConfig
-    from captcha_lab.evaluate.audit import Audit
     from captcha_lab.evaluate.audit_config import AuditConfig
+    from captcha_lab.evaluate.audit_result import Audit
+    from captcha_lab.evaluate.candidate import Candidate
     from captcha_lab.evaluate.config import EvalConfig
+    from captcha_lab.evaluate.real import RealData
     from captcha_lab.evaluate.report import Report
     from captcha_lab.evaluate.request import EvalRequest
-    from captcha_lab.evaluate.subject import Candidate, Extractor, RealData
+    from captcha_lab.evaluate.subject import Extractor
     from captcha_lab.recognise.read import Recogniser
     from captcha_lab.store.packed import PackedSet
 
@@ -51,19 +54,27 @@ def evaluate(
 
     Raises:
         CaptchaLabError: there is nothing to evaluate, or a run doesn't fit the data.
+        UsageError: a repeated training with one seed.
     """
     from captcha_lab.evaluate.core import Evaluator
-    from captcha_lab.evaluate.judge import ensure_judge
+    from captcha_lab.evaluate.judge import COUNTER, JUDGE, ensure_second, what_each_saw
     from captcha_lab.evaluate.printed import load_grids, train_panel
     from captcha_lab.evaluate.reading import measure_reading
-    from captcha_lab.evaluate.report import Report, verdict_sentence, write_report
+    from captcha_lab.evaluate.report import Report, verdict_sentence
+    from captcha_lab.evaluate.write import write_report
 
+    if request.retrain and config.seeds < 2:
+        raise UsageError("--retrain repeats the training once for each further seed: give --seeds 2 or more.")
     folder = _folder_of(workspace, folder, request)
     _check_there(workspace, folder)
     real, data = load_data(workspace, folder, say, config.seed)
     notes: list[str] = []
     recogniser, reader_run = _recogniser(workspace, folder, real, request, say, notes)
-    candidates, skipped = _generators(workspace, folder, request, real)
+
+    def repeated(run: Run) -> list[Run]:
+        return repeated_runs(workspace, run, config.seeds, say, progress) if request.retrain else [run]
+
+    candidates, skipped = _generators(workspace, folder, request, real, repeated)
     notes += skipped
     panel = []
     if request.figures is not None:
@@ -80,17 +91,21 @@ def evaluate(
             f"There is nothing to evaluate: dataset {folder.name} has no labels to read against and "
             f"{workspace.models} holds no generator of it. Run `captcha-lab label` or `captcha-lab train-gen`."
         )
-    judge = None
+    judge, counter = None, None
     if config.judge and recogniser is not None and data is not None and candidates:
-        judge, judge_run = ensure_judge(data, workspace.models, progress=progress)
-        notes.append(f"The judge is run {judge_run.name}.")
+        judge, judge_run = ensure_second(JUDGE, data, workspace.models, progress=progress)
+        counter, counter_run = ensure_second(COUNTER, data, workspace.models, progress=progress)
+        notes.append(
+            what_each_saw(judge, counter, "captchas" if data.info.get("kind") == "captcha" else "images")
+        )
+        notes.append(f"The judge is run {judge_run.name}, the counter-reader {counter_run.name}.")
     evaluation, reads_attributes = None, None
     if candidates and recogniser is None and real.attribute_names:
         reads_attributes, said = ensure_attribute_judge(workspace, folder, say, progress)
         notes += said
     if candidates:
         evaluator = Evaluator(
-            real, recogniser, judge, config,
+            real, recogniser, judge, config, counter=counter,
             reader_name=f"lenet ({reader_run})", extra=_extra(request), attributes=reads_attributes,
             panel=panel, progress=progress,
         )  # fmt: skip
@@ -163,21 +178,26 @@ def _recogniser(
 
 
 def _generators(
-    workspace: Workspace, folder: DatasetFolder, request: EvalRequest, real: RealData
+    workspace: Workspace,
+    folder: DatasetFolder,
+    request: EvalRequest,
+    real: RealData,
+    repeated: Callable[[Run], list[Run]],
 ) -> tuple[list[Candidate], list[str]]:
-    """Candidates of the runs asked for, and notes on those left out."""
+    """Candidates of the runs asked for, each with those that `repeated` gives for it, and notes on those left out."""
     from captcha_lab.evaluate.check import check_candidate
 
     if request.runs:
         runs = [Run.open(find_model(workspace, name, "generator")) for name in request.runs]
-        return [run_candidate(run) for run in runs], []
+        found = {again.name: again for run in runs for again in repeated(run)}
+        return [run_candidate(run) for run in found.values()], []
     if not request.every:
         if request.figures is not None:
             return [], []
         newest = latest_run(workspace.models, "generator")
         if newest is None:
             return [], ["There is no generator yet: `captcha-lab train-gen` trains one."]
-        return [run_candidate(newest)], []
+        return [run_candidate(run) for run in repeated(newest)], []
     candidates, notes = [], []
     for run in all_runs(workspace.models, "generator"):
         if not run.weights.is_file():
@@ -197,7 +217,7 @@ def _generators(
 
 def run_candidate(run: Run) -> Candidate:
     """A generator run as a candidate: its sampler, its configuration and its history."""
-    from captcha_lab.evaluate.subject import Candidate
+    from captcha_lab.evaluate.candidate import Candidate
     from captcha_lab.generate.sample import load_generator
 
     generator = load_generator(run.root)
@@ -291,7 +311,8 @@ def audit_dataset(
     length = max((len(flags) for flags in cells.values()), default=workspace.config.length)
     found = audit(
         data, cells, {"received": len(fetches)}, repeats, length, reader, reading, config,
-        sessions=guided_sessions(data, config.keystrokes, config.seed), progress=progress,
+        labellers=guided_sessions(data, config.keystrokes, range(config.seed, config.seed + config.labellers)),
+        progress=progress,
     )  # fmt: skip
     return found, *write_audit(found, target or folder.root / "audit")
 

@@ -12,7 +12,8 @@ from captcha_lab.store.workspace import DatasetFolder, Workspace
 
 if TYPE_CHECKING:
     from captcha_lab.evaluate.attributes import AttributeJudge
-    from captcha_lab.evaluate.subject import Images, RealData
+    from captcha_lab.evaluate.real import RealData
+    from captcha_lab.evaluate.subject import Images
     from captcha_lab.generate.sample import Generator
     from captcha_lab.store.packed import PackedSet
 
@@ -30,7 +31,7 @@ def load_data(
     Raises:
         CaptchaLabError: see `ensure_packed_file` and `RealData`.
     """
-    from captcha_lab.evaluate.subject import MOST_BYTES, RealData
+    from captcha_lab.evaluate.real import MOST_BYTES, RealData
     from captcha_lab.store.packed import open_packed, read_packed
 
     ensure_packed_file(workspace, folder, say)

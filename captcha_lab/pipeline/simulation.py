@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from captcha_lab.label.lookalikes import LookAlikes
     from captcha_lab.label.simulate import Curve
     from captcha_lab.store.packed import PackedSet
 
@@ -116,19 +117,27 @@ def simulate_labelling(
 
 
 def guided_sessions(
-    data: PackedSet, milestones: Sequence[int], seed: int = 0
-) -> Iterator[tuple[int, NDArray[np.integer]]]:
-    """Play a labeller of a packed set's training glyphs, and stop to look at each milestone.
+    data: PackedSet, milestones: Sequence[int], seeds: Sequence[int] = (0,)
+) -> list[Iterator[tuple[int, NDArray[np.integer]]]]:
+    """Play labellers of a packed set's training glyphs, one for each seed, who stop at each milestone.
 
-    Yields:
-        Keystrokes pressed so far, and the class that each labelled training glyph has by then (from the labeller,
-        a look-alike or a proposal): int64 [N]. Nothing, where a captcha lacks a glyph's label.
+    Each yields the keystrokes pressed so far, and the class that each labelled training glyph has by then (from the
+    labeller, a look-alike or a proposal): int64 [N]. None yields anything where a captcha lacks a glyph's label.
     """
+    shared: list[LookAlikes] = []  # which glyphs look alike is found once, by the first who needs it
+    return [_guided_session(data, milestones, seed, shared) for seed in seeds]
+
+
+def _guided_session(
+    data: PackedSet, milestones: Sequence[int], seed: int, shared: list[LookAlikes]
+) -> Iterator[tuple[int, NDArray[np.integer]]]:
     import numpy as np
 
     from captcha_lab.alphabet import Alphabet
     from captcha_lab.label.engine import Engine
+    from captcha_lab.label.lookalikes import find_look_alikes
     from captcha_lab.label.simulate import Labeller, memory_log, play
+    from captcha_lab.label.types import LabelConfig
 
     train = data.part("train", labelled=True)
     if train.source is None or train.labels is None:
@@ -136,7 +145,12 @@ def guided_sessions(
     _, captcha = np.unique(train.source // 256, return_inverse=True)
     places = list(zip((captcha + 1).tolist(), (train.source % 256).tolist(), strict=True))
     alphabet = Alphabet("".join(data.classes))
-    engine = Engine(train.images, places, alphabet, memory_log(places))
+    config = LabelConfig(seed=seed)
+    if not shared:
+        shared.append(
+            find_look_alikes(train.images, train.source % 256, max_shapes=config.max_shapes, seed=seed)
+        )
+    engine = Engine(train.images, places, alphabet, memory_log(places), config, look=shared[0])
     labeller = Labeller(alphabet.decode(train.labels.tolist()), alphabet, seed=seed)
     spent = 0
     for milestone in milestones:

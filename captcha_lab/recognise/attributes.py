@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from captcha_lab.errors import CaptchaLabError, UsageError
+from captcha_lab.errors import UsageError
 from captcha_lab.metrics.intervals import Share, wilson
-from captcha_lab.store.runs import load_weights
+from captcha_lab.recognise.restore import restore
 
 ARCHITECTURE = "attribute-cnn"
 KIND = "attributes"
@@ -94,16 +94,13 @@ class AttributeReader:
         Raises:
             CaptchaLabError: the file is absent, damaged or holds another model.
         """
-        tensors, metadata = load_weights(path)
-        if metadata["architecture"] != ARCHITECTURE or metadata.get("scaling") != SCALING:
-            raise CaptchaLabError(f"{path} holds a {metadata['architecture']}, not a network for attributes.")
-        network = AttributeNet(len(metadata["attributes"]), metadata["channels"])
-        try:
-            network.load_state_dict(tensors)
-        except RuntimeError as error:
-            raise CaptchaLabError(
-                f"The model {path} does not fit its own description: train again."
-            ) from error
+        network, metadata = restore(
+            path,
+            "a network for attributes",
+            ARCHITECTURE,
+            SCALING,
+            lambda facts: AttributeNet(len(facts["attributes"]), facts["channels"]),
+        )
         return cls(network, tuple(metadata["attributes"]), metadata["channels"])
 
     @torch.inference_mode()

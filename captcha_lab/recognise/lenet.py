@@ -1,4 +1,4 @@
-"""The thesis's recogniser: a LeNet for single glyphs (thesis, section 4.1)."""
+"""Networks that read single glyphs: what they share, and the thesis's own LeNet (thesis, section 4.1)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,22 @@ from captcha_lab.errors import UsageError
 ARCHITECTURE = "lenet"
 
 
-class LeNet(nn.Module):
+class GlyphNetwork(nn.Module):
+    """A classifier of glyphs whose penultimate activations serve as features; `hidden` makes them, `output` reads."""
+
+    hidden: nn.Linear
+    output: nn.Linear
+
+    def features(self, glyphs: Tensor) -> Tensor:
+        """Penultimate activations: [N, C, H, W] in [0, 1] to [N, F]."""
+        raise NotImplementedError
+
+    def forward(self, glyphs: Tensor) -> Tensor:
+        """Logits: [N, C, H, W] in [0, 1] to [N, K]."""
+        return self.output(self.features(glyphs))
+
+
+class LeNet(GlyphNetwork):
     """conv 5x5 valid 20, ReLU, pool 2; conv 5x5 valid 50, ReLU, pool 2; flat-500, ReLU; 500-K.
 
     With 20x20 grey glyphs and 32 classes it has the thesis's 142,102 parameters.
@@ -46,7 +61,3 @@ class LeNet(nn.Module):
     def features(self, glyphs: Tensor) -> Tensor:
         """Penultimate activations: [N, C, size, size] in [0, 1] to [N, 500], non-negative."""
         return torch.relu(self.hidden(self.convolutions(glyphs)))
-
-    def forward(self, glyphs: Tensor) -> Tensor:
-        """Logits: [N, C, size, size] in [0, 1] to [N, K]."""
-        return self.output(self.features(glyphs))

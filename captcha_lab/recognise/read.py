@@ -12,11 +12,11 @@ import numpy as np
 import torch
 
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.recognise.lenet import ARCHITECTURE, LeNet
+from captcha_lab.recognise.lenet import ARCHITECTURE, GlyphNetwork, LeNet
+from captcha_lab.recognise.restore import restore
 from captcha_lab.recognise.tensors import SCALING, to_tensor
 from captcha_lab.segment import Segmenter
 from captcha_lab.store.images import decode, read_image
-from captcha_lab.store.runs import load_weights
 
 BATCH = 1024  # glyphs through the network at a time
 
@@ -38,7 +38,7 @@ class Recogniser:
     """A trained recogniser with its alphabet and segmenter; `load` is how to get one."""
 
     def __init__(
-        self, network: LeNet, classes: tuple[str, ...], size: int, segmenter: Segmenter | None
+        self, network: GlyphNetwork, classes: tuple[str, ...], size: int, segmenter: Segmenter | None
     ) -> None:
         self.network = network.eval()
         self.classes = classes
@@ -52,22 +52,13 @@ class Recogniser:
         Raises:
             CaptchaLabError: the file is absent, damaged, or another kind of model.
         """
-        path = Path(path)
-        tensors, metadata = load_weights(path)
-        if metadata["architecture"] != ARCHITECTURE or metadata.get("scaling") != SCALING:
-            raise CaptchaLabError(
-                f"{path} holds a {metadata['architecture']}, not a recogniser this version reads."
-            )
-        try:
-            classes = tuple(metadata["classes"])
-            network = LeNet(len(classes), int(metadata["size"]), int(metadata["channels"]))
-            network.load_state_dict(tensors)
-            cut: dict[str, Any] | None = metadata["segmenter"]
-            return cls(network, classes, int(metadata["size"]), Segmenter.from_dict(cut) if cut else None)
-        except (KeyError, TypeError, RuntimeError) as error:
-            raise CaptchaLabError(
-                f"The model {path} does not fit its own description ({error}): train again."
-            ) from error
+
+        def build(facts: dict[str, Any]) -> LeNet:
+            _segmenter(facts)  # a damaged description is said as such
+            return LeNet(len(facts["classes"]), int(facts["size"]), int(facts["channels"]))
+
+        network, facts = restore(Path(path), "a recogniser", ARCHITECTURE, SCALING, build)
+        return cls(network, tuple(facts["classes"]), int(facts["size"]), _segmenter(facts))
 
     @torch.inference_mode()
     def probabilities(self, glyphs: np.ndarray) -> np.ndarray:
@@ -115,6 +106,10 @@ class Recogniser:
                 f"{glyphs.shape[2]}x{glyphs.shape[1]}: cut them with --size {self.size} or train anew."
             )
         return [glyphs[start : start + BATCH] for start in range(0, len(glyphs), BATCH)]
+
+
+def _segmenter(facts: dict[str, Any]) -> Segmenter | None:
+    return Segmenter.from_dict(facts["segmenter"]) if facts["segmenter"] else None
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ from captcha_lab import pipeline
 from captcha_lab.collect.import_options import ImportOptions
 from captcha_lab.collect.importer import import_path
 from captcha_lab.evaluate.config import EvalConfig
-from captcha_lab.evaluate.core import CandidateResult, Evaluator
+from captcha_lab.evaluate.core import Evaluator
 from captcha_lab.evaluate.judge import ensure_judge
-from captcha_lab.evaluate.subject import RealData
+from captcha_lab.evaluate.real import RealData
+from captcha_lab.evaluate.result import CandidateResult
 from captcha_lab.generate.choose import Choice
 from captcha_lab.generate.config import TrainConfig as GeneratorConfig
 from captcha_lab.pipeline.evaluation import run_candidate

@@ -11,8 +11,8 @@ from typing import Any
 
 from captcha_lab.cli.output import say, table
 from captcha_lab.evaluate.config import EvalConfig
-from captcha_lab.evaluate.core import CandidateResult
 from captcha_lab.evaluate.printed import load_grids
+from captcha_lab.evaluate.result import CandidateResult
 from captcha_lab.generate.choose import Choice
 from captcha_lab.generate.config import TrainConfig as GeneratorConfig
 from scripts.benchmarks._generators import figures, floor_ratio, prepared, train_and_score

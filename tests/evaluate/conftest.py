@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from drawn_world import CLASSES, CONFIG, draw_glyphs
+from drawn_world import CLASSES, CONFIG, draw_glyphs, quicker
 
 from captcha_lab.evaluate.core import Evaluator
-from captcha_lab.evaluate.judge import train_judge
-from captcha_lab.evaluate.subject import RealData
+from captcha_lab.evaluate.judge import COUNTER, JUDGE, train_second
+from captcha_lab.evaluate.real import RealData
 from captcha_lab.recognise.config import TrainConfig
 from captcha_lab.recognise.read import Recogniser
 from captcha_lab.recognise.train import build_lenet, fit
@@ -46,9 +46,14 @@ def recogniser(world) -> Recogniser:
 
 @pytest.fixture(scope="session")
 def judge(world):
-    return train_judge(world, epochs=16)
+    return train_second(quicker(JUDGE, 16), world)
 
 
 @pytest.fixture(scope="session")
-def evaluator(real, recogniser, judge) -> Evaluator:
-    return Evaluator(real, recogniser, judge, CONFIG, reader_name="lenet")
+def counter(world):
+    return train_second(quicker(COUNTER, 16), world)
+
+
+@pytest.fixture(scope="session")
+def evaluator(real, recogniser, judge, counter) -> Evaluator:
+    return Evaluator(real, recogniser, judge, CONFIG, counter=counter, reader_name="lenet")

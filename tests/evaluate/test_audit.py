@@ -4,10 +4,19 @@ import numpy as np
 import pytest
 
 from captcha_lab.errors import UsageError
+from captcha_lab.evaluate.advice import _remedy
 from captcha_lab.evaluate.audit import audit, character_uniformity, cut_facts, endpoint_facts, shape_facts
 from captcha_lab.evaluate.audit_config import AuditConfig
 from captcha_lab.evaluate.audit_html import write_audit
-from captcha_lab.evaluate.effort import EffortPoint, milestones
+from captcha_lab.evaluate.effort import (
+    EffortPoint,
+    Milestone,
+    Remedy,
+    guided_curve,
+    milestones,
+    spread_text,
+    time_text,
+)
 from captcha_lab.evaluate.reading import measure_reading
 from captcha_lab.metrics.intervals import wilson
 
@@ -46,6 +55,41 @@ def test_milestones_count_keystrokes():
     points = [EffortPoint(n, 5 * n, wilson(right, 100)) for n, right in ((10, 30), (20, 60), (40, 92))]
     reached = milestones(points, AuditConfig(seconds_per_keystroke=0.6))
     assert [(m.keystrokes, m.minutes) for m in reached] == [(100, 1.0), (200, 2.0), (None, None)]
+    assert reached[1].told == "200 keystrokes, 2 minutes of typing"
+    assert reached[2].told == "not reached"
+    assert spread_text(reached[1]) == ""
+    assert spread_text(Milestone(0.5, 20, 0.2, 20, 20)) == "the same for every labeller"
+    assert spread_text(Milestone(0.5, 20, 0.2, 16, None)) == "16 to more than was tried, by labeller"
+
+
+def test_times_as_people_say_them():
+    assert [time_text(m) for m in (0.0, 0.37, 0.99, 1.0, 1.4, 1.6, 4.2)] == [
+        "under a minute", "under a minute", "under a minute", "a minute", "a minute", "2 minutes", "4 minutes"
+    ]  # fmt: skip
+
+
+def test_the_guided_curve_is_a_mean_of_labellers_with_its_spread(world):
+    train = world.part("train")
+    rng = np.random.default_rng(0)
+    guess = rng.permutation(train.labels)
+    right = train.labels.astype(np.int64)
+    # Two labellers give the right classes from 20 keys on, the third one only with its 41st.
+    labellers = [[(10, guess), (20 + k, right), (40 + k, right)] for k in range(2)]
+    labellers += [[(10, guess), (20, guess), (41, right)]]
+    config = AuditConfig(epochs=12, seconds_per_keystroke=1.2)
+    points, reached = guided_curve(world, labellers, config)
+    assert [p.captchas for p in points] == [210] * 3
+    assert points[0].keystrokes == 10
+    for point in points:
+        assert point.low <= point.accuracy.value <= point.high
+        assert point.accuracy.trials == 120
+    assert points[1].high - points[1].low > 0.3
+    half = reached[0]
+    assert (half.keystrokes, half.low, half.high) == (20, 20, 41)
+    assert half.told == "20 keystrokes, under a minute of typing"
+    alone, _ = guided_curve(world, labellers[:1], config)
+    assert alone[0].low is None
+    assert guided_curve(world, [], config) == ([], milestones([], config))
 
 
 def test_more_labels_read_more(found):
@@ -70,6 +114,33 @@ def test_a_full_audit_says_what_helps(found, tmp_path):
     assert found.advice[0] in page
 
 
+class Blind:
+    """Reads the first class everywhere."""
+
+    def __init__(self, classes):
+        self.classes = classes
+
+    def probabilities(self, glyphs):
+        return np.eye(len(self.classes), dtype=np.float32)[np.zeros(len(glyphs), int)]
+
+
+def test_where_nothing_is_read_no_remedy_is_praised(world):
+    blind = Blind(world.classes)
+    config = AuditConfig(first=210, epochs=1)
+    found = audit(world, FLAGS, {}, 0, 4, blind, measure_reading(blind, world), config)
+    assert found.remedies == []
+    assert "hardly reads" in found.notes[0]
+    assert "learned from 210 captchas" in found.verdict
+    assert "resists this attack" in found.verdict
+
+
+def test_a_change_that_does_nothing_is_said_as_such():
+    still = Remedy("blur", 1.0, "pixels", wilson(97, 100), wilson(95, 100))
+    assert (
+        _remedy(still) == "Blur of 1 (pixels) would not help: today's reader still reads 97 % of the glyphs."
+    )
+
+
 def test_without_labels_it_says_what_it_can(world):
     found = audit(world.take(np.arange(40)), FLAGS, {}, 0, 4, None, None, AuditConfig())
     assert found.reading is None
@@ -77,7 +148,7 @@ def test_without_labels_it_says_what_it_can(world):
     assert "captcha-lab label" in found.notes[0]
 
 
-@pytest.mark.parametrize("field", ["first", "epochs", "remedy_epochs", "seconds_per_keystroke"])
+@pytest.mark.parametrize("field", ["first", "epochs", "remedy_epochs", "labellers", "seconds_per_keystroke"])
 def test_impossible_settings_are_refused(field):
     with pytest.raises(UsageError):
         AuditConfig(**{field: 0})

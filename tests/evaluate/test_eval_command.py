@@ -76,7 +76,7 @@ def test_generators_labelled_and_not_and_of_other_data(captcha_lab, workspace, w
 
     result = captcha_lab("eval", "--all", *QUICK, "--seed", "3")
     assert "told" in result.output
-    assert "floor: real" in result.output
+    assert "floor (" in result.output
     table = [line for line in result.output.splitlines() if line.startswith((" told", " plain", " floor"))]
     assert len(table) == 3
     assert max(map(len, table)) <= 80

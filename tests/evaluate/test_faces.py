@@ -11,11 +11,12 @@ from typer.testing import CliRunner
 from captcha_lab.cli import app
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.evaluate.attributes import measure_attributes
+from captcha_lab.evaluate.candidate import Candidate
 from captcha_lab.evaluate.config import EvalConfig
 from captcha_lab.evaluate.core import Evaluator
 from captcha_lab.evaluate.html import report_html
+from captcha_lab.evaluate.real import RealData
 from captcha_lab.evaluate.report import Report
-from captcha_lab.evaluate.subject import Candidate, RealData
 from captcha_lab.recognise.attributes import AttributeReader
 from captcha_lab.recognise.attributes_config import AttributeConfig
 from captcha_lab.recognise.attributes_train import train_attributes
@@ -169,4 +170,4 @@ def test_the_command_from_training_to_report(packed: Path, judge: AttributeReade
     assert any("attribute network" in note for note in report["notes"])
     table = call("eval", "--run", "told", "--samples", "60")
     assert "asked" in table
-    assert "floor: real" in table
+    assert "floor (" in table

@@ -12,7 +12,7 @@ from captcha_lab.errors import CaptchaLabError
 from captcha_lab.evaluate.config import EvalConfig
 from captcha_lab.evaluate.core import Evaluator
 from captcha_lab.evaluate.printed import cut_grid, load_grids, train_panel
-from captcha_lab.evaluate.subject import RealData
+from captcha_lab.evaluate.real import RealData
 from captcha_lab.segment import Segmenter
 from captcha_lab.store.packed import PackedSet
 

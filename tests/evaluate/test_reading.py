@@ -1,10 +1,8 @@
 import numpy as np
 import pytest
-from drawn_world import CLASSES
 
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.evaluate import reading
-from captcha_lab.evaluate.judge import judge_half, load_judge, train_judge
 from captcha_lab.evaluate.reading import measure_reading
 
 
@@ -58,38 +56,3 @@ def test_damages_do_what_their_names_say():
 def test_without_labelled_test_glyphs_there_is_a_clear_line(recogniser, world):
     with pytest.raises(CaptchaLabError, match="captcha-lab label"):
         measure_reading(recogniser, world.take(world.split == 0))
-
-
-def test_the_judge_learns_from_half_the_captchas_and_never_from_held_out_ones(world):
-    half = judge_half(world)
-    assert not half[world.split != 0].any()
-    captchas = world.source // 256
-    mine, train = set(captchas[half]), set(captchas[world.split == 0])
-    assert len(mine) == len(train) // 2
-    assert not mine & set(captchas[(world.split == 0) & ~half])  # whole captchas: the halves are disjoint
-
-
-def test_the_judge_is_another_architecture_and_reads(judge, recogniser, real):
-    assert type(judge.network) is not type(recogniser.network)
-    assert judge.accuracy.value > 0.85
-    assert judge.classes == CLASSES
-    np.testing.assert_allclose(judge.probabilities(real.held).sum(axis=1), 1, rtol=1e-5)
-    assert judge.features(real.held[:3]).shape == (3, 128)
-
-
-def test_the_judge_is_the_same_for_the_same_data_and_is_stored_once(world, tmp_path):
-    from captcha_lab.evaluate import judge as module
-
-    first, second = (train_judge(world, epochs=1) for _ in range(2))
-    np.testing.assert_array_equal(
-        first.probabilities(world.images[:5]), second.probabilities(world.images[:5])
-    )
-    trained, run = module.ensure_judge(world, tmp_path, epochs=1)
-    again, same = module.ensure_judge(world, tmp_path)
-    assert same.root == run.root
-    np.testing.assert_array_equal(
-        trained.probabilities(world.images[:5]), again.probabilities(world.images[:5])
-    )
-    assert load_judge(run.root).accuracy == trained.accuracy
-    changed = type(world)(**{**vars(world), "info": {**world.info, "label_revision": 2}})
-    assert module.stored_judge(changed, tmp_path) is None

@@ -1,0 +1,112 @@
+"""Candidates: generators and fixed sets of images that are measured beside real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from captcha_lab.errors import CaptchaLabError
+from captcha_lab.evaluate.real import RealData
+from captcha_lab.evaluate.subject import Images, Sampler
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Something that makes images: a generator's sampler, or a fixed set such as a printed grid.
+
+    Attributes:
+        name: as shown in tables.
+        sampler: see `Sampler`; None for a fixed set.
+        labelled: it is told the class (or attributes) to make, or its fixed images have known classes.
+        images: a fixed set's images.
+        labels: a fixed set's classes int [N], or None.
+        facts: whatever the report should show of it (recipe, iterations, seconds, configuration).
+        attributes: the attributes it is told, in the order of its condition; empty where it is told a class.
+        strips: draws walks from one sample to another, each uint8 [steps, …], for the report.
+    """
+
+    name: str
+    sampler: Sampler | None = None
+    labelled: bool = False
+    images: Images | None = None
+    labels: NDArray[np.integer] | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    attributes: tuple[str, ...] = ()
+    strips: Callable[[], list[Images]] | None = None
+
+    @property
+    def capacity(self) -> int | None:
+        """How many images there are; None: as many as one asks for."""
+        return None if self.images is None else len(self.images)
+
+    def stream(
+        self, count: int, real: RealData, seed: int, batch_size: int
+    ) -> Iterator[tuple[Images, NDArray[np.integer] | None]]:
+        """Batches of `count` images in all (or all of a fixed set), every class equally often where it is told one.
+
+        Where it is told attributes, these are real images'.
+
+        Yields:
+            uint8 [n, …] and the classes asked for, int [n], or None.
+        """
+        if self.images is not None:
+            for start in range(0, len(self.images), batch_size):
+                rows = slice(start, start + batch_size)
+                yield self.images[rows], None if self.labels is None else self.labels[rows]
+            return
+        asked = None
+        if self.labelled:
+            asked = self.conditions(real, real.some_conditions(count), count)
+        for number, start in enumerate(range(0, count, batch_size)):
+            size = min(batch_size, count - start)
+            part = None if asked is None else asked[start : start + size]
+            yield self.draw(part, size, (seed, 0, number)), part if real.labelled else None
+
+    def conditions(
+        self, real: RealData, rows: NDArray[np.integer] | None, count: int
+    ) -> NDArray[np.integer] | None:
+        """What to tell it for `count` samples: classes in turn, or its attributes out of rows [count, A].
+
+        Raises:
+            CaptchaLabError: it wants attributes that the data has not.
+        """
+        if real.labelled:
+            return np.arange(count) % len(real.classes)
+        return real.attributes(rows, self.attributes) if self.attributes else rows
+
+    def matched(
+        self, conditions: NDArray[np.integer] | None, count: int, seed: int, batch_size: int
+    ) -> Images:
+        """`count` images whose conditions are the given ones, where it is told any.
+
+        A fixed set gives a random subset: it can't be told what to show.
+        """
+        if self.images is not None:
+            rows = np.random.default_rng((seed, 1)).choice(len(self.images), count, replace=False)
+            return self.images[np.sort(rows)]
+        parts = []
+        for number, start in enumerate(range(0, count, batch_size)):
+            size = min(batch_size, count - start)
+            told = conditions[start : start + size] if self.labelled and conditions is not None else None
+            parts.append(self.draw(told, size, (seed, 1, number)))
+        return np.concatenate(parts)
+
+    def draw(self, conditions: NDArray[np.integer] | None, count: int, seeds: tuple[int, ...]) -> Images:
+        """One batch from the sampler, checked.
+
+        Raises:
+            CaptchaLabError: it gave something else than `count` 8-bit images.
+        """
+        if self.sampler is None:
+            raise CaptchaLabError(f"{self.name} is a fixed set of images: it can't draw more.")
+        seed = int(np.random.SeedSequence(seeds).generate_state(1)[0])
+        images = self.sampler(conditions, count, seed)
+        if images.dtype != np.uint8 or len(images) != count:
+            raise CaptchaLabError(
+                f"{self.name} gave {len(images)} images of type {images.dtype}, not {count} of type uint8."
+            )
+        return images

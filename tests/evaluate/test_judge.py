@@ -1,0 +1,145 @@
+"""The judge and the counter-reader: what they learn from, that they are stored, that no training asks them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from drawn_world import CLASSES, quicker
+from typer.testing import CliRunner
+
+from captcha_lab.cli import app
+from captcha_lab.errors import CaptchaLabError
+from captcha_lab.evaluate.halves import captcha_of, shape_keys, two_halves
+from captcha_lab.evaluate.judge import (
+    COUNTER,
+    JUDGE,
+    SEED,
+    ensure_second,
+    load_second,
+    stored_second,
+    train_second,
+    what_each_saw,
+)
+from captcha_lab.recognise.config import TrainConfig
+from captcha_lab.recognise.train import train_recogniser
+from captcha_lab.store import runs
+from captcha_lab.store.packed import PackedSet, write_packed
+
+
+@pytest.fixture(scope="module")
+def repeating(world) -> PackedSet:
+    """The drawn world with 60 shapes only, in inks of many greys, so that every captcha shares shapes with others."""
+    rng = np.random.default_rng(4)
+    which = rng.integers(0, 60, len(world))
+    images = np.where(world.images[which] < 255, rng.integers(0, 200, (len(world), 1, 1)), 255)
+    return replace(world, images=images.astype(np.uint8), labels=world.labels[which])
+
+
+def test_the_halves_share_neither_a_captcha_nor_a_shape(repeating):
+    one, other = two_halves(repeating, SEED)
+    assert not (one & other).any()
+    captchas, train = captcha_of(repeating), repeating.split == 0
+    assert not set(captchas[one]) & set(captchas[other])
+    shapes = [set(shape_keys(repeating, np.flatnonzero(half))) for half in (one, other)]
+    assert not shapes[0] & shapes[1]
+    # The same shape in two greys is a duplicate, and there are plenty: a deal by captchas alone would share them.
+    assert len(shapes[0] | shapes[1]) == len(set(shape_keys(repeating, np.flatnonzero(train)))) <= 60
+    assert len({image.tobytes() for image in repeating.images[one]}) > 2 * len(shapes[0])
+    # The half that has more of a shape keeps it, so less than half of the rows are lost.
+    assert (one | other).sum() > 0.5 * train.sum()
+    assert abs(int(one.sum()) - int(other.sum())) < 0.2 * train.sum()
+
+
+def test_the_halves_are_of_labelled_training_glyphs_and_the_same_for_the_same_seed(world):
+    labels = np.where(np.arange(len(world)) % 3 == 0, -1, world.labels).astype(np.int16)
+    some = replace(world, labels=labels)
+    one, other = two_halves(some, SEED)
+    assert not (one | other)[(some.split != 0) | (labels < 0)].any()
+    np.testing.assert_array_equal(one, two_halves(some, SEED)[0])
+    assert (one != two_halves(some, SEED + 1)[0]).any()
+
+
+def test_images_that_stand_alone_are_parted_by_their_pixels(world):
+    digits = replace(
+        world, images=world.images[np.arange(len(world)) % 40], source=None, info={"kind": "digits"}
+    )
+    halves = [{digits.images[k].tobytes() for k in np.flatnonzero(h)} for h in two_halves(digits, SEED)]
+    assert len(halves[0]) + len(halves[1]) == 40
+    assert not halves[0] & halves[1]
+
+
+def test_the_judge_is_another_architecture_and_the_counter_reader_is_not(judge, counter, recogniser, real):
+    assert type(judge.network) is not type(recogniser.network)
+    assert type(counter.network) is type(recogniser.network)
+    assert JUDGE.training.seed != COUNTER.training.seed != TrainConfig().seed
+    for reader, features in ((judge, 128), (counter, 500)):
+        assert reader.accuracy.value > 0.8
+        assert reader.classes == CLASSES
+        np.testing.assert_allclose(reader.probabilities(real.held).sum(axis=1), 1, rtol=1e-5)
+        assert reader.features(real.held[:3]).shape == (3, features)
+
+
+def test_the_report_says_who_saw_what(judge, counter, world):
+    said = what_each_saw(judge, counter)
+    one, other = two_halves(world, SEED)
+    assert f"{one.sum()} glyphs of {len(set(captcha_of(world)[one]))} captchas" in said
+    assert f"{other.sum()} glyphs of {len(set(captcha_of(world)[other]))} others" in said
+    assert said.count(".") == 1
+
+
+@pytest.mark.parametrize("role", [JUDGE, COUNTER], ids=lambda role: role.kind)
+def test_the_same_for_the_same_glyphs_and_stored_once(role, world, tmp_path):
+    role, few = quicker(role, 1), world.images[:5]
+    first, second = (train_second(role, world) for _ in range(2))
+    np.testing.assert_array_equal(first.probabilities(few), second.probabilities(few))
+    trained, run = ensure_second(role, world, tmp_path)
+    again, same = ensure_second(role, world, tmp_path)
+    assert same.root == run.root
+    np.testing.assert_array_equal(trained.probabilities(few), again.probabilities(few))
+    stored = load_second(role, run.root)
+    assert (stored.accuracy, stored.captchas, stored.glyphs) == (
+        trained.accuracy, trained.captchas, trained.glyphs
+    )  # fmt: skip
+    # By content: another label, or another pixel, makes another reader; another name or revision does not.
+    labels, images = world.labels.copy(), world.images.copy()
+    labels[0] = (labels[0] + 1) % len(CLASSES)
+    images[0, 0, 0] ^= 1
+    assert stored_second(role, replace(world, labels=labels), tmp_path) is None
+    assert stored_second(role, replace(world, images=images), tmp_path) is None
+    assert stored_second(role, replace(world, info={**world.info, "label_revision": 9}), tmp_path) == run
+    with pytest.raises(CaptchaLabError, match="holds a"):
+        load_second(COUNTER if role.kind == "judge" else JUDGE, run.root)
+
+
+def test_too_few_labels_for_a_judge(world):
+    with pytest.raises(CaptchaLabError, match="--no-judge"):
+        train_second(JUDGE, world.take(world.labels == 2))
+
+
+def test_no_training_and_no_choice_of_a_checkpoint_opens_them(world, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    models = tmp_path / "models"
+    write_packed(tmp_path / "datasets" / "captcha" / "packed.h5", world)
+    train_recogniser(world, models, TrainConfig(epochs=1), "reader")
+    # Both are newer than the recogniser: whoever takes the newest of anything would get them.
+    kept_away = [ensure_second(quicker(role, 1), world, models)[1].root for role in (JUDGE, COUNTER)]
+    opened: list[Path] = []
+    real_open = runs.load_weights
+
+    def watched(path: Path):
+        opened.append(Path(path).resolve())
+        return real_open(path)
+
+    monkeypatch.setattr(runs, "load_weights", watched)
+    monkeypatch.setattr("captcha_lab.recognise.restore.load_weights", watched)
+    for arguments in (
+        ["train-gen", "--recipe", "gan-fc", "--iterations", "2", "--name", "plain"],
+        ["train-gen", "--recipe", "fast", "--iterations", "2", "--name", "chosen"],
+        ["train-gen", "--recipe", "fast", "--iterations", "2", "--seeds", "2"],
+        ["train"],
+    ):
+        result = CliRunner().invoke(app, arguments)
+        assert result.exit_code == 0, result.output
+    assert any(path.is_relative_to(models / "reader") for path in opened)  # the watch works
+    assert not [path for path in opened for root in kept_away if path.is_relative_to(root)]

@@ -1,0 +1,40 @@
+"""Inside the room, too, imports go one way: no module needs itself by a detour, inside functions or out."""
+
+import ast
+from pathlib import Path
+
+from captcha_lab import evaluate
+
+ROOM = Path(evaluate.__file__).parent
+
+
+def needs(path: Path) -> set[str]:
+    """Modules of the room that a module imports anywhere but for type checks alone."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found = {
+        node.module.rpartition(".")[2]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        and node.module
+        and node.module.startswith(evaluate.__name__ + ".")
+    }
+    return found & {other.stem for other in ROOM.glob("*.py")}
+
+
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    """What is left when modules that need nothing left are taken away again and again."""
+    left = dict(graph)
+    while free := [name for name, needed in left.items() if not needed & left.keys()]:
+        for name in free:
+            del left[name]
+    return sorted(left)
+
+
+def test_no_circle_in_the_room():
+    graph = {path.stem: needs(path) for path in ROOM.glob("*.py")}
+    assert sum(map(len, graph.values())) > 50  # they are found
+    assert circle(graph) == []
+
+
+def test_the_rule_itself_can_fail():
+    assert circle({"a": {"b"}, "b": {"a"}, "c": {"a"}, "d": set()}) == ["a", "b", "c"]
