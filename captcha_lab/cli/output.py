@@ -70,7 +70,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str | No
         grid.add_column(column, justify="right" if right else "left")
     for row in texts:
         grid.add_row(*row)
-    width = Console().width if sys.stdout.isatty() else 110
+    width = Console().width if sys.stdout.isatty() else 200
     out = io.StringIO()
     Console(file=out, width=width, highlight=False, markup=False).print(grid)
     return out.getvalue().rstrip()
