@@ -28,9 +28,7 @@ def test_judging_together_equals_judging_one_by_one() -> None:
 def test_simultaneous_steps_start_from_the_same_networks() -> None:
     """Each player moves as it would if the other stood still: the critic as in an alternating run, the generator
     by the gradient that the critic before its step gives."""
-    alternating = shrunk(
-        get_recipe("fast"), optimiser="sgd", warmup=0, schedule="constant", ema=0.0
-    )
+    alternating = shrunk(get_recipe("fast"), optimiser="sgd", warmup=0, schedule="constant", ema=0.0)
     at_once = alternating.changed(simultaneous=True)
     first, both = (Trainer(recipe, data(recipe), 9, seed=3) for recipe in (alternating, at_once))
     before = [p.detach().clone() for p in both.critic_parameters]
