@@ -90,8 +90,8 @@ def _leaderboard(evaluation: Evaluation) -> str:
         f"<b>{escape(m.brief)}</b> {escape(_lower(m.title))}: {escape(_lower(m.meaning))}" for m in shown
     )
     return (
-        "<h2>Leaderboard</h2>\n<p>The floor is what held-out real images score in a candidate's place: nothing can "
-        "honestly be better.</p>\n"
+        "<h2>Leaderboard</h2>\n<p>The floor is what held-out real images score in a candidate's place: what is better "
+        "than the floor beyond the intervals is luck or a cheat.</p>\n"
         + table(head, rows)
         + "\n<details><summary>What the columns mean</summary>"
         f"<p>{legend}. Below a share stands its 95 % interval (Wilson); for the panel its lowest and highest reader; "

@@ -105,7 +105,7 @@ def _sentence(
         text += (
             f"; {near}"
             if times <= CLOSE_TO_FLOOR
-            else f"; {times:.3g} times as far from real ones as the floor"
+            else f"; {times:.3g} times as far from real ones as other real ones are"
         )
     return text + "."
 
