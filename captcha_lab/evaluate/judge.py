@@ -2,7 +2,7 @@
 
 The workspace's recogniser learns from every labelled training captcha, because it reads best so, and picks the
 checkpoints of generators. Neither holds for these two: each learns from a half of these captchas that shares no
-captcha and no shape with the other's, and no training and no choice of a checkpoint ever asks them. The judge is
+captcha and no picture with the other's, and no training and no choice of a checkpoint ever asks them. The judge is
 another network with another seed; the counter-reader is the recogniser's own network, trained as `train` does it.
 Where the two read a sample differently, what it shows is doubtful.
 """
@@ -226,6 +226,6 @@ def what_each_saw(judge: SecondReader, counter: SecondReader, kind: str = "captc
     return (
         f"The recogniser learns from every labelled training glyph, as generators do; the judge learned from "
         f"{judge.glyphs:,} glyphs of {judge.captchas:,} {kind} and the counter-reader from {counter.glyphs:,} glyphs "
-        f"of {counter.captchas:,} others (the halves share neither {kind} nor glyph shapes), and neither of these two "
+        f"of {counter.captchas:,} others (the halves share neither {kind} nor pictures), and neither of these two "
         "is asked while anything is trained or chosen."
     )

@@ -111,22 +111,16 @@ def test_seeds_widen_into_intervals(real, recogniser):
 
 
 @pytest.mark.browser
-def test_a_browser_shows_it_on_a_phone_and_a_desk(page):
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as p:
-        try:
-            browser = p.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        except playwright.Error as error:
-            pytest.skip(f"no chromium: {error.message.splitlines()[0]}")
-        requests, complaints = [], []
-        for width in (400, 1400):
-            tab = browser.new_page(viewport={"width": width, "height": 900})
-            tab.on("request", lambda r: requests.append(r.url))
-            tab.on("console", lambda m: complaints.append(m.text))
-            tab.goto(f"file://{page / 'report.html'}")
-            assert tab.evaluate("document.documentElement.scrollWidth") <= width
-            assert tab.evaluate("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
-        browser.close()
+def test_a_browser_shows_it_on_a_phone_and_a_desk(page, chromium):
+    requests, complaints = [], []
+    for width in (400, 1400):
+        tab = chromium.new_page(viewport={"width": width, "height": 900})
+        tab.on("request", lambda r: requests.append(r.url))
+        tab.on("console", lambda m: complaints.append(m.text))
+        tab.goto(f"file://{page / 'report.html'}")
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
+        assert tab.evaluate("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
+        tab.close()
     assert not complaints
     assert all(url.startswith(("file:", "data:")) for url in requests)
 

@@ -49,18 +49,6 @@ def fortress(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         yield Client(url).enter()
 
 
-@pytest.fixture(scope="session")
-def chromium() -> Iterator:
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        pytest.skip("no chromium on this machine")
-    sync = pytest.importorskip("playwright.sync_api")
-    with sync.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
 def context(chromium) -> Iterator:
     made = chromium.new_context(viewport={"width": 1280, "height": 800})
