@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 from captcha_lab.metrics.neighbours import fingerprints
 from captcha_lab.store.packed import SPLITS, UNLABELLED, PackedSet
 
+INK = 255  # glyphs of captchas are whitened: whatever is darker is ink
+
 
 def two_halves(data: PackedSet, seed: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Rows [N] of either half; a row may be in neither.
 
     Captchas are dealt out whole. A picture that got into both halves stays in the one that has more of it, and its rows
-    in the other are left out. Shapes are not parted, only pictures: a captcha has few shapes, each in many captchas, and
-    a judge that never saw a third of them reads 96 % of real glyphs, too few to judge generators by.
+    in the other are left out. Shapes are not parted, only pictures: a captcha has few shapes, each in many captchas, and a
+    judge that never saw a third of them reads 96 % of real glyphs, too few to judge generators by.
     """
     labelled = data.split == SPLITS.index("train")
     if data.labels is not None:
@@ -43,3 +45,11 @@ def captcha_of(data: PackedSet) -> NDArray[np.integer]:
     if data.source is None or data.info.get("kind") != "captcha":
         return np.arange(len(data))
     return np.asarray(data.source // 256)
+
+
+def shape_keys(data: PackedSet, rows: NDArray[np.integer]) -> list[bytes]:
+    """What rows of the same shape have in common: the ink's place in captchas, whose ink is grainy, else the pixels."""
+    images = data.images[rows]
+    if data.info.get("kind") == "captcha":
+        images = (images < INK).astype(np.uint8)
+    return fingerprints(images)
