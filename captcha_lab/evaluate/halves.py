@@ -17,7 +17,7 @@ def two_halves(data: PackedSet, seed: int) -> tuple[NDArray[np.bool_], NDArray[n
     """Rows [N] of either half; a row may be in neither.
 
     Captchas are dealt out whole. A picture that got into both halves stays in the one that has more of it, and its rows
-    in the other are left out. Shapes are not parted, only pictures: a captcha has few shapes, each in many captchas, and a
+    in the other are left out. Only pictures are parted, not shapes: there are few shapes, each in many captchas, and a
     judge that never saw a third of them reads 96 % of real glyphs, too few to judge generators by.
     """
     labelled = data.split == SPLITS.index("train")
