@@ -80,7 +80,8 @@ def module_of(command: str) -> str:
 
 def main() -> None:
     """The console script."""
-    # Threads that wait by spinning make training ten times slower as soon as another program wants a core;
-    # torch's OpenMP reads this when it is loaded, which is after this line.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    # Threads wait for each other at every small layer. Asleep they wake too late (a step of `fast` takes 44 ms on two
+    # threads, 18 on one); spinning for long they rob every other program. So few turns, some 20 microseconds, give
+    # 15 ms. Torch's OpenMP reads this when it is loaded, which is after this line.
+    os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     app()

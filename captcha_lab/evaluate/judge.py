@@ -137,7 +137,7 @@ def train_second(role: Role, data: PackedSet, *, progress: Progress = silent) ->
             lambda scalars: progress(f"training the {role.kind}", scalars["epoch"], config.epochs),
         )  # fmt: skip
     real = RealData.from_packed(data)
-    read = Recogniser(network, data.classes, size, None).classify(real.held)
+    read = Recogniser(network, data.classes, size, None).examine(real.held)[1]
     captchas = len(np.unique(captcha_of(data)[rows]))
     return SecondReader(
         network,

@@ -15,6 +15,7 @@ from captcha_lab.generate.trainer import Trainer
 
 LEAST_TRAINING = 0.5  # share of a time budget that goes to iterations, whatever looking at samples costs
 LOOKING = 0.1  # share of it that goes to looking, at most
+RESERVE = 0.04  # share of it that is kept for the pictures at the end and for the machine's slower moments
 
 
 def plan(trainer: Trainer, monitor: Monitor, config: TrainConfig, began: float) -> tuple[int, int]:
@@ -41,7 +42,8 @@ def plan(trainer: Trainer, monitor: Monitor, config: TrainConfig, began: float) 
         monitor.grid()
         look = time.perf_counter() - start
     evaluations = min(config.evaluations, max(3, int(LOOKING * config.max_seconds / look)))
-    left = config.max_seconds - (time.perf_counter() - began) - look * evaluations
+    spent = time.perf_counter() - began + look * evaluations
+    left = (1 - RESERVE) * config.max_seconds - spent
     left = max(left, LEAST_TRAINING * config.max_seconds)  # a slow moment must not leave nothing to train
     return trainer.group.first(max(1, int(left / each))), trainer.group.first(evaluations)
 

@@ -18,8 +18,8 @@ class Reader(Protocol):
         """uint8 [N, H, W] to float32 [N, D]."""
         ...
 
-    def classify(self, glyphs: np.ndarray) -> np.ndarray:
-        """uint8 [N, H, W] to class numbers [N]."""
+    def examine(self, glyphs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """uint8 [N, H, W] to float32 [N, D], the features, and class numbers [N]."""
         ...
 
 
@@ -41,12 +41,12 @@ class RecogniserQuality:
 
     def __call__(self, samples: np.ndarray, labels: np.ndarray | None) -> dict[str, float]:
         """gan_test (where labelled), precision, recall, density, coverage and score."""
-        features = self.reader.features(samples)
+        features, read = self.reader.examine(samples)
         compared = manifold(features, self.real, k=NEIGHBOURS)
         figures = {key: float(value) for key, value in compared._asdict().items()}
         right = figures["precision"]
         if labels is not None and labels.ndim == 1:
-            right = figures["gan_test"] = float((self.reader.classify(samples) == labels).mean())
+            right = figures["gan_test"] = float((read == labels).mean())
         figures["score"] = harmonic_mean(right, figures["recall"], figures["coverage"])
         return figures
 

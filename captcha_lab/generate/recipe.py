@@ -111,8 +111,6 @@ class Recipe:
     generator_steps: int = 1
     reuse_fake: bool = False
     """The generator's step uses the images that the critic was just shown, which saves drawing others."""
-    simultaneous: bool = False
-    """Both networks step from the same images and one look of the critic at them (one step each, no replay)."""
     generator_first: bool = False
     """The generator is updated before the critic in each iteration."""
     opening: tuple[int, int, int] | None = None
@@ -161,9 +159,6 @@ class Recipe:
         for name in _SHARES:
             if not 0 <= getattr(self, name) < 1:
                 raise UsageError(f"Recipe {self.name}: {name} must be in [0, 1), not {getattr(self, name)}.")
-
-        if self.simultaneous and (self.replay or (self.critic_steps, self.generator_steps) != (1, 1)):
-            raise UsageError(f"Recipe {self.name}: simultaneous steps go one to one, and without replay.")
 
     @property
     def labelled(self) -> bool:

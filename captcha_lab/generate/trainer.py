@@ -68,8 +68,6 @@ class Trainer(Objectives):
         critic_steps, generator_steps = self.rule.steps(self.iteration)
         if self.critic is None:
             figures = self._many(self._bound_step, max(1, generator_steps))
-        elif recipe.simultaneous:
-            figures = self._joint_step()
         elif recipe.generator_first:
             figures = self._many(self._generator_step, generator_steps)
             figures |= self._many(self._critic_step, critic_steps)
@@ -131,26 +129,6 @@ class Trainer(Objectives):
         total, figures = self.critic_loss(pairs, judged, leaves)
         self.step_critic(total)
         return figures
-
-    def _joint_step(self) -> Figures:
-        """Both networks step from one criticism of the same images, which saves the critic's second look at them.
-
-        Simultaneous gradient descent (Mescheder et al. 2018, section 2) in place of the usual alternating one. The
-        generator's gradient is its loss's gradient at the images, carried on through the generator.
-        """
-        real, condition = self._draw_real()
-        made, fake_condition = self._fakes(condition)
-        shown = self.moved(made)
-        pairs = self.pairs((real, condition), (shown.detach(), fake_condition))
-        judged, leaves = self.judge(pairs, differentiable=True)
-        adversarial, generator_total = self.generator_loss(judged[1], judged[0], fake_condition)
-        at_images = torch.autograd.grad(generator_total, leaves, retain_graph=True, allow_unused=True)
-        # Batches judged in one pass are one leaf, real images first.
-        at_fake = at_images[0][len(real) :][: len(shown)] if len(leaves) == 1 else at_images[1]
-        total, figures = self.critic_loss(pairs, judged, leaves)
-        self.step_critic(total)
-        norm = self.step_generator((shown * at_fake).sum())
-        return figures | {"generator_loss": adversarial.detach(), "generator_gradient": norm}
 
     def _shown(self, condition: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Generated images for the critic, which carry no gradient."""

@@ -12,8 +12,9 @@ from captcha_lab.generate.plan import undone
 from captcha_lab.generate.recipe import Recipe
 from captcha_lab.generate.trainer import Trainer
 
-LARGE = 0.25  # seconds: an iteration that takes longer is one of large layers, which all threads share well
-TRIES = 5  # iterations per number of threads; the fastest counts, so that a moment's other work does not
+LARGE = 2.0  # seconds: an iteration that takes longer is one of large layers, which all threads share well
+TRIES = 5  # iterations per number of threads, at most; the fastest counts, so that a moment's other work does not
+TRYING = 1.0  # seconds for all tries of one number of threads, about
 
 
 def choose_precision(recipe: Recipe, asked: str, device: str) -> str:
@@ -34,12 +35,14 @@ def choose_threads(trainer: Trainer, asked: int | None) -> int:
         return asked or everything
     with undone(trainer):
         trainer.iterate()  # the first one allocates
-        if _fastest(trainer, 1) > LARGE:
+        guess = _fastest(trainer, 1)
+        if guess > LARGE:
             return everything
+        tries = max(1, min(TRIES, int(TRYING / guess)))
         taken = {}
         for threads in (everything, 1):
             with limited(threads):
-                taken[threads] = _fastest(trainer, TRIES)
+                taken[threads] = _fastest(trainer, tries)
     return min(taken, key=lambda threads: taken[threads])
 
 

@@ -69,12 +69,18 @@ class Recogniser:
     @torch.inference_mode()
     def features(self, glyphs: np.ndarray) -> np.ndarray:
         """Penultimate activations of glyphs: uint8 as above to float32 [N, 500]."""
-        parts = [self.network.features(to_tensor(part)).numpy() for part in self._parts(glyphs)]
-        return np.concatenate(parts) if parts else np.empty((0, self.network.hidden.out_features), np.float32)
+        return self.examine(glyphs)[0]
 
-    def classify(self, glyphs: np.ndarray) -> np.ndarray:
-        """Most probable class of glyphs: uint8 as above to int64 [N]."""
-        return self.probabilities(glyphs).argmax(axis=1)
+    @torch.inference_mode()
+    def examine(self, glyphs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Features and most probable classes in one pass: uint8 as above to float32 [N, 500] and int64 [N]."""
+        features = [np.empty((0, self.network.hidden.out_features), np.float32)]
+        classes = [np.empty(0, np.int64)]
+        for part in self._parts(glyphs):
+            seen = self.network.features(to_tensor(part))
+            features.append(seen.numpy())
+            classes.append(self.network.output(seen).argmax(1).numpy())
+        return np.concatenate(features), np.concatenate(classes)
 
     def read(self, images: Sequence[np.ndarray]) -> list[Reading]:
         """Texts of captchas of any sizes: uint8 [H, W] or RGB [H, W, 3] each.

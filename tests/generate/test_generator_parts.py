@@ -171,8 +171,9 @@ class Eyes:
     def features(self, glyphs: np.ndarray) -> np.ndarray:
         return glyphs.reshape(len(glyphs), -1).astype(np.float32)
 
-    def classify(self, glyphs: np.ndarray) -> np.ndarray:
-        return glyphs.reshape(len(glyphs), -1).mean(1).astype(int) // 100
+    def examine(self, glyphs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        features = self.features(glyphs)
+        return features, features.mean(1).astype(int) // 100
 
 
 def test_the_score_wants_right_and_varied_samples() -> None:

@@ -50,8 +50,11 @@ def test_probabilities_and_features(run: Path, drawn_set: PackedSet) -> None:
     recogniser = Recogniser.load(run)
     probabilities = recogniser.probabilities(drawn_set.images)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
-    assert recogniser.features(drawn_set.images).shape == (len(drawn_set), 500)
-    np.testing.assert_array_equal(recogniser.classify(drawn_set.images), probabilities.argmax(1))
+    features, classes = recogniser.examine(drawn_set.images)
+    assert features.shape == (len(drawn_set), 500)
+    np.testing.assert_array_equal(features, recogniser.features(drawn_set.images))
+    np.testing.assert_array_equal(classes, probabilities.argmax(1))
+    assert [part.shape for part in recogniser.examine(drawn_set.images[:0])] == [(0, 500), (0,)]
     with pytest.raises(CaptchaLabError, match="20x20 pixels, not 28x28"):
         recogniser.probabilities(np.zeros((1, 28, 28), np.uint8))
 

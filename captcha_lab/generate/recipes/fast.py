@@ -34,8 +34,7 @@ FAST = Recipe(
     iterations=3000,
     notes="Noise without codes leaves broken glyphs between the shapes, and 256 codes without the critic's tone figure "
     "lose a fifth of recall. Penalties on every fourth step are as good as on every step. How often each shape comes "
-    "is the last thing learnt: a low last rate and a long average settle it (Fréchet distance 27 to 21). Simultaneous "
-    "steps save an eighth of the time and leave less variety.",
+    "is the last thing learnt: a low last rate and a long average settle it (Fréchet distance 27 to 21).",
 )
 
 DRAFT = replace(
