@@ -42,7 +42,7 @@ def run(
     json: JsonFlag = False,
 ) -> None:
     """Say how weak a captcha is, for its owner. Never submits an answer anywhere."""
-    from captcha_lab.pipeline.evaluation import audit_dataset
+    from captcha_lab.pipeline.auditing import audit_dataset
 
     scrape = ScrapeConfig(count=count, rate=rate, contact=contact, authorised=authorised)
     config = AuditConfig(seed=seed, remedies=remedies)

@@ -13,7 +13,9 @@ from captcha_lab.generate.recipe import Recipe
 from captcha_lab.generate.trainer import Trainer
 
 LARGE = 2.0  # seconds: an iteration that takes longer is one of large layers, which all threads share well
-TRIES = 5  # iterations per number of threads, at most; the fastest counts, so that a moment's other work does not
+TRIES = (
+    5  # iterations per number of threads, at most; the fastest counts, so that a moment's other work does not
+)
 TRYING = 1.0  # seconds for all tries of one number of threads, about
 
 

@@ -1,23 +1,19 @@
-"""What `eval` measures with: the real data, the network that reads attributes, walks through a generator."""
+"""What `eval` measures with: the real data, and the network that reads attributes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from captcha_lab.pipeline.captchas import ensure_packed_file
-from captcha_lab.pipeline.common import Say
+from captcha_lab.pipeline.common import Say, StageProgress
 from captcha_lab.store.workspace import DatasetFolder, Workspace
 
 if TYPE_CHECKING:
     from captcha_lab.evaluate.attributes import AttributeJudge
     from captcha_lab.evaluate.real import RealData
-    from captcha_lab.evaluate.subject import Images
-    from captcha_lab.generate.sample import Generator
     from captcha_lab.store.packed import PackedSet
 
-STRIPS, STEPS = 4, 9  # walks through a generator, and pictures in each
 LESS_THAN = 0.05  # above the commoner answer, on average: such a network hardly reads anything
 
 
@@ -47,7 +43,7 @@ def load_data(
 
 
 def ensure_attribute_judge(
-    workspace: Workspace, folder: DatasetFolder, say: Say, progress: Callable[[str, int, int], None]
+    workspace: Workspace, folder: DatasetFolder, say: Say, progress: StageProgress
 ) -> tuple[AttributeJudge, list[str]]:
     """The attribute network of a packed set, trained once, and what the report should say of it.
 
@@ -79,20 +75,3 @@ def ensure_attribute_judge(
     if right < commoner + LESS_THAN * (1 - commoner):
         notes.append("That is hardly better than guessing: figures in its features say little.")
     return reader, notes
-
-
-def generator_strips(generator: Generator) -> list[Images]:
-    """Walks from one sample to another; a labelled generator goes from one class, or set of attributes, to another."""
-    import numpy as np
-
-    strips = []
-    for k in range(STRIPS):
-        told: tuple[int, int] | np.ndarray | None = None
-        if generator.labelled and generator.exclusive:
-            told = (2 * k % len(generator.classes), (2 * k + 1) % len(generator.classes))
-        elif generator.labelled:
-            # From nothing to one attribute: what changes beside the noise is that attribute.
-            told = np.zeros((2, len(generator.classes)), np.float32)
-            told[1, k % len(generator.classes)] = 1
-        strips.append(generator.walk(2 * k, 2 * k + 1, STEPS, told))
-    return strips

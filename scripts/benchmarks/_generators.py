@@ -19,7 +19,7 @@ from captcha_lab.evaluate.real import RealData
 from captcha_lab.evaluate.result import CandidateResult
 from captcha_lab.generate.choose import Choice
 from captcha_lab.generate.config import TrainConfig as GeneratorConfig
-from captcha_lab.pipeline.evaluation import run_candidate
+from captcha_lab.pipeline.candidates import run_candidate
 from captcha_lab.recognise.config import TrainConfig
 from captcha_lab.recognise.read import Recogniser
 from captcha_lab.store.runs import Run

@@ -45,7 +45,9 @@ def folder(name: str, pattern: str) -> Data:
     """A folder of captchas named by their text."""
     root = shared_data() / name
     files = sorted(root.glob(pattern))
-    images = np.stack([cv2.imread(str(file))[..., ::-1] for file in files])
+    images = np.stack(
+        [image for file in files if (image := cv2.imread(str(file), cv2.IMREAD_COLOR_RGB)) is not None]
+    )
     given = np.array(list("".join(file.name[:LENGTH] for file in files)))
     names = tuple(str(file.relative_to(root)) for file in files)
     shown, rows = given.copy(), {name: row for row, name in enumerate(names)}

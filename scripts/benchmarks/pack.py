@@ -44,7 +44,7 @@ print(*bare(Path(sys.argv[1]), int(sys.argv[3])), resource.getrusage(resource.RU
 class Run(NamedTuple):
     """Pictures, how many a second of the clock and of processor time, peak MiB."""
 
-    count: int
+    pictures: int
     rate: float
     cpu_rate: float
     memory: float
@@ -61,6 +61,7 @@ def bare(source: Path, size: int) -> tuple[int, float, float]:
     def work(paths: list[Path]) -> None:
         for path in paths:
             image = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+            assert image is not None
             cropped = image[top : top + CROP, left : left + CROP]
             cv2.resize(cropped, (size, size), interpolation=cv2.INTER_AREA)
 
@@ -124,7 +125,7 @@ def main() -> None:
         "share_of_bare_loop": round(own["pictures_per_second"] / plain["pictures_per_second"], 3),
         # What other programs on the machine do hardly touches this one.
         "share_of_bare_loop_by_cpu_time": round(own["per_cpu_second"] / plain["per_cpu_second"], 3),
-        "pictures": runs["bare loop"][0].count,
+        "pictures": runs["bare loop"][0].pictures,
         f"peak_MiB_of_1/{REPEATS}_of_the_pictures": round(memory_of_fewer),
         "whole_set": {
             "pictures": WHOLE,

@@ -73,7 +73,7 @@ def measure(scale: float, gan_train: bool) -> dict[str, Any]:
                     "alarms": list(trained.alarms),
                 }
             )
-    ours = {r["recipe"]: r["ours"] for r in rows}
+    ours: dict[str, Any] = {str(r["recipe"]): r["ours"] for r in rows}
     return {"machine": facts(), "scale": scale, "seeds": 1, "rows": rows, "claims": claims(ours, scale)}
 
 

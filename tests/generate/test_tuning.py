@@ -29,7 +29,9 @@ def two_threads():
     torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize(("one", "all_", "chosen"), [(0.02, 0.06, 1), (0.02, 0.01, 2), (0.5, 0.9, 1), (3.0, 9.0, 2)])
+@pytest.mark.parametrize(
+    ("one", "all_", "chosen"), [(0.02, 0.06, 1), (0.02, 0.01, 2), (0.5, 0.9, 1), (3.0, 9.0, 2)]
+)
 def test_the_faster_number_of_threads_is_taken_and_nothing_is_trained(
     one: float, all_: float, chosen: int, monkeypatch, two_threads
 ) -> None:

@@ -1,0 +1,103 @@
+"""Generator runs of a workspace as what `eval` scores: which ones, and how each is drawn from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from captcha_lab.errors import CaptchaLabError
+from captcha_lab.pipeline.common import find_model
+from captcha_lab.store.runs import Run, all_runs, latest_run
+from captcha_lab.store.workspace import DatasetFolder, Workspace
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from captcha_lab.evaluate.candidate import Candidate
+    from captcha_lab.evaluate.real import RealData
+    from captcha_lab.evaluate.request import EvalRequest
+    from captcha_lab.evaluate.subject import Images
+    from captcha_lab.generate.sample import Generator
+
+STRIPS, STEPS = 4, 9  # walks through a generator, and pictures in each
+
+
+def generator_candidates(
+    workspace: Workspace,
+    folder: DatasetFolder,
+    request: EvalRequest,
+    real: RealData,
+    repeated: Callable[[Run], list[Run]],
+) -> tuple[list[Candidate], list[str]]:
+    """Candidates of the runs asked for, each with those that `repeated` gives for it, and notes on those left out."""
+    from captcha_lab.evaluate.check import check_candidate
+
+    if request.runs:
+        runs = [Run.open(find_model(workspace, name, "generator")) for name in request.runs]
+        found = {again.name: again for run in runs for again in repeated(run)}
+        return [run_candidate(run) for run in found.values()], []
+    if not request.every:
+        if request.figures is not None:
+            return [], []
+        newest = latest_run(workspace.models, "generator")
+        if newest is None:
+            return [], ["There is no generator yet: `captcha-lab train-gen` trains one."]
+        return [run_candidate(run) for run in repeated(newest)], []
+    candidates, notes = [], []
+    for run in all_runs(workspace.models, "generator"):
+        if not run.weights.is_file():
+            notes.append(f"{run.name} has no weights yet and is left out.")
+            continue
+        try:
+            candidate = run_candidate(run)
+            check_candidate(candidate, real, 0)
+        except CaptchaLabError as error:
+            notes.append(f"{run.name} is left out: {error}")
+            continue
+        candidates.append(candidate)
+    if not candidates:
+        notes.append(f"No generator in {workspace.models} fits dataset {folder.name}.")
+    return candidates, notes
+
+
+def run_candidate(run: Run) -> Candidate:
+    """A generator run as a candidate: its sampler, its configuration and its history."""
+    from captcha_lab.evaluate.candidate import Candidate
+    from captcha_lab.generate.sample import load_generator
+
+    generator = load_generator(run.root)
+    config = run.config()
+    recipe = config.get("recipe", {})
+    facts: dict[str, Any] = {
+        "run": run.name,
+        "recipe": recipe.get("name") if isinstance(recipe, dict) else recipe,
+        "command": f"captcha-lab eval --run {run.name}",
+        "classes": list(generator.classes) if generator.exclusive else [],
+        "config": config,
+        "history": run.history(),
+    }
+    return Candidate(
+        run.name,
+        lambda labels, count, seed: generator.sample(labels, count, seed),
+        labelled=generator.labelled,
+        facts=facts,
+        attributes=() if generator.exclusive else generator.classes,
+        strips=lambda: _strips(generator),
+    )
+
+
+def _strips(generator: Generator) -> list[Images]:
+    """Walks from one sample to another; a labelled generator goes from one class, or set of attributes, to another."""
+    import numpy as np
+
+    strips = []
+    for k in range(STRIPS):
+        told: tuple[int, int] | np.ndarray | None = None
+        if generator.labelled and generator.exclusive:
+            told = (2 * k % len(generator.classes), (2 * k + 1) % len(generator.classes))
+        elif generator.labelled:
+            # From nothing to one attribute: what changes beside the noise is that attribute.
+            told = np.zeros((2, len(generator.classes)), np.float32)
+            told[1, k % len(generator.classes)] = 1
+        strips.append(generator.walk(2 * k, 2 * k + 1, STEPS, told))
+    return strips
