@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,8 @@ from captcha_lab.generate.optimisers import gradient_norm, make_optimiser, step
 from captcha_lab.generate.parallel import Group, SharedDropout, share_dropout
 from captcha_lab.generate.pixels import channels_first
 from captcha_lab.generate.recipe import Recipe
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 def network_spec(recipe: Recipe, image_shape: tuple[int, ...], names: tuple[str, ...]) -> NetworkSpec:
@@ -69,22 +71,19 @@ class Players:
         self.group = group
         self.lowered = precision == "bfloat16"
         self.loss: Loss = make_loss(recipe.loss, _loss_options(recipe))
-        self.generator: GeneratorNetwork = build_generator(self.spec, seed).to(self.device)
-        share_dropout(self.generator, self.group)
+        self.generator: GeneratorNetwork = self._placed(build_generator(self.spec, seed))
         self.encoder: EncoderNetwork | None = None
         self.critic: CriticNetwork | None = None
         made = [*self.generator.parameters()]
         if self.loss.uses_encoder:
-            self.encoder = build_encoder(self.spec, seed).to(self.device)
-            share_dropout(self.encoder, self.group)
+            self.encoder = self._placed(build_encoder(self.spec, seed))
             made += self.encoder.parameters()
         self.generator_parameters = [p for p in made if p.requires_grad]
         self.generator_optimiser = make_optimiser(recipe, self.generator_parameters, recipe.learning_rate)
         self.critic_parameters: list[nn.Parameter] = []
         self.clipped: list[Tensor] = []
         if not isinstance(self.loss, EvidenceBound):
-            self.critic = build_critic(self.spec, seed).to(self.device)
-            share_dropout(self.critic, self.group)
+            self.critic = self._placed(build_critic(self.spec, seed))
             self.critic_parameters = [p for p in self.critic.parameters() if p.requires_grad]
             rate = (
                 recipe.learning_rate if recipe.critic_learning_rate is None else recipe.critic_learning_rate
@@ -94,6 +93,14 @@ class Players:
                 self.clipped = constraints.clipped_parameters(self.critic, self.generator, recipe.clip_scope)
         self.average = remedies.Average(self.generator, recipe.ema) if recipe.ema else None
         self.couples = self.critic is not None and _couples_samples(self.critic)
+
+    def _placed(self, network: Network) -> Network:
+        """The network on the device, its dropout shared by all processes."""
+        share_dropout(network, self.group)
+        # Convolutions in bfloat16 take a fifth less time with the channels last (faces at 64x64).
+        if self.lowered:
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return network.to(self.device)
 
     @property
     def sampling_network(self) -> GeneratorNetwork:

@@ -1,4 +1,4 @@
-"""What the generator benchmarks share: the thesis's captchas in a scratch workspace, training, scoring."""
+"""What the generator benchmarks share: real data in a scratch workspace, training, scoring."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from captcha_lab import pipeline
 from captcha_lab.collect.import_options import ImportOptions
 from captcha_lab.collect.importer import import_path
+from captcha_lab.datasets.base import PrepareOptions, dataset_module
 from captcha_lab.evaluate.config import EvalConfig
 from captcha_lab.evaluate.core import Evaluator
 from captcha_lab.evaluate.judge import ensure_judge
@@ -20,11 +23,13 @@ from captcha_lab.evaluate.result import CandidateResult
 from captcha_lab.generate.choose import Choice
 from captcha_lab.generate.config import TrainConfig as GeneratorConfig
 from captcha_lab.pipeline.candidates import run_candidate
+from captcha_lab.pipeline.common import silent
 from captcha_lab.recognise.config import TrainConfig
 from captcha_lab.recognise.read import Recogniser
 from captcha_lab.store.runs import Run
 from captcha_lab.store.workspace import DatasetFolder, Workspace
 from scripts.benchmarks._machine import shared_data
+from scripts.benchmarks._pictures import sheet
 
 PRINTED_BEST = 0.9375  # the thesis's best labelled grid, read by a recogniser trained on its own captchas
 SHOWN = ("gan_test", "gan_test_judge", "gan_train", "recall", "coverage", "frechet", "variance", "neighbour")
@@ -32,7 +37,7 @@ SHOWN = ("gan_test", "gan_test_judge", "gan_train", "recall", "coverage", "frech
 
 @dataclass(frozen=True)
 class Bench:
-    """A workspace with the thesis's captchas, a recogniser, and an evaluator with the independent judge."""
+    """A workspace with real data, a recogniser, and an evaluator with the independent judge."""
 
     workspace: Workspace
     folder: DatasetFolder
@@ -40,13 +45,22 @@ class Bench:
 
 
 @contextmanager
-def prepared(config: EvalConfig) -> Iterator[Bench]:
-    """Import, cut, pack and train the readers in a folder that goes away."""
+def prepared(config: EvalConfig, dataset: str = "captcha") -> Iterator[Bench]:
+    """Fetch the data in, pack it and train the readers, in a folder that goes away.
+
+    Args:
+        config: how samples are measured.
+        dataset: "captcha", the thesis's, or "mnist".
+    """
     with tempfile.TemporaryDirectory() as scratch:
         workspace = Workspace(Path(scratch))
-        folder = workspace.dataset()
-        options = ImportOptions(labels="filename", split_from_folders=True)
-        import_path(shared_data() / "ustc", folder, workspace.config, options)
+        folder = workspace.dataset(dataset)
+        if dataset == "captcha":
+            options = ImportOptions(labels="filename", split_from_folders=True)
+            import_path(shared_data() / "ustc", folder, workspace.config, options)
+        else:
+            target = folder.packed_path
+            dataset_module(dataset).prepare(shared_data() / dataset, target, PrepareOptions(), silent)
         report = pipeline.train(workspace, folder, TrainConfig())
         data = pipeline.ensure_packed(workspace, folder, lambda message: None)
         judge, _ = ensure_judge(data, workspace.models)
@@ -64,6 +78,8 @@ class Trained:
     alarms: tuple[str, ...]
     reached: float | None  # seconds of training until the recogniser read the printed best; None: not reached
     result: CandidateResult
+    sheet: np.ndarray
+    """Samples side by side, uint8 [H, W(, 3)]."""
 
 
 def train_and_score(bench: Bench, choice: Choice, config: GeneratorConfig, name: str) -> Trained:
@@ -77,6 +93,7 @@ def train_and_score(bench: Bench, choice: Choice, config: GeneratorConfig, name:
         alarms=tuple(dict.fromkeys(alarm.kind for alarm in report.alarms)),
         reached=seconds_to(run.history(), PRINTED_BEST),
         result=bench.evaluator.measure(run_candidate(run)),
+        sheet=sheet(run.root),
     )
 
 

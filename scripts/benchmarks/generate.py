@@ -1,4 +1,4 @@
-"""Quality for the same seconds: every 20x20 recipe trained for one wall-clock budget on the thesis's captchas.
+"""Quality for the same seconds: every recipe for captchas, or for MNIST, trained for one wall-clock budget.
 
 Scored by a recogniser, and by the independent judge, beside real against real. Run it on an idle machine.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any
 
 from captcha_lab.cli.output import say, table
@@ -17,13 +18,17 @@ from captcha_lab.generate.config import TrainConfig as GeneratorConfig
 from captcha_lab.generate.recipes import recipes
 from scripts.benchmarks._generators import SHOWN, Trained, figures, prepared, train_and_score
 from scripts.benchmarks._machine import facts
+from scripts.benchmarks._pictures import montage
 
-GLYPHS = (1, 20, 20)
+SIDES = {"captcha": (20,), "mnist": (28, 32)}
+OURS = "fast"
 
 
-def glyph_recipes() -> list[str]:
-    """The recipes made for 20x20 glyphs."""
-    return [recipe.name for recipe in recipes().values() if recipe.image_shape == GLYPHS]
+def recipes_for(dataset: str) -> list[str]:
+    """Ours, then the recipes whose source draws pictures of the dataset's size."""
+    sides = SIDES[dataset]
+    made = [r.name for r in recipes().values() if r.image_shape[0] == 1 and r.image_shape[1] in sides]
+    return [OURS, *(name for name in made if name != OURS)]
 
 
 def row(trained: Trained) -> dict[str, Any]:
@@ -38,18 +43,26 @@ def row(trained: Trained) -> dict[str, Any]:
     }
 
 
-def measure(names: list[str], seconds: float, gan_train: bool) -> dict[str, Any]:
+def measure(
+    dataset: str, names: list[str], seconds: float, seeds: int, gan_train: bool, picture: Path | None
+) -> dict[str, Any]:
     """Train and score each recipe; the floor comes along."""
-    with prepared(EvalConfig(gan_train=gan_train)) as bench:
-        rows = []
+    with prepared(EvalConfig(gan_train=gan_train), dataset) as bench:
+        rows, sheets = [], []
         for name in names:
             say(f"{name} …")
-            config = GeneratorConfig(max_seconds=seconds)
-            rows.append(row(train_and_score(bench, Choice(recipe=name), config, f"{name}-bench")))
+            for seed in range(seeds):
+                config = GeneratorConfig(max_seconds=seconds, seed=seed)
+                trained = train_and_score(bench, Choice(recipe=name), config, f"{name}-bench-{seed}")
+                rows.append({"seed": seed, **row(trained)})
+                sheets.append((f"{name}, {trained.iterations} iterations", trained.sheet))
         count = bench.evaluator.sample_size(None)
         floor = {key: value.value for key, value in bench.evaluator.floor(count).items() if key in SHOWN}
+    if picture is not None:
+        montage(picture, sheets)
     return {
         "machine": facts(),
+        "dataset": dataset,
         "budget_seconds": seconds,
         "distance_samples": count,
         "rows": rows,
@@ -61,6 +74,7 @@ def report(done: dict[str, Any]) -> str:
     """The table of a measurement."""
     heads = [
         "recipe",
+        "seed",
         "iterations",
         *(MEASURES[key].brief or MEASURES[key].title for key in SHOWN),
         "93.75 % after",
@@ -73,6 +87,7 @@ def report(done: dict[str, Any]) -> str:
     rows = [
         [
             r["recipe"],
+            r["seed"],
             r["iterations"],
             *cells(r),
             "–" if r["seconds_to_printed_best"] is None else f"{r['seconds_to_printed_best']:.0f} s",
@@ -80,7 +95,7 @@ def report(done: dict[str, Any]) -> str:
         ]
         for r in done["rows"]
     ]
-    rows.append(["real", "", *cells(done["floor"]), "", ""])
+    rows.append(["real", "", "", *cells(done["floor"]), "", ""])
     return table(heads, rows, f"{done['budget_seconds']:g} s of training each")
 
 
@@ -88,12 +103,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0, help="wall-clock budget of each recipe")
     parser.add_argument(
-        "--recipes", nargs="*", default=None, help="only these [default: all for 20x20 glyphs]"
+        "--recipes", nargs="*", default=None, help="only these [default: all of the dataset's size]"
     )
+    parser.add_argument("--dataset", choices=sorted(SIDES), default="captcha")
+    parser.add_argument("--seeds", type=int, default=1, help="trainings of each recipe")
+    parser.add_argument("--picture", type=Path, help="write samples of every training side by side, as PNG")
     parser.add_argument("--no-gan-train", action="store_true", help="leave out the slowest measure")
     parser.add_argument("--json", action="store_true", help="only the JSON object")
     options = parser.parse_args()
-    done = measure(options.recipes or glyph_recipes(), options.seconds, not options.no_gan_train)
+    names = options.recipes or recipes_for(options.dataset)
+    done = measure(
+        options.dataset, names, options.seconds, options.seeds, not options.no_gan_train, options.picture
+    )
     if not options.json:
         say(report(done))
     print(json.dumps(done))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any
 
 from captcha_lab.cli.output import say, table
@@ -17,6 +18,7 @@ from captcha_lab.generate.choose import Choice
 from captcha_lab.generate.config import TrainConfig as GeneratorConfig
 from scripts.benchmarks._generators import figures, floor_ratio, prepared, train_and_score
 from scripts.benchmarks._machine import facts, shared_data
+from scripts.benchmarks._pictures import montage
 
 # Recipe, iterations in the thesis, its seconds (None: not printed), the printed grid.
 SYSTEMS = (
@@ -51,16 +53,17 @@ def row(result: CandidateResult) -> dict[str, Any]:
     return {**figures(result), "floors_away": floor_ratio(result), "faults": list(result.verdict.faults)}
 
 
-def measure(scale: float, gan_train: bool) -> dict[str, Any]:
+def measure(scale: float, gan_train: bool, picture: Path | None) -> dict[str, Any]:
     """Score the printed grids, train each system, score it the same way."""
     with prepared(EvalConfig(gan_train=gan_train)) as bench:
         grids = load_grids(shared_data() / "thesis-figures", bench.evaluator.real)
         printed = {c.name: row(bench.evaluator.measure(c)) for c in grids.candidates}
-        rows = []
+        rows, sheets = [], []
         for recipe, iterations, seconds, figure in SYSTEMS:
             say(f"{recipe}, {iterations} iterations …")
             config = GeneratorConfig(iterations=max(1, round(scale * iterations)))
             trained = train_and_score(bench, Choice(recipe=recipe), config, recipe)
+            sheets.append((f"{recipe}, {trained.iterations} iterations", trained.sheet))
             rows.append(
                 {
                     "recipe": recipe,
@@ -73,6 +76,8 @@ def measure(scale: float, gan_train: bool) -> dict[str, Any]:
                     "alarms": list(trained.alarms),
                 }
             )
+    if picture is not None:
+        montage(picture, sheets)
     ours: dict[str, Any] = {str(r["recipe"]): r["ours"] for r in rows}
     return {"machine": facts(), "scale": scale, "seeds": 1, "rows": rows, "claims": claims(ours, scale)}
 
@@ -157,9 +162,10 @@ def main() -> None:
         "--scale", type=float, default=1.0, help="multiply the thesis's iteration counts (for a try)"
     )
     parser.add_argument("--gan-train", action="store_true", help="add the slowest measure")
+    parser.add_argument("--picture", type=Path, help="write samples of every system side by side, as PNG")
     parser.add_argument("--json", action="store_true", help="only the JSON object")
     options = parser.parse_args()
-    done = measure(options.scale, options.gan_train)
+    done = measure(options.scale, options.gan_train, options.picture)
     if not options.json:
         say(report(done))
     print(json.dumps(done))

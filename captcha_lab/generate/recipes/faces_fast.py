@@ -28,11 +28,12 @@ FACES_FAST = Recipe(
     beta2=0.99,
     batch_size=32,
     reuse_fake=True,
+    bfloat16=True,
     schedule="cosine",
     rate_end=0.25,
     warmup=50,
-    ema=0.99,
-    iterations=2000,
+    ema=0.998,
+    iterations=5000,
 )
 
 FACES_FAST_LABEL = replace(
