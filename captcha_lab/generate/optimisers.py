@@ -41,10 +41,19 @@ def step(optimiser: Optimizer, parameters: Sequence[nn.Parameter], total: Tensor
     for parameter in parameters:
         parameter.grad = None
     for (parameter, _), gradient in zip(pairs, averaged, strict=True):
-        # The fused Adam reads memory in order, whatever the strides say (torch 2.13, CPU): a transposed gradient,
-        # as the double backward of a convolution gives, would move the wrong weights.
-        parameter.grad = gradient.contiguous()
+        parameter.grad = _in_order_of(parameter, gradient)
     optimiser.step()
+
+
+def _in_order_of(parameter: Tensor, gradient: Tensor) -> Tensor:
+    """The gradient, laid out in memory as its parameter is.
+
+    The fused Adam reads memory in order, whatever the strides say (torch 2.13, CPU): a transposed gradient, as the double
+    backward of a convolution gives, or one with its channels elsewhere, would move the wrong weights.
+    """
+    if gradient.stride() == parameter.stride():
+        return gradient
+    return torch.empty_like(parameter).copy_(gradient)
 
 
 def gradient_norm(parameters: Sequence[nn.Parameter]) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -36,3 +38,20 @@ def test_rates_are_shares_of_the_base_rate() -> None:
     for factor in (0.5, 0.25, 1.0):
         set_rate(optimiser, factor)
         assert optimiser.param_groups[0]["lr"] == pytest.approx(0.4 * factor)
+
+
+def test_a_step_is_the_same_whatever_the_order_in_memory() -> None:
+    """Weights with the channels last, as in bfloat16, move as those with the channels first."""
+    torch.manual_seed(0)
+    first = nn.Conv2d(3, 8, 3)
+    last = copy.deepcopy(first).to(memory_format=torch.channels_last)
+    images = torch.randn(4, 3, 6, 6)
+    for network in (first, last):
+        parameters = list(network.parameters())
+        optimiser = make_optimiser(get_recipe("fast"), parameters, 1e-2)
+        for _ in range(3):
+            leaf = images.clone().requires_grad_()
+            (gradient,) = torch.autograd.grad(network(leaf).square().sum(), leaf, create_graph=True)
+            step(optimiser, parameters, gradient.square().mean(), Group())
+    assert last.weight.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(last.weight, first.weight)
