@@ -48,8 +48,8 @@ def step(optimiser: Optimizer, parameters: Sequence[nn.Parameter], total: Tensor
 def _in_order_of(parameter: Tensor, gradient: Tensor) -> Tensor:
     """The gradient, laid out in memory as its parameter is.
 
-    The fused Adam reads memory in order, whatever the strides say (torch 2.13, CPU): a transposed gradient, as the double
-    backward of a convolution gives, or one with its channels elsewhere, would move the wrong weights.
+    The fused Adam reads memory in order, whatever the strides say (torch 2.13, CPU): a transposed gradient, as the
+    double backward of a convolution gives, or one with its channels elsewhere, would move the wrong weights.
     """
     if gradient.stride() == parameter.stride():
         return gradient
