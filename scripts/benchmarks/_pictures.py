@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from captcha_lab.generate.pictures import grid
 from captcha_lab.generate.sample import load_generator
 
 SIDE = 8  # samples in a row, and rows, of each generator
 COLUMNS = 5  # generators in a row
+COLOURS = 48  # of the picture, which makes it a third as large
 
 
 def sheet(run: Path) -> np.ndarray:
@@ -31,11 +34,13 @@ def montage(path: Path, sheets: Sequence[tuple[str, np.ndarray]]) -> None:
     rows = -(-len(sheets) // COLUMNS)
     figure = Figure(figsize=(2.1 * COLUMNS, 2.45 * rows), layout="constrained", dpi=110)
     FigureCanvasAgg(figure)
-    panels = figure.subplots(rows, COLUMNS, squeeze=False).flat
+    panels = list(figure.subplots(rows, COLUMNS, squeeze=False).flat)
     for panel in panels:
         panel.axis("off")
     for panel, (name, pixels) in zip(panels, sheets, strict=False):
         panel.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         panel.set_title(name, fontsize=8)
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path)
+    drawn = io.BytesIO()
+    figure.savefig(drawn)
+    Image.open(drawn).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
