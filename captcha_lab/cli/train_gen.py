@@ -7,13 +7,16 @@ from typing import Annotated, Any
 import typer
 
 from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, progress, say, table
-from captcha_lab.generate.choose import DEFAULT, Choice
+from captcha_lab.generate.choose import FACES, GLYPHS, Choice
 from captcha_lab.generate.config import TrainConfig
 
 
 def run(
     recipe: Annotated[
-        str | None, typer.Option(help=f"What to train (--list names all) [default: {DEFAULT}].")
+        str | None,
+        typer.Option(
+            help=f"What to train (--list names all) [default: {GLYPHS.recipe}; {FACES.recipe} for faces]."
+        ),
     ] = None,
     loss: Annotated[
         str | None, typer.Option(help="Another loss; with no --recipe, the thesis's networks with that loss.")
@@ -47,7 +50,7 @@ def run(
             "--attributes",
             "--attribute",
             metavar="A,B",
-            help="Condition on these attributes, with commas between [default: all].",
+            help="Condition on these attributes, with commas between [default, with --label: all].",
         ),
     ] = None,
     evaluations: Annotated[

@@ -11,13 +11,27 @@ from captcha_lab.errors import UsageError
 from captcha_lab.generate.recipe import Recipe
 from captcha_lab.generate.recipes import get_recipe, recipes
 
-DEFAULT = "fast"
 LABEL, UPDATE = "-label", "-update"
-# What `--loss L` means where no recipe is named: the thesis's networks with that loss.
-_OF_LOSS = {
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What is meant where no recipe is named."""
+
+    recipe: str
+    of_loss: Mapping[str, str]
+    """What `--loss L` means: the thesis's networks with that loss."""
+
+
+GLYPHS = Defaults("fast", {
     "gan": "dcgan", "wgan": "wdcgan", "lsgan": "lsgan", "ali": "ali", "acgan": "acgan", "magan": "magan",
     "mrgan": "mrgan", "vae": "pml-vae", "minimax": "dcgan", "hinge": "dcgan", "rpgan": "dcgan",
-}  # fmt: skip
+})  # fmt: skip
+FACES = Defaults(
+    "face-fast",
+    {loss: "face-wdcgan" if loss == "wgan" else "face-dcgan" for loss in GLYPHS.of_loss if loss != "vae"},
+)
+FACE_SIDE = 48  # pixels: grey pictures from this size on are no glyphs either
 # A Wasserstein critic without any constraint is no distance; this is the thesis's clip.
 THESIS_CLIP = 0.05
 
@@ -39,7 +53,12 @@ class Choice:
     """`field=value` for any other field of the recipe; values are JSON, or plain words. Objects are merged."""
 
 
-def choose(choice: Choice, *, labelled: bool = True) -> Recipe:
+def defaults_for(image_shape: tuple[int, ...]) -> Defaults:
+    """The defaults for images [H, W] or [H, W, 3]."""
+    return FACES if len(image_shape) == 3 or min(image_shape) >= FACE_SIDE else GLYPHS
+
+
+def choose(choice: Choice, *, labelled: bool = True, defaults: Defaults = GLYPHS) -> Recipe:
     """The recipe that was asked for.
 
     Where the thesis has a form of its own for `--label` or `--update` (a recipe with that ending), that one is
@@ -49,11 +68,12 @@ def choose(choice: Choice, *, labelled: bool = True) -> Recipe:
     Args:
         choice: the options.
         labelled: whether the data has labels.
+        defaults: of the data's kind.
 
     Raises:
         UsageError: no such recipe or field, values that don't fit, a conditional recipe for unlabelled data.
     """
-    base = _base(choice)
+    base = _base(choice, defaults)
     recipe = _labelled(base, choice, labelled)
     if choice.update is not None:
         recipe = _updated(recipe, choice.update)
@@ -81,14 +101,14 @@ def choose(choice: Choice, *, labelled: bool = True) -> Recipe:
     return recipe
 
 
-def _base(choice: Choice) -> Recipe:
+def _base(choice: Choice, defaults: Defaults) -> Recipe:
     if choice.recipe is not None:
         return get_recipe(choice.recipe)
     if choice.loss is None:
-        return get_recipe(DEFAULT)
-    if choice.loss not in _OF_LOSS:
-        raise UsageError(f"No loss {choice.loss!r}: choose one of {', '.join(_OF_LOSS)}.")
-    return get_recipe(_OF_LOSS[choice.loss])
+        return get_recipe(defaults.recipe)
+    if choice.loss not in defaults.of_loss:
+        raise UsageError(f"No loss {choice.loss!r}: choose one of {', '.join(defaults.of_loss)}.")
+    return get_recipe(defaults.of_loss[choice.loss])
 
 
 def _labelled(recipe: Recipe, choice: Choice, labelled: bool) -> Recipe:
@@ -124,8 +144,8 @@ def _updated(recipe: Recipe, update: bool) -> Recipe:
 
 def _with_loss(recipe: Recipe, choice: Choice) -> Recipe:
     loss = choice.loss
-    if loss not in _OF_LOSS:
-        raise UsageError(f"No loss {loss!r}: choose one of {', '.join(_OF_LOSS)}.")
+    if loss is None or loss not in GLYPHS.of_loss:
+        raise UsageError(f"No loss {loss!r}: choose one of {', '.join(GLYPHS.of_loss)}.")
     if loss == "acgan":
         weight = recipe.auxiliary_weight or 1.0
         return replace(recipe, loss="gan", conditioning="auxiliary", auxiliary_weight=weight)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from captcha_lab.generate.overview import Overview
     from captcha_lab.generate.parallel import Group
     from captcha_lab.generate.quality import RecogniserQuality
+    from captcha_lab.generate.recipe import Recipe
     from captcha_lab.generate.request import Produced, Request
     from captcha_lab.generate.sample import Generator
     from captcha_lab.generate.train import Hooks
@@ -33,7 +34,25 @@ class GeneratorData:
     dataset: str
     condition: str
     """classes, attributes or none: what the data could tell a conditional generator."""
+    image_shape: tuple[int, ...]
+    captchas: bool
     attributes: tuple[str, ...] = ()
+
+    def recipe(self, choice: Choice) -> Recipe:
+        """The recipe of a choice for this data (see `generate.choose.choose` for errors).
+
+        With nothing said about labels: attributes that are named are a condition; forty that merely exist are none.
+        """
+        from captcha_lab.generate.choose import choose, defaults_for
+
+        if self.condition == "none":
+            choice = replace(choice, label=False)
+        elif self.condition == "attributes" and choice.label is None:
+            if self.attributes:
+                choice = replace(choice, label=True)
+            elif choice.recipe is None:
+                choice = replace(choice, label=False)
+        return choose(choice, labelled=self.condition != "none", defaults=defaults_for(self.image_shape))
 
     def batches(self, labelled: bool, seed: int, group: Group) -> PackedBatches:
         """The stream of one run; `labelled` = with conditions."""
@@ -82,7 +101,8 @@ def packed_condition(folder: DatasetFolder, attributes: tuple[str, ...]) -> Gene
             condition = "classes"
         else:
             condition = "none" if facts.attributes is None else "attributes"
-    return GeneratorData(folder.packed_path, folder.name, condition, attributes)
+        shape, captchas = facts.images.shape[1:], facts.info.get("kind") == "captcha"
+    return GeneratorData(folder.packed_path, folder.name, condition, shape, captchas, attributes)
 
 
 def recogniser_quality(
@@ -138,13 +158,11 @@ def train_generator(
     choose(choice)  # a wrong option is said before any work is done
     group = join_group(choose_device(config.device))
     data = generator_data(workspace, folder, group, say, attributes)
-    if data.condition == "none":
-        choice = replace(choice, label=False)
-        if group.leads:
-            say(
-                "There are no labels yet: training without a condition (`captcha-lab label --review` gives some)."
-            )
-    recipe = choose(choice, labelled=data.condition != "none")
+    if data.condition == "none" and group.leads and data.captchas:
+        say(
+            "There are no labels yet: training without a condition (`captcha-lab label --review` gives some)."
+        )
+    recipe = data.recipe(choice)
     quality, judge = recogniser_quality(workspace, data, say) if group.leads else (None, None)
     facts = {"dataset": data.dataset, "attributes": list(attributes), "judge": judge}
     with data.batches(recipe.labelled, config.seed, group) as batches:
@@ -196,7 +214,7 @@ def overview_generator(folder: DatasetFolder, choice: Choice, device: str) -> Ov
     if not folder.packed_path.exists():
         return overview(choose(choice), device=device)
     data = packed_condition(folder, ())
-    recipe = choose(choice, labelled=data.condition != "none")
+    recipe = data.recipe(choice)
     with data.batches(recipe.labelled, 0, Group()) as batches:
         return overview(recipe, batches, device=device)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from captcha_lab.errors import UsageError
-from captcha_lab.generate.choose import Choice, choose
+from captcha_lab.generate.choose import FACES, Choice, choose, defaults_for
 from captcha_lab.generate.recipes import get_recipe
 
 
@@ -84,3 +84,26 @@ def test_unlabelled_data() -> None:
     with pytest.raises(UsageError, match=r"needs labels and the data has none: run `captcha-lab label`"):
         choose(Choice(loss="wgan", label=True), labelled=False)
     assert not choose(Choice(loss="wgan"), labelled=False).labelled
+
+
+@pytest.mark.parametrize(
+    ("shape", "choice", "name"),
+    [
+        ((20, 20), Choice(), "fast"),
+        ((64, 64, 3), Choice(), "face-fast"),
+        ((64, 64, 3), Choice(label=True), "face-fast-label"),
+        ((64, 64), Choice(label=False), "face-fast"),
+        ((128, 128, 3), Choice(loss="wgan", update=True, label=False), "face-wdcgan-update"),
+        ((128, 128, 3), Choice(loss="gan", label=False), "face-dcgan"),
+    ],
+)
+def test_defaults_follow_the_pictures(shape: tuple[int, ...], choice: Choice, name: str) -> None:
+    label = choice.label if choice.label is not None else len(shape) == 2
+    made = choose(choice, labelled=label, defaults=defaults_for(shape))
+    assert made == get_recipe(name)
+
+
+def test_a_loss_that_faces_do_not_have_is_refused_with_those_they_have() -> None:
+    assert choose(Choice(loss="hinge", label=False), defaults=FACES).loss == "hinge"
+    with pytest.raises(UsageError, match="wgan"):
+        choose(Choice(loss="vae"), defaults=FACES)
