@@ -158,10 +158,9 @@ def train_generator(
     choose(choice)  # a wrong option is said before any work is done
     group = join_group(choose_device(config.device))
     data = generator_data(workspace, folder, group, say, attributes)
-    if data.condition == "none" and group.leads and data.captchas:
-        say(
-            "There are no labels yet: training without a condition (`captcha-lab label --review` gives some)."
-        )
+    if data.condition == "none" and group.leads:
+        hint = " (`captcha-lab label --review` gives some)" if data.captchas else ""
+        say(f"There are no labels yet: training without a condition{hint}.")
     recipe = data.recipe(choice)
     quality, judge = recogniser_quality(workspace, data, say) if group.leads else (None, None)
     facts = {"dataset": data.dataset, "attributes": list(attributes), "judge": judge}
