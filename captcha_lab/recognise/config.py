@@ -15,7 +15,7 @@ class TrainConfig:
         UsageError: a value is impossible.
     """
 
-    epochs: int = 40  # at most; early stop usually ends sooner
+    epochs: int = 40  # at most, of 10,000 glyphs at most; early stop usually ends sooner
     batch_size: int = 64
     learning_rate: float = 1e-3  # Adam's own default
     shift: int = 1  # pixels: each training glyph is moved by up to so many, as cells are never cut the same

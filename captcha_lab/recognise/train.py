@@ -27,6 +27,9 @@ EpochHook = Callable[[dict[str, Any]], None]
 FEW = 5  # training examples; a class with fewer gets a warning
 MIN_GAIN = 0.05  # share by which the loss must fall, at equal accuracy, for training to be worth going on
 MIN_VALIDATION = 30  # distinct glyphs; with fewer the best epoch would be chosen by chance
+EPOCH = (
+    10_000  # images at most: of larger sets each epoch draws so many anew, so that one does not take minutes
+)
 MEMORISED_GAP = 0.10  # training accuracy 100 % and validation lower by more: said as over-fitting
 
 
@@ -119,7 +122,8 @@ def _train_epoch(
     network.train()
     total = torch.zeros(())
     right = torch.zeros((), dtype=torch.int64)
-    for rows in torch.randperm(len(x), generator=generator).split(config.batch_size):
+    drawn = torch.randperm(len(x), generator=generator)[:EPOCH]
+    for rows in drawn.split(config.batch_size):
         batch, target = shifted(x[rows], config.shift, generator), y[rows]
         logits = network(batch)
         loss = F.cross_entropy(logits, target)
@@ -128,7 +132,7 @@ def _train_epoch(
         optimiser.step()
         total += loss.detach() * len(rows)
         right += (logits.argmax(1) == target).sum()
-    return float(total) / len(x), float(right) / len(x)
+    return float(total) / len(drawn), float(right) / len(drawn)
 
 
 def shifted(batch: Tensor, pixels: int, generator: torch.Generator) -> Tensor:

@@ -8,6 +8,7 @@ import torch
 
 from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.metrics.intervals import wilson
+from captcha_lab.recognise import train as recogniser_training
 from captcha_lab.recognise.config import TrainConfig
 from captcha_lab.recognise.lenet import LeNet
 from captcha_lab.recognise.tensors import to_tensor
@@ -82,6 +83,19 @@ def test_it_stops_early(drawn_set: PackedSet) -> None:
     flat = np.full_like(part.images, 255)  # nothing to learn
     config = TrainConfig(epochs=50, patience=2, learning_rate=1e-6)
     assert len(fit(build_lenet(4, 20, 1, 0), flat, part.labels, (flat, part.labels), config)) < 20
+
+
+def test_an_epoch_of_a_large_set_is_a_part_drawn_anew(drawn_set: PackedSet, monkeypatch) -> None:
+    train = drawn_set.part("train", labelled=True)
+    seen: list[int] = []
+    monkeypatch.setattr(recogniser_training, "EPOCH", 32)
+    monkeypatch.setattr(
+        recogniser_training, "shifted", lambda batch, pixels, rng: seen.append(len(batch)) or batch
+    )
+    network = build_lenet(len(drawn_set.classes), 20, 1, 0)
+    history = fit(network, train.images, train.labels, None, TrainConfig(epochs=3, batch_size=16))
+    assert seen == [16, 16] * 3
+    assert all(0 <= line["train_accuracy"] <= 1 for line in history)
 
 
 def test_the_seed_decides_everything(drawn_set: PackedSet, tmp_path: Path) -> None:
