@@ -22,6 +22,8 @@ def run(
 
     with progress("Reading") as bar:
         report = pipeline.read(files, model, bar)
+    if report is None:
+        return  # another process tells
     emit(
         report,
         json,

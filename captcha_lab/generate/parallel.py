@@ -7,6 +7,7 @@ can't see through the double backward of a gradient penalty.
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -109,7 +110,14 @@ def join_group(device: str = "cpu") -> Group:
         torch.cuda.set_device(device)
     if not dist.is_initialized():
         dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+        # A process that ends with the group's threads still running is aborted now and then.
+        atexit.register(_leave)
     return Group(dist.get_rank(), dist.get_world_size(), device)
+
+
+def _leave() -> None:
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 class SharedDropout(nn.Module):

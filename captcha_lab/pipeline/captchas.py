@@ -156,8 +156,21 @@ def load_recogniser(workspace: Workspace, model: str | None = None) -> Recognise
     return Recogniser.load(find_model(workspace, model, "recogniser"))
 
 
-def read(paths: list[Path], model: str | None = None, progress: Progress = silent) -> ReadReport:
-    """Read captcha files and folders with a recogniser of the workspace (see `recognise.read.read_files`)."""
-    from captcha_lab.recognise.read import read_files
+def read(paths: list[Path], model: str | None = None, progress: Progress = silent) -> ReadReport | None:
+    """Read captcha files and folders with a recogniser of the workspace (see `recognise.read.read_files`).
 
-    return read_files(load_recogniser(Workspace.find(), model), paths, progress)
+    Processes that torchrun started read a share each; the first has the whole report, the others None.
+    """
+    from captcha_lab.generate.parallel import join_group
+    from captcha_lab.recognise.read import ReadReport, read_files
+
+    group = join_group()
+    share = read_files(load_recogniser(Workspace.find(), model), paths, progress, share=group.share)
+    parts = group.gather(share)
+    if not parts:
+        return None
+    return ReadReport(
+        [reading for part in parts for reading in part.readings],
+        [problem for part in parts for problem in part.unreadable],
+        max(part.seconds for part in parts),
+    )

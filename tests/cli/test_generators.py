@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -143,39 +139,3 @@ def test_mistakes_are_one_clear_line(workspace: Path, arguments: list[str], code
     assert result.stderr.startswith("Error: ")
     assert message in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
-
-
-@pytest.mark.slow
-def test_torchrun_trains_as_one_process(workspace: Path) -> None:
-    arguments = ["train-gen", "--loss", "wgan", "--label", "--iterations", "6", *SMALL, "--json"]
-    one = json.loads(call(*arguments, "--name", "one").stdout)
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    launch = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--nproc-per-node",
-        "2",
-        "--master-port",
-        str(port),
-    ]
-    done = subprocess.run(
-        [*launch, "-m", "captcha_lab", *arguments, "--name", "two"],
-        cwd=workspace, capture_output=True, text=True, env={**os.environ, "GLOO_SOCKET_IFNAME": "lo"}, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    (line,) = [line for line in done.stdout.splitlines() if line.startswith("{")]
-    two = json.loads(line)
-    assert two["iterations"] == one["iterations"]
-    histories = [
-        [
-            json.loads(text)
-            for text in (workspace / "models" / name / "metrics.jsonl").read_text().splitlines()
-        ]
-        for name in ("one", "two")
-    ]
-    for mine, theirs in zip(*histories, strict=True):
-        if mine["kind"] == "train":
-            assert theirs["critic_loss"] == pytest.approx(mine["critic_loss"], abs=2e-3)
