@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from captcha_lab import pipeline
+from captcha_lab.cli.output import say
 from captcha_lab.collect.import_options import ImportOptions
 from captcha_lab.collect.importer import import_path
 from captcha_lab.datasets.base import PrepareOptions, dataset_module
@@ -24,6 +25,7 @@ from captcha_lab.generate.choose import Choice
 from captcha_lab.generate.config import TrainConfig as GeneratorConfig
 from captcha_lab.pipeline.candidates import run_candidate
 from captcha_lab.pipeline.common import silent
+from captcha_lab.pipeline.evaluation_data import ensure_attribute_judge, load_data
 from captcha_lab.recognise.config import TrainConfig
 from captcha_lab.recognise.read import Recogniser
 from captcha_lab.store.runs import Run
@@ -32,7 +34,18 @@ from scripts.benchmarks._machine import shared_data
 from scripts.benchmarks._pictures import sheet
 
 PRINTED_BEST = 0.9375  # the thesis's best labelled grid, read by a recogniser trained on its own captchas
-SHOWN = ("gan_test", "gan_test_judge", "gan_train", "recall", "coverage", "frechet", "variance", "neighbour")
+FACE_SIDE = 64
+SHOWN = (
+    "attribute_frechet",
+    "gan_test",
+    "gan_test_judge",
+    "gan_train",
+    "recall",
+    "coverage",
+    "frechet",
+    "variance",
+    "neighbour",
+)
 
 
 @dataclass(frozen=True)
@@ -50,17 +63,23 @@ def prepared(config: EvalConfig, dataset: str = "captcha") -> Iterator[Bench]:
 
     Args:
         config: how samples are measured.
-        dataset: "captcha", the thesis's, or "mnist".
+        dataset: "captcha", the thesis's; "mnist"; or "celeba", whose judge is the attribute network.
     """
     with tempfile.TemporaryDirectory() as scratch:
         workspace = Workspace(Path(scratch))
         folder = workspace.dataset(dataset)
         if dataset == "captcha":
-            options = ImportOptions(labels="filename", split_from_folders=True)
-            import_path(shared_data() / "ustc", folder, workspace.config, options)
+            import_options = ImportOptions(labels="filename", split_from_folders=True)
+            import_path(shared_data() / "ustc", folder, workspace.config, import_options)
         else:
-            target = folder.packed_path
-            dataset_module(dataset).prepare(shared_data() / dataset, target, PrepareOptions(), silent)
+            options = PrepareOptions(size=FACE_SIDE if dataset == "celeba" else None)
+            module = dataset_module(dataset)
+            module.prepare(shared_data() / dataset, folder.packed_path, options, silent)
+        if dataset == "celeba":
+            real, _ = load_data(workspace, folder, say, config.seed)
+            attributes, _ = ensure_attribute_judge(workspace, folder, say, lambda what, done, total: None)
+            yield Bench(workspace, folder, Evaluator(real, None, None, config, attributes=attributes))
+            return
         report = pipeline.train(workspace, folder, TrainConfig())
         data = pipeline.ensure_packed(workspace, folder, lambda message: None)
         judge, _ = ensure_judge(data, workspace.models)

@@ -14,7 +14,7 @@ from captcha_lab.generate.sample import load_generator
 
 SIDE = 8  # samples in a row, and rows, of each generator
 COLUMNS = 5  # generators in a row
-COLOURS = 48  # of the picture, which makes it a third as large
+TONES, COLOURS = 48, 256  # of a picture of grey sheets, or of coloured ones: it is a third as large for it
 
 
 def sheet(run: Path) -> np.ndarray:
@@ -41,6 +41,7 @@ def montage(path: Path, sheets: Sequence[tuple[str, np.ndarray]]) -> None:
         panel.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         panel.set_title(name, fontsize=8)
     path.parent.mkdir(parents=True, exist_ok=True)
+    colours = COLOURS if any(pixels.ndim == 3 for _, pixels in sheets) else TONES
     drawn = io.BytesIO()
     figure.savefig(drawn)
-    Image.open(drawn).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+    Image.open(drawn).convert("RGB").quantize(colours, dither=Image.Dither.NONE).save(path, optimize=True)

@@ -33,7 +33,7 @@ FACES_FAST = Recipe(
     rate_end=0.25,
     warmup=50,
     ema=0.998,
-    iterations=5000,
+    iterations=3500,
 )
 
 FACES_FAST_LABEL = replace(
