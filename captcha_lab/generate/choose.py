@@ -31,6 +31,7 @@ FACES = Defaults(
     "face-fast",
     {loss: "face-wdcgan" if loss == "wgan" else "face-dcgan" for loss in GLYPHS.of_loss if loss != "vae"},
 )
+DIGITS = replace(GLYPHS, recipe="fast-digits")
 FACE_SIDE = 48  # pixels: grey pictures from this size on are no glyphs either
 # A Wasserstein critic without any constraint is no distance; this is the thesis's clip.
 THESIS_CLIP = 0.05
@@ -53,9 +54,11 @@ class Choice:
     """`field=value` for any other field of the recipe; values are JSON, or plain words. Objects are merged."""
 
 
-def defaults_for(image_shape: tuple[int, ...]) -> Defaults:
-    """The defaults for images [H, W] or [H, W, 3]."""
-    return FACES if len(image_shape) == 3 or min(image_shape) >= FACE_SIDE else GLYPHS
+def defaults_for(image_shape: tuple[int, ...], dark: bool = False) -> Defaults:
+    """The defaults for images [H, W] or [H, W, 3]; `dark`: light ink on dark paper."""
+    if len(image_shape) == 3 or min(image_shape) >= FACE_SIDE:
+        return FACES
+    return DIGITS if dark else GLYPHS
 
 
 def choose(choice: Choice, *, labelled: bool = True, defaults: Defaults = GLYPHS) -> Recipe:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from captcha_lab.generate.train import TrainReport as GeneratorReport
 
 
+PAPER_FROM = 256  # images whose median brightness is taken for that of the paper
+
+
 @dataclass(frozen=True)
 class GeneratorData:
     """What a generator trains on: a packed file, and which of its columns are the condition."""
@@ -35,6 +38,8 @@ class GeneratorData:
     condition: str
     """classes, attributes or none: what the data could tell a conditional generator."""
     image_shape: tuple[int, ...]
+    dark: bool
+    """Light ink on dark paper."""
     captchas: bool
     attributes: tuple[str, ...] = ()
 
@@ -52,7 +57,8 @@ class GeneratorData:
                 choice = replace(choice, label=True)
             elif choice.recipe is None:
                 choice = replace(choice, label=False)
-        return choose(choice, labelled=self.condition != "none", defaults=defaults_for(self.image_shape))
+        defaults = defaults_for(self.image_shape, self.dark)
+        return choose(choice, labelled=self.condition != "none", defaults=defaults)
 
     def batches(self, labelled: bool, seed: int, group: Group) -> PackedBatches:
         """The stream of one run; `labelled` = with conditions."""
@@ -91,6 +97,8 @@ def packed_condition(folder: DatasetFolder, attributes: tuple[str, ...]) -> Gene
         CaptchaLabError: the packed file can't be read.
         UsageError: attributes are asked for, and it has none.
     """
+    import numpy as np
+
     from captcha_lab.store.packed import SPLITS, UNLABELLED, open_packed
 
     with open_packed(folder.packed_path) as (_, facts):
@@ -102,7 +110,8 @@ def packed_condition(folder: DatasetFolder, attributes: tuple[str, ...]) -> Gene
         else:
             condition = "none" if facts.attributes is None else "attributes"
         shape, captchas = facts.images.shape[1:], facts.info.get("kind") == "captcha"
-    return GeneratorData(folder.packed_path, folder.name, condition, shape, captchas, attributes)
+        dark = bool(np.median(facts.images[:PAPER_FROM]) < 128)
+    return GeneratorData(folder.packed_path, folder.name, condition, shape, dark, captchas, attributes)
 
 
 def recogniser_quality(

@@ -24,7 +24,7 @@ from scripts.benchmarks._pictures import montage
 # Ours, and what the pictures of the sources' recipes look like: channels and sides.
 DATASETS = {
     "captcha": ("fast", 1, (20,)),
-    "mnist": ("fast", 1, (28, 32)),
+    "mnist": ("fast-digits", 1, (28, 32)),
     "celeba": ("face-fast", 3, (64, 128)),
 }
 

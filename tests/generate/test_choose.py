@@ -103,6 +103,10 @@ def test_defaults_follow_the_pictures(shape: tuple[int, ...], choice: Choice, na
     assert made == get_recipe(name)
 
 
+def test_light_ink_on_black_has_a_default_of_its_own() -> None:
+    assert choose(Choice(), defaults=defaults_for((28, 28), dark=True)) == get_recipe("fast-digits")
+
+
 def test_a_loss_that_faces_do_not_have_is_refused_with_those_they_have() -> None:
     assert choose(Choice(loss="hinge", label=False), defaults=FACES).loss == "hinge"
     with pytest.raises(UsageError, match="wgan"):
