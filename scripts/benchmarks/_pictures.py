@@ -13,8 +13,9 @@ from captcha_lab.generate.pictures import grid
 from captcha_lab.generate.sample import load_generator
 
 SIDE = 8  # samples in a row, and rows, of each generator
-COLUMNS = 5  # generators in a row
-TONES, COLOURS = 48, 256  # of a picture of grey sheets, or of coloured ones: it is a third as large for it
+COLUMNS = 5  # generators in a row, at most
+LEAST, DPI = 230, 110  # pixels of a sheet, at least; and of an inch, by which texts are measured
+TONES = 48  # of a picture of grey sheets, which makes it a third as large
 
 
 def sheet(run: Path) -> np.ndarray:
@@ -27,21 +28,25 @@ def sheet(run: Path) -> np.ndarray:
 
 
 def montage(path: Path, sheets: Sequence[tuple[str, np.ndarray]]) -> None:
-    """Write named sheets uint8 [H, W(, 3)] side by side as one picture."""
+    """Write named sheets uint8 [H, W(, 3)] side by side as one picture, of the kind that the path ends in."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    rows = -(-len(sheets) // COLUMNS)
-    figure = Figure(figsize=(2.1 * COLUMNS, 2.45 * rows), layout="constrained", dpi=110)
+    columns = min(COLUMNS, len(sheets))
+    rows = -(-len(sheets) // columns)
+    side = max(LEAST, *(pixels.shape[1] for _, pixels in sheets)) / DPI
+    figure = Figure(figsize=(1.02 * side * columns, (side + 0.35) * rows), layout="constrained", dpi=DPI)
     FigureCanvasAgg(figure)
-    panels = list(figure.subplots(rows, COLUMNS, squeeze=False).flat)
+    panels = list(figure.subplots(rows, columns, squeeze=False).flat)
     for panel in panels:
         panel.axis("off")
     for panel, (name, pixels) in zip(panels, sheets, strict=False):
         panel.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         panel.set_title(name, fontsize=8)
     path.parent.mkdir(parents=True, exist_ok=True)
-    colours = COLOURS if any(pixels.ndim == 3 for _, pixels in sheets) else TONES
     drawn = io.BytesIO()
     figure.savefig(drawn)
-    Image.open(drawn).convert("RGB").quantize(colours, dither=Image.Dither.NONE).save(path, optimize=True)
+    picture = Image.open(drawn).convert("RGB")
+    if all(pixels.ndim == 2 for _, pixels in sheets):
+        picture = picture.quantize(TONES, dither=Image.Dither.NONE)
+    picture.save(path, optimize=True, quality=88)
