@@ -10,7 +10,8 @@ Where the two read a sample differently, what it shows is doubtful.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+import math
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from captcha_lab.recognise.lenet import ARCHITECTURE, GlyphNetwork, LeNet
 from captcha_lab.recognise.read import Recogniser
 from captcha_lab.recognise.restore import restore
 from captcha_lab.recognise.tensors import SCALING
-from captcha_lab.recognise.train import fit
+from captcha_lab.recognise.train import EPOCH, fit
 from captcha_lab.store.packed import UNLABELLED, PackedSet
 from captcha_lab.store.runs import Run, all_runs, save_weights
 
@@ -87,6 +88,7 @@ class Role:
         )
 
 
+MOST_LOOKS = 100_000  # at glyphs in training: small sets are seen in every epoch, MNIST in ten parts
 # No real glyph outside its half chooses an epoch: patience is by the training loss.
 JUDGE = Role(
     "judge", "judge-conv3", 0, TrainConfig(patience=40, batch_size=32, learning_rate=2e-3, seed=SEED)
@@ -123,7 +125,9 @@ def train_second(role: Role, data: PackedSet, *, progress: Progress = silent) ->
         CaptchaLabError: the half holds fewer than two classes.
     """
     rows = two_halves(data, SEED)[role.half]
-    mine, config = data.take(rows), role.training
+    mine = data.take(rows)
+    each = min(max(len(mine), 1), EPOCH)
+    config = replace(role.training, epochs=min(role.training.epochs, math.ceil(MOST_LOOKS / each)))
     if mine.labels is None or len(np.unique(mine.labels)) < 2:
         raise CaptchaLabError(
             f"Too few labelled glyphs for a {role.kind}: label more, or evaluate with --no-judge."
