@@ -1,6 +1,6 @@
 """The thesis's table: its systems at its own iteration counts, beside the grids it printed, and which claims hold.
 
-Distances are given in multiples of the floor at the same sample size, since a printed grid has 256 samples.
+Of distances the floor at the same sample size is taken off, since a printed grid has 256 samples and ours more.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from captcha_lab.evaluate.printed import load_grids
 from captcha_lab.evaluate.result import CandidateResult
 from captcha_lab.generate.choose import Choice
 from captcha_lab.generate.config import TrainConfig as GeneratorConfig
-from scripts.benchmarks._generators import figures, floor_ratio, prepared, train_and_score
+from scripts.benchmarks._generators import beyond_floor, figures, prepared, train_and_score
 from scripts.benchmarks._machine import facts, shared_data
 from scripts.benchmarks._pictures import montage
 
@@ -50,7 +50,7 @@ LIKE = 1.2  # a distance up to so many times the other's counts as like it
 
 
 def row(result: CandidateResult) -> dict[str, Any]:
-    return {**figures(result), "floors_away": floor_ratio(result), "faults": list(result.verdict.faults)}
+    return {**figures(result), "beyond_floor": beyond_floor(result), "faults": list(result.verdict.faults)}
 
 
 def measure(scale: float, gan_train: bool, picture: Path | None) -> dict[str, Any]:
@@ -99,8 +99,8 @@ def claim(text: str, ours: dict[str, Any], better: str, other: str) -> dict[str,
     failed = [name for name in (better, other) if set(ours[name]["faults"]) & {"collapsed", "noise"}]
     if better in failed and other in failed:
         return judged(text, None, f"neither {better} nor {other} made glyphs")
-    first, second = ours[better]["floors_away"], ours[other]["floors_away"]
-    said = f"{better} {first:.1f}, {other} {second:.1f} times the floor's distance, one seed"
+    first, second = ours[better]["beyond_floor"], ours[other]["beyond_floor"]
+    said = f"{better} {first:.0f}, {other} {second:.0f} beyond the floor's Fréchet distance, one seed"
     return judged(text, better not in failed and (other in failed or first <= LIKE * second), said)
 
 
@@ -134,7 +134,7 @@ def report(done: dict[str, Any]) -> str:
         "its",
         "recall",
         "its",
-        "floors away",
+        "beyond floor",
         "its",
         "faults",
     ]
@@ -143,7 +143,7 @@ def report(done: dict[str, Any]) -> str:
             r["recipe"], r["iterations"], f"{r['seconds']:.0f}", r["thesis_seconds"] or "–",
             share(r["ours"]), share(r["printed"]),
             f"{100 * r['ours']['recall']:.0f}", f"{100 * r['printed']['recall']:.0f}",
-            f"{r['ours']['floors_away']:.1f}", f"{r['printed']['floors_away']:.1f}",
+            f"{r['ours']['beyond_floor']:.0f}", f"{r['printed']['beyond_floor']:.0f}",
             ", ".join(r["ours"]["faults"]),
         ]
         for r in done["rows"]
