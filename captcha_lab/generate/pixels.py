@@ -44,6 +44,13 @@ def to_images(values: Tensor, output_range: tuple[float, float]) -> np.ndarray:
     return (pixels[:, 0] if pixels.shape[1] == 1 else pixels.permute(0, 2, 3, 1)).contiguous().numpy()
 
 
+def scaled(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Uint8 images [N, H, W(, 3)] at another (H, W), bilinear, as they are scaled for networks."""
+    if images.shape[1:3] == tuple(size):
+        return images
+    return to_images(to_network(images, (0.0, 1.0), size), (0.0, 1.0))
+
+
 def unit(values: Tensor, output_range: tuple[float, float]) -> Tensor:
     """Network pixels mapped to [0, 1], for losses that measure pixels."""
     low, high = output_range

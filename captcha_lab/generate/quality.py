@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
+from captcha_lab.generate.pixels import scaled
 from captcha_lab.metrics.manifold import manifold
 
 NEIGHBOURS = 5
@@ -37,11 +38,12 @@ class RecogniserQuality:
 
     def __init__(self, reader: Reader, real: np.ndarray) -> None:
         self.reader = reader
+        self.size = real.shape[1], real.shape[2]
         self.real = reader.features(real)
 
     def __call__(self, samples: np.ndarray, labels: np.ndarray | None) -> dict[str, float]:
         """gan_test (where labelled), precision, recall, density, coverage and score."""
-        features, read = self.reader.examine(samples)
+        features, read = self.reader.examine(scaled(samples, self.size))
         compared = manifold(features, self.real, k=NEIGHBOURS)
         figures = {key: float(value) for key, value in compared._asdict().items()}
         right = figures["precision"]

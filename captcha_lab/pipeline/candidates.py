@@ -63,10 +63,12 @@ def generator_candidates(
 def run_candidate(run: Run) -> Candidate:
     """A generator run as a candidate: its sampler, its configuration and its history."""
     from captcha_lab.evaluate.candidate import Candidate
+    from captcha_lab.generate.pixels import scaled
     from captcha_lab.generate.sample import load_generator
 
     generator = load_generator(run.root)
     config = run.config()
+    height, width = config["image_shape"][:2]  # of the data, where a recipe works at a size of its own
     recipe = config.get("recipe", {})
     facts: dict[str, Any] = {
         "run": run.name,
@@ -78,7 +80,7 @@ def run_candidate(run: Run) -> Candidate:
     }
     return Candidate(
         run.name,
-        lambda labels, count, seed: generator.sample(labels, count, seed),
+        lambda labels, count, seed: scaled(generator.sample(labels, count, seed), (height, width)),
         labelled=generator.labelled,
         facts=facts,
         attributes=() if generator.exclusive else generator.classes,
