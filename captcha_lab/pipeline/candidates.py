@@ -68,7 +68,8 @@ def run_candidate(run: Run) -> Candidate:
 
     generator = load_generator(run.root)
     config = run.config()
-    height, width = config["image_shape"][:2]  # of the data, where a recipe works at a size of its own
+    # Of the data: a recipe may work at a size of its own.
+    height, width = config.get("image_shape", generator.image_shape)[:2]
     recipe = config.get("recipe", {})
     facts: dict[str, Any] = {
         "run": run.name,
