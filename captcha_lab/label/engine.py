@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -135,20 +136,39 @@ class Engine:
         with self._lock:
             self._follow()
             events, settled = events_of(self._state, self.config, answer)
-            before = self._revision
-            act = self.log.record(
+            outcome = self._record(
                 answer.queue,
                 events,
-                session=answer.session,
-                keystrokes=answer.keystrokes,
-                token=answer.token,
-                expected_revision=answer.expected_revision,
+                answer.session,
+                answer.keystrokes,
+                answer.token,
+                answer.expected_revision,
             )
-            self._revision = self.log.revision
-            places = tuple((event.image_id, event.position) for event in events)
-            if act > before:
-                self._apply(answer.queue, events)
-            return Outcome(act, self._revision, places, settled=settled)
+            return replace(outcome, settled=settled)
+
+    def _record(
+        self,
+        queue: str,
+        events: Sequence[LabelEvent],
+        session: str,
+        keystrokes: int,
+        token: str | None,
+        expected_revision: int | None,
+    ) -> Outcome:
+        """Save events as one act and follow it here, unless its token says that this was done before."""
+        before = self._revision
+        act = self.log.record(
+            queue,
+            events,
+            session=session,
+            keystrokes=keystrokes,
+            token=token,
+            expected_revision=expected_revision,
+        )
+        self._revision = self.log.revision
+        if act > before:
+            self._apply(queue, events)
+        return Outcome(act, self._revision, tuple((event.image_id, event.position) for event in events))
 
     def accept_rest(
         self,
@@ -162,21 +182,9 @@ class Engine:
         with self._lock:
             self._follow()
             events = proposals_of(self._state)
-            before = self._revision
             if not events and (token is None or self.log.act_named(token) is None):
                 return None
-            act = self.log.record(
-                REST,
-                events,
-                session=session,
-                keystrokes=keystrokes,
-                token=token,
-                expected_revision=expected_revision,
-            )
-            self._revision = self.log.revision
-            if act > before:
-                self._apply(REST, events)
-            return Outcome(act, self._revision, tuple((event.image_id, event.position) for event in events))
+            return self._record(REST, events, session, keystrokes, token, expected_revision)
 
     def undo(
         self,

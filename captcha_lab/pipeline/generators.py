@@ -129,7 +129,8 @@ def recogniser_quality(
     newest = latest_run(workspace.models, "recogniser")
     root = workspace.models / name if name else newest.root if newest else None
     if root is None:
-        say("No recogniser yet: the best weights are chosen by pixels alone (`captcha-lab train` makes one).")
+        if data.captchas or data.condition == "classes":  # `train` needs classes: faces have none to learn
+            say("No recogniser yet (`captcha-lab train` makes one): pixels alone choose the best weights.")
         return None, None
     recogniser = Recogniser.load(root)
     with open_packed(data.path) as (_, facts):
