@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# A log entry averages many iterations, so a few in a row mean a lasting state.
+# What holds for so many log entries in a row and so many iterations is a lasting state.
 IN_A_ROW = 5
+LASTING = 50
 CRITIC_PERFECT = 0.995
 GRADIENT_SHARE = 1e-4
 # Evaluations: below half of the best there was is a fall; below a fifth of real there never was variety.
@@ -16,6 +17,9 @@ FALL = 0.5
 POOR = 0.2
 NEXT_TO_NOTHING = 0.05
 SETTLED = 0.25  # of the run: until then a generator may still be finding its way
+# After that too, as long as variety grows by a seventh in four looks: convolutional generators start all alike.
+STALL, GROWTH = 4, 1.15
+TWICE, THRICE = 2, 3  # looks running: one bad look can be chance
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,10 @@ class Alarms:
         self.saturates = saturates
         self.raised: list[Alarm] = []
         self._state: dict[str, float] = {
-            "perfect": 0, "vanished": 0, "largest_gradient": 0, "best_recall": 0, "best_variance": 0, "poor": 0,
+            "perfect": 0, "perfect_since": 0, "vanished": 0, "vanished_since": 0, "largest_gradient": 0,
+            "best_recall": 0, "best_variance": 0, "fallen": 0, "stuck": 0,
         }  # fmt: skip
+        self._looks: list[list[float]] = []  # recall and variance of the last looks
 
     def training(self, iteration: int, figures: Mapping[str, float]) -> list[Alarm]:
         """Look at the figures of a log entry (means since the last one); returns what is newly wrong."""
@@ -71,31 +77,37 @@ class Alarms:
             alike = variance < FALL * s["best_variance"]
         if variance < FALL * s["best_variance"]:
             reasons.append(f"variance fell from {s['best_variance']:.2f} to {variance:.2f} of real")
-        late = iteration >= SETTLED * self.iterations
+        s["fallen"] = s["fallen"] + 1 if reasons else 0
         # Plausible images that reach next to nothing of what is real, or images all alike. (Noise is neither.)
         few = recall < NEXT_TO_NOTHING and figures.get("precision", 0.0) > POOR
-        if late and not reasons and (few or variance < POOR):
+        grows = self._grows(recall, variance)
+        stuck = iteration >= SETTLED * self.iterations and (few or variance < POOR) and not grows
+        s["stuck"] = s["stuck"] + 1 if stuck else 0
+        if stuck and not reasons:
             reasons.append(f"recall is only {recall:.2f} and variance {variance:.2f} of real")
-        s["poor"] = s["poor"] + 1 if reasons else 0
-        if recall >= POOR:  # before it is any good, a generator's noise has variance too
+        if recall >= POOR:  # before it is any good, a generator's noise has variety too
             s["best_recall"] = max(s["best_recall"], recall)
             s["best_variance"] = max(s["best_variance"], min(1.0, variance) if math.isfinite(variance) else 0)
-        # Twice running, or at the end of the run: one bad look can be chance.
-        if reasons and (s["poor"] >= 2 or iteration >= self.iterations):
+        lasting = s["fallen"] >= TWICE or s["stuck"] >= THRICE
+        if reasons and (lasting or iteration >= self.iterations):
             found = "has collapsed" if alike else "has lost part of what is real"
             after = "its samples are too much alike" if alike else "it collapses or falls apart"
             text = f"the generator {found} ({'; '.join(reasons)}): {after}; the best weights are kept."
             return self._new([Alarm("collapse", iteration, text)])
         return []
 
+    def _grows(self, recall: float, variance: float) -> bool:
+        """Whether variety has grown since a few looks ago, this look being the newest."""
+        before = self._looks[0] if self._looks else [0.0, 0.0]
+        self._looks = [*self._looks, [recall, variance]][-STALL:]
+        return recall > GROWTH * before[0] or variance > GROWTH * before[1]
+
     def _critic(self, iteration: int, accuracy: float | None) -> list[Alarm]:
         if accuracy is None or not self.saturates:
             return []
-        s = self._state
-        s["perfect"] = s["perfect"] + 1 if accuracy >= CRITIC_PERFECT else 0
-        if s["perfect"] < IN_A_ROW:
+        if not self._lasts("perfect", accuracy >= CRITIC_PERFECT, iteration):
             return []
-        text = "the critic is right every time (100 %), so the generator learns nothing: try fewer --critic-steps."
+        text = "the critic is right every time (100 %): the generator learns little from it; try fewer --critic-steps."
         return [Alarm("critic", iteration, text)]
 
     def _gradient(self, iteration: int, norm: float | None) -> list[Alarm]:
@@ -103,11 +115,21 @@ class Alarms:
             return []
         s = self._state
         s["largest_gradient"] = max(s["largest_gradient"], norm)
-        s["vanished"] = s["vanished"] + 1 if norm <= GRADIENT_SHARE * s["largest_gradient"] else 0
-        if s["vanished"] < IN_A_ROW:
+        if not self._lasts("vanished", norm <= GRADIENT_SHARE * s["largest_gradient"], iteration):
             return []
         text = f"the generator's gradient has vanished (norm {norm:.1e}): it no longer learns."
         return [Alarm("vanished", iteration, text)]
+
+    def _lasts(self, state: str, holds: bool, iteration: int) -> bool:
+        """Whether a state that is looked at once per log entry has lasted, this entry being the newest."""
+        s = self._state
+        if not holds:
+            s[state] = 0
+            return False
+        if not s[state]:
+            s[f"{state}_since"] = iteration
+        s[state] += 1
+        return s[state] >= IN_A_ROW and iteration - s[f"{state}_since"] >= LASTING
 
     def _new(self, found: list[Alarm]) -> list[Alarm]:
         known = {alarm.kind for alarm in self.raised}
@@ -118,9 +140,10 @@ class Alarms:
     def state(self) -> dict[str, Any]:
         """Counters and what was raised."""
         raised = [[a.kind, a.iteration, a.message] for a in self.raised]
-        return {"counters": dict(self._state), "raised": raised}
+        return {"counters": dict(self._state), "looks": self._looks, "raised": raised}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Undo to a `state`."""
         self._state = {key: float(value) for key, value in state["counters"].items()}
+        self._looks = [[float(value) for value in look] for look in state["looks"]]
         self.raised = [Alarm(str(k), int(i), str(m)) for k, i, m in state["raised"]]
