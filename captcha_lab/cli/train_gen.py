@@ -38,7 +38,7 @@ def run(
     ] = None,
     iterations: Annotated[int | None, typer.Option(help="Length of the run [default: the recipe's].")] = None,
     max_seconds: Annotated[
-        float | None, typer.Option(help="Length of the run as a time, turned into iterations at its start.")
+        float | None, typer.Option(help="Length of the run as a time; the schedule is tied to it.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything drawn at random.")] = TrainConfig.seed,
     seeds: Annotated[

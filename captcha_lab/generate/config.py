@@ -20,7 +20,7 @@ class TrainConfig:
     seed: int = 0
     iterations: int | None = None  # None: the recipe's own length
     max_seconds: float | None = (
-        None  # turned into iterations when the run starts; wins over the recipe's length
+        None  # turned into iterations, anew where the machine changes its speed; wins over the recipe's length
     )
     evaluations: int = 20  # looks at samples, evenly spread over the run
     samples: int = 1024  # images per look

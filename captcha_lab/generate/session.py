@@ -20,6 +20,7 @@ from captcha_lab.generate.alarms import Alarm, Alarms
 from captcha_lab.generate.board import Board
 from captcha_lab.generate.config import TrainConfig
 from captcha_lab.generate.monitor import Monitor
+from captcha_lab.generate.plan import Pace
 from captcha_lab.generate.sample import save_generator
 from captcha_lab.generate.trainer import Figures, Trainer
 from captcha_lab.generate.weights import CRITIC, critic_weights, save_weight_histograms
@@ -86,16 +87,17 @@ class Session:
         """Train to the end, or until interrupted."""
         self.started = started
         self.saved = time.perf_counter()
-        iterations, run = self.trainer.iterations, self.run
+        trainer, run = self.trainer, self.run
+        self._pace = Pace(self.config.max_seconds, self.seconds, trainer.iteration)
         if run is not None:
-            self._board = Board(run.tensorboard, self.trainer.iteration) if self.config.tensorboard else None
+            self._board = Board(run.tensorboard, trainer.iteration) if self.config.tensorboard else None
         try:
             with _interruptions() as interrupted:
-                while self.trainer.iteration < iterations and not self._broken:
+                while trainer.iteration < trainer.iterations and not self._broken:
                     self._iterate()
                     if self._should_stop(interrupted):
                         self._checkpoint()
-                        return self._report(interrupted=self.trainer.iteration < iterations)
+                        return self._report(interrupted=trainer.iteration < trainer.iterations)
             self._finish()
         finally:
             if self._board is not None:
@@ -120,9 +122,22 @@ class Session:
         if iteration % self.log_every == 0 or last:
             self._log()
         if iteration % self.look_every == 0 or last or self._broken:
-            self._look()
+            with self._pace.look():
+                self._look()
+            if not last:
+                self._keep_pace()
         if time.perf_counter() - self.saved > self.config.checkpoint_seconds and not last:
             self._checkpoint()
+
+    def _keep_pace(self) -> None:
+        """With a time budget: another number of iterations, if the machine is not as fast as it was thought to be."""
+        t = self.trainer
+        possible = t.group.first(
+            self._pace.iterations(self.seconds, t.iteration, t.iterations, self.look_every)
+        )
+        if possible != t.iterations:
+            t.iterations = self.alarms.iterations = possible
+            self._write("plan", {"iterations": possible})
 
     def _add(self, figures: Figures) -> None:
         for key, value in figures.items():
@@ -246,6 +261,7 @@ class Session:
         try:
             self.trainer.restore(state["trainer"])
             self.alarms.restore(state["alarms"])
+            self.alarms.iterations = self.trainer.iterations
             self.best, self.best_iteration = dict(state["best"]), int(state["best_iteration"])
             self.highest = float(state["highest"])
             self.before = float(state["seconds"])

@@ -178,6 +178,7 @@ class Trainer(Objectives):
         return {
             **self.players_state(),
             "iteration": self.iteration,
+            "iterations": self.iterations,
             "critic_updates": self.critic_updates,
             "replay": None if self.replay is None else self.replay.state(),
             "rule": self.rule.state(),
@@ -189,7 +190,7 @@ class Trainer(Objectives):
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from a `state` as if nothing had happened."""
         self.restore_players(state)
-        self.iteration = int(state["iteration"])
+        self.iteration, self.iterations = int(state["iteration"]), int(state["iterations"])
         self.critic_updates = int(state["critic_updates"])
         if self.replay is not None:
             self.replay.restore(state["replay"])

@@ -18,6 +18,7 @@ from generator_tools import data, shrunk
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.generate.batches import ArrayBatches
 from captcha_lab.generate.config import TrainConfig
+from captcha_lab.generate.plan import Pace
 from captcha_lab.generate.recipe import Recipe
 from captcha_lab.generate.recipes import get_recipe, recipes
 from captcha_lab.generate.sample import load_generator
@@ -159,9 +160,9 @@ def run_for(recipe: Recipe, folder: Path, **config: object) -> TrainReport:
     return train(recipe, data(recipe), folder, TrainConfig(**{**QUIET, **config}))
 
 
-def test_time_budget_becomes_a_number_of_iterations_that_resumes(tmp_path) -> None:
+def test_time_budget_becomes_a_number_of_iterations(tmp_path) -> None:
     recipe = shrunk(get_recipe("wgan-fc"), iterations=999_999)
-    report = run_for(recipe, tmp_path, max_seconds=1.0)
+    report = run_for(recipe, tmp_path, max_seconds=1.0, evaluations=1)
     assert 1 <= report.planned < 999_999
     assert report.iterations == report.planned
     assert Run(report.run).config()["iterations"] == report.planned
@@ -170,10 +171,36 @@ def test_time_budget_becomes_a_number_of_iterations_that_resumes(tmp_path) -> No
 def test_measuring_leaves_no_trace(tmp_path) -> None:
     """The run with a budget equals a run of as many iterations: what was measured was undone."""
     recipe = shrunk(get_recipe("dcgan-replay"), schedule="cosine", iterations=999_999)
-    budgeted = run_for(recipe, tmp_path, max_seconds=0.4)
-    plain = run_for(recipe, tmp_path, iterations=budgeted.planned)
+    budgeted = run_for(recipe, tmp_path, max_seconds=0.4, evaluations=1)
+    plain = run_for(recipe, tmp_path, iterations=budgeted.planned, evaluations=1)
     assert_equal_weights(budgeted.run, plain.run)
     assert metrics(budgeted.run) == metrics(plain.run)
+
+
+def test_a_budget_is_kept_on_a_machine_that_becomes_slower() -> None:
+    pace = Pace(100.0, spent=4.0, iteration=0)
+    assert pace.iterations(14.0, 100, 920, 46) == 920  # nothing is known of looks yet
+    with pace.look():
+        pass
+    assert pace.iterations(14.0, 100, 920, 46) == 920  # as planned: .1 s each, until 96 s
+    assert pace.iterations(14.0, 100, 950, 46) == 950  # nearly as planned
+    assert pace.iterations(24.0, 100, 920, 46) == pytest.approx(460, abs=1)  # .2 s each
+    assert pace.iterations(9.0, 100, 920, 46) == pytest.approx(1840, abs=1)
+    assert pace.iterations(99.0, 400, 920, 46) == 401  # too late already: one more, and the end
+    assert Pace(None, 0.0, 0).iterations(500.0, 10, 20, 5) == 20
+
+
+def test_a_slow_start_leaves_time_to_train_and_a_resumed_run_gets_no_more() -> None:
+    assert Pace(10.0, spent=8.0, iteration=0).until == 13.0
+    assert Pace(10.0, spent=8.0, iteration=50).until == pytest.approx(9.6)
+
+
+def test_a_run_whose_plan_was_too_long_is_shortened_and_says_so(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("captcha_lab.generate.train.plan", lambda *_: (20_000, 500))
+    report = run_for(shrunk(get_recipe("wgan-fc")), tmp_path, max_seconds=0.5)
+    run = Run(report.run)
+    (*_, last) = [line["iterations"] for line in run.history() if line["kind"] == "plan"]
+    assert report.iterations == report.planned == last < run.config()["iterations"] == 20_000
 
 
 def test_nan_stops_the_run_and_says_so(tmp_path) -> None:
