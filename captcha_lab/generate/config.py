@@ -19,9 +19,8 @@ class TrainConfig:
 
     seed: int = 0
     iterations: int | None = None  # None: the recipe's own length
-    max_seconds: float | None = (
-        None  # turned into iterations, anew where the machine changes its speed; wins over the recipe's length
-    )
+    # Turned into iterations, anew where the machine changes its speed; wins over the recipe's length.
+    max_seconds: float | None = None
     evaluations: int = 20  # looks at samples, evenly spread over the run
     samples: int = 1024  # images per look
     device: str = "auto"  # auto: CUDA where there is one, else the CPU
