@@ -15,7 +15,7 @@ import fcntl
 import json
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 
@@ -27,6 +27,8 @@ from captcha_lab.store.files import sync_folder
 from captcha_lab.store.packed import PackedSet, open_packed
 
 SHARD_BYTES = 4 << 20  # pixels a worker holds before it writes them
+# Pixels after which the disk is told to take them, while others are packed: left to itself it begins at the very end.
+FLUSH_BYTES = 64 << 20
 BLOCK_BYTES = 1 << 20  # read at a time when checking: small enough to stay in the processor's cache
 COPY_ROWS_BYTES = 32 << 20
 
@@ -61,6 +63,9 @@ class ShardedWriter:
         self._descriptor = -1
         self._journal = -1
         self._full = False
+        self._flusher = ThreadPoolExecutor(1, "flush")
+        self._flush: Future[None] | None = None
+        self._unflushed = 0
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             self._journal = os.open(self._journal_path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
@@ -84,6 +89,7 @@ class ShardedWriter:
 
     def close(self) -> None:
         """Let go of the job; what is finished stays for the next try, unless the disk was full."""
+        self._flusher.shutdown()
         for name in ("_descriptor", "_journal"):
             if getattr(self, name) >= 0:
                 os.close(getattr(self, name))
@@ -128,6 +134,9 @@ class ShardedWriter:
             with self._lock:
                 os.write(self._journal, line.encode())
                 self.done[number] = shard
+                self._unflushed += len(data)
+                if self._unflushed >= FLUSH_BYTES and (self._flush is None or self._flush.done()):
+                    self._start_flush()
         except OSError as error:
             raise self._refused(error) from error
 
@@ -145,7 +154,9 @@ class ShardedWriter:
             self._discard()
             raise CaptchaLabError(f"Not one picture could be packed, so {self.target} was not written.")
         try:
+            self._start_flush()
             self._verify()
+            self._flushed()
             duplicate = self._duplicates(rows)
             if failed:
                 self._compact(rows, duplicate)
@@ -158,6 +169,16 @@ class ShardedWriter:
         except OSError as error:
             raise self._refused(error) from error
         return rows
+
+    def _start_flush(self) -> None:
+        self._flushed()
+        self._flush = self._flusher.submit(os.fsync, self._descriptor)
+        self._unflushed = 0
+
+    def _flushed(self) -> None:
+        """Wait for the last flush. Each has to be asked: a file's write error is told to one of them only."""
+        if self._flush is not None:
+            self._flush.result()
 
     # Beginning
 

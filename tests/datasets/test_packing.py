@@ -182,6 +182,27 @@ def test_an_old_file_stays_until_the_new_one_is_whole(
     assert folder.packed_path.read_bytes() == before
 
 
+def test_a_write_error_that_only_one_flush_hears_of_is_told(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = DatasetFolder(tmp_path / "a")
+    flush, calls = os.fsync, iter(range(1000))
+
+    def broken_once(descriptor: int) -> None:
+        if next(calls) == 1:  # the first after the file was created
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", broken_once)
+    monkeypatch.setattr("captcha_lab.store.sharded.FLUSH_BYTES", 1)
+    with pytest.raises(CaptchaLabError, match="Input/output error"):
+        prepare("folder", pictures, folder, OPTIONS)
+    assert not folder.packed_path.exists()
+    assert prepare("folder", pictures, folder, OPTIONS).resumed > 0
+    whole = prepare("folder", pictures, DatasetFolder(tmp_path / "b"), OPTIONS)
+    assert folder.packed_path.read_bytes() == whole.path.read_bytes()
+
+
 def test_pixels_that_changed_on_disk_are_noticed(pictures: Path, tmp_path: Path) -> None:
     folder = DatasetFolder(tmp_path / "a")
 
