@@ -16,7 +16,7 @@ GRADIENT_SHARE = 1e-4
 FALL = 0.5
 POOR = 0.2
 NEXT_TO_NOTHING = 0.05
-SETTLED = 0.25  # of the run: until then a generator may still be finding its way
+SETTLED, EARLY = 0.25, 100  # share of the run, iterations: until both are over a generator is finding its way
 # After that too, as long as variety grows by a seventh in four looks: convolutional generators start all alike.
 STALL, GROWTH = 4, 1.15
 TWICE, THRICE = 2, 3  # looks running: one bad look can be chance
@@ -81,7 +81,8 @@ class Alarms:
         # Plausible images that reach next to nothing of what is real, or images all alike. (Noise is neither.)
         few = recall < NEXT_TO_NOTHING and figures.get("precision", 0.0) > POOR
         grows = self._grows(recall, variance)
-        stuck = iteration >= SETTLED * self.iterations and (few or variance < POOR) and not grows
+        late = iteration >= max(SETTLED * self.iterations, EARLY)
+        stuck = late and (few or variance < POOR) and not grows
         s["stuck"] = s["stuck"] + 1 if stuck else 0
         if stuck and not reasons:
             reasons.append(f"recall is only {recall:.2f} and variance {variance:.2f} of real")

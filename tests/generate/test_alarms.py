@@ -8,8 +8,9 @@ from captcha_lab.generate.alarms import Alarms
 
 
 def told(alarms: Alarms, figures: list[dict], look: bool = False, start: int = 0) -> list[str]:
-    ask = alarms.evaluation if look else alarms.training
-    return [alarm.kind for k, line in enumerate(figures, 1) for alarm in ask(start + 10 * k, line)]
+    """Kinds of alarms raised by log entries every 10 iterations, or by looks every 100."""
+    ask, every = (alarms.evaluation, 100) if look else (alarms.training, 10)
+    return [alarm.kind for k, line in enumerate(figures, 1) for alarm in ask(start + every * k, line)]
 
 
 def test_alarm_when_the_critic_is_always_right() -> None:
@@ -41,31 +42,36 @@ def test_alarm_when_variety_falls() -> None:
 
 def test_alarm_when_there_never_was_variety() -> None:
     poor = {"recall": 0.01, "variance_ratio": 0.1}
-    alarms = Alarms(100, True)
+    alarms = Alarms(1000, True)
     assert told(alarms, [poor, poor], look=True) == []  # still early
-    assert [a.kind for k in (3, 4, 5) for a in alarms.evaluation(10 * k, poor)] == ["collapse"]
+    assert told(alarms, [poor] * 3, look=True, start=200) == ["collapse"]
+
+
+def test_a_run_of_a_few_iterations_has_hardly_begun() -> None:
+    alarms = Alarms(11, True)
+    assert all(not alarms.evaluation(k, {"recall": 0.0, "variance_ratio": 0.1}) for k in range(1, 12))
 
 
 def test_a_generator_that_still_gains_variety_has_not_collapsed() -> None:
     """Convolutional generators start all alike: a DCGAN's first looks in a minute, variance .02 to .9."""
     gains = [0.02, 0.03, 0.04, 0.06, 0.09, 0.16, 0.29, 0.45, 0.58, 0.68, 0.77, 0.83]
     looks = [{"recall": 0.0, "variance_ratio": v, "precision": 0.4} for v in gains]
-    alarms = Alarms(200, True)
+    alarms = Alarms(2000, True)
     assert told(alarms, looks, look=True) == []
-    again = Alarms(200, True)
+    again = Alarms(2000, True)
     again.restore(alarms.state())
     stuck = [{"recall": 0.0, "variance_ratio": 0.85, "precision": 0.4}] * 7
     for follows in (alarms, again):
-        assert told(follows, stuck, look=True, start=120) == ["collapse"]
+        assert told(follows, stuck, look=True, start=1200) == ["collapse"]
         # Looks 15 to 17 are no better than those four before them.
-        assert follows.raised[0].iteration == 170
+        assert follows.raised[0].iteration == 1700
 
 
 def test_plausible_images_of_few_kinds_are_a_collapse_and_noise_is_none() -> None:
     few = {"recall": 0.01, "variance_ratio": 0.7, "precision": 0.6}
     noise = {"recall": 0.0, "variance_ratio": 0.9, "precision": 0.0}
-    assert told(Alarms(40, True), [few] * 4, look=True) == ["collapse"]
-    assert told(Alarms(40, True), [noise] * 4, look=True) == []
+    assert told(Alarms(400, True), [few] * 4, look=True) == ["collapse"]
+    assert told(Alarms(400, True), [noise] * 4, look=True) == []
 
 
 def test_a_fall_of_recall_alone_is_not_called_sameness() -> None:
