@@ -50,16 +50,16 @@ def row(trained: Trained) -> dict[str, Any]:
 
 
 def measure(
-    dataset: str, names: list[str], seconds: float, seeds: int, gan_train: bool, picture: Path | None
+    dataset: str, names: list[str], seconds: float, seeds: int, config: EvalConfig, picture: Path | None
 ) -> dict[str, Any]:
     """Train and score each recipe; the floor comes along."""
-    with prepared(EvalConfig(gan_train=gan_train), dataset) as bench:
+    with prepared(config, dataset) as bench:
         rows, sheets = [], []
         for name in names:
             say(f"{name} …")
             for seed in range(seeds):
-                config = GeneratorConfig(max_seconds=seconds, seed=seed)
-                trained = train_and_score(bench, Choice(recipe=name), config, f"{name}-bench-{seed}")
+                length = GeneratorConfig(max_seconds=seconds, seed=seed)
+                trained = train_and_score(bench, Choice(recipe=name), length, f"{name}-bench-{seed}")
                 rows.append({"seed": seed, **row(trained)})
                 sheets.append((f"{name}, {trained.iterations} iterations", trained.sheet))
         count = bench.evaluator.sample_size(None)
@@ -71,6 +71,7 @@ def measure(
         "dataset": dataset,
         "budget_seconds": seconds,
         "distance_samples": count,
+        "draws": config.seeds,
         "rows": rows,
         "floor": floor,
     }
@@ -117,14 +118,20 @@ def main() -> None:
     )
     parser.add_argument("--dataset", choices=sorted(DATASETS), default="captcha")
     parser.add_argument("--seeds", type=int, default=1, help="trainings of each recipe")
+    parser.add_argument(
+        "--draws",
+        type=int,
+        default=1,
+        help="measure each generator on so many draws of samples and real images (a distance of real glyphs to "
+        "real ones differs by a sixth from draw to draw)",
+    )
     parser.add_argument("--picture", type=Path, help="write samples of every training side by side, as PNG")
     parser.add_argument("--no-gan-train", action="store_true", help="leave out the slowest measure")
     parser.add_argument("--json", action="store_true", help="only the JSON object")
     options = parser.parse_args()
     names = options.recipes or recipes_for(options.dataset)
-    done = measure(
-        options.dataset, names, options.seconds, options.seeds, not options.no_gan_train, options.picture
-    )
+    config = EvalConfig(gan_train=not options.no_gan_train, seeds=options.draws)
+    done = measure(options.dataset, names, options.seconds, options.seeds, config, options.picture)
     if not options.json:
         say(report(done))
     print(json.dumps(done))
