@@ -20,6 +20,7 @@ SETTLED, EARLY = 0.25, 100  # share of the run, iterations: until both are over 
 # After that too, as long as variety grows by a seventh in four looks: convolutional generators start all alike.
 STALL, GROWTH = 4, 1.15
 TWICE, THRICE = 2, 3  # looks running: one bad look can be chance
+DECLINE, SMOOTH = 0.85, 5  # of the best mean recall of five looks: single looks differ by a tenth
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Alarm:
     """One thing that went wrong."""
 
     kind: str
-    """nan, collapse, vanished or critic."""
+    """nan, collapse, decline, vanished or critic."""
     iteration: int
     message: str
 
@@ -46,7 +47,7 @@ class Alarms:
         self.raised: list[Alarm] = []
         self._state: dict[str, float] = {
             "perfect": 0, "perfect_since": 0, "vanished": 0, "vanished_since": 0, "largest_gradient": 0,
-            "best_recall": 0, "best_variance": 0, "fallen": 0, "stuck": 0,
+            "best_recall": 0, "best_variance": 0, "best_mean": 0, "fallen": 0, "stuck": 0,
         }  # fmt: skip
         self._looks: list[list[float]] = []  # recall and variance of the last looks
 
@@ -95,13 +96,27 @@ class Alarms:
             after = "its samples are too much alike" if alike else "it collapses or falls apart"
             text = f"the generator {found} ({'; '.join(reasons)}): {after}; the best weights are kept."
             return self._new([Alarm("collapse", iteration, text)])
-        return []
+        return self._new(self._decline(iteration))
 
     def _grows(self, recall: float, variance: float) -> bool:
         """Whether variety has grown since a few looks ago, this look being the newest."""
-        before = self._looks[0] if self._looks else [0.0, 0.0]
-        self._looks = [*self._looks, [recall, variance]][-STALL:]
+        before = self._looks[-STALL:][0] if self._looks else [0.0, 0.0]
+        self._looks = [*self._looks, [recall, variance]][-SMOOTH:]
         return recall > GROWTH * before[0] or variance > GROWTH * before[1]
+
+    def _decline(self, iteration: int) -> list[Alarm]:
+        """A slow loss, look by look too small to be called one."""
+        s, mean = self._state, sum(recall for recall, _ in self._looks) / len(self._looks)
+        if len(self._looks) < SMOOTH or math.isnan(mean):
+            return []
+        s["best_mean"] = max(s["best_mean"], mean)
+        if s["best_mean"] < POOR or mean >= DECLINE * s["best_mean"]:
+            return []
+        text = (
+            f"the generator is past its best (recall of the last {SMOOTH} looks {mean:.2f} instead of "
+            f"{s['best_mean']:.2f}): more iterations make it worse; the best weights are kept."
+        )
+        return [Alarm("decline", iteration, text)]
 
     def _critic(self, iteration: int, accuracy: float | None) -> list[Alarm]:
         if accuracy is None or not self.saturates:

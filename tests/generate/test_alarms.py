@@ -85,6 +85,20 @@ def test_a_fall_of_recall_alone_is_not_called_sameness() -> None:
     assert "has collapsed (recall fell" in alarms.raised[0].message
 
 
+def test_a_slow_decline_is_told_and_a_bad_look_is_none() -> None:
+    """The recall of an unlabelled DCGAN trained six times as long as the thesis did, every fourth look."""
+    recalls = [0.46, 0.58, 0.62, 0.68, 0.68, 0.65, 0.54, 0.70, 0.68, 0.66, 0.73, 0.68, 0.66, 0.58]
+    looks = [{"recall": r, "variance_ratio": 0.9, "precision": 0.9} for r in recalls]
+    alarms = Alarms(3000, True)
+    assert told(alarms, looks, look=True) == []
+    again = Alarms(3000, True)
+    again.restore(alarms.state())
+    past = [{"recall": r, "variance_ratio": 0.9, "precision": 0.9} for r in (0.59, 0.57, 0.55, 0.56, 0.54)]
+    for follows in (alarms, again):
+        assert told(follows, past, look=True, start=1400) == ["decline"]
+        assert "past its best (recall of the last 5 looks 0.5" in follows.raised[0].message
+
+
 def test_alarms_resume() -> None:
     figures = [{"critic_accuracy": 1.0}] * 3
     first = Alarms(1000, True)
