@@ -42,7 +42,7 @@ class FastOptions:
     codes: int = 256  # entries of each codebook that noise is rounded to; 0 = the noise as it is
     books: int = 1  # codebooks; their entries are added up
     crisp: bool = True  # the stencil is 0 or 1, its gradient that of the soft one; False = soft edges
-    gain: float = 4.0  # steepness of the stencil's sigmoid
+    gain: float = 8.0  # steepness of the stencil's sigmoid
     paper: float = 1.0  # brightness of blank paper, 0 black to 1 white
     grain: float = 0.05  # first standard deviation of the ink's grain (learned), 0 = none
 

@@ -11,17 +11,16 @@ FAST = Recipe(
     summary="the default: a stencil times an ink, relativistic pairing with R1 and R2; about a minute",
     source="ours; loss and penalties after Huang et al. 2024 (R3GAN)",
     network="fast",
-    options={"codes": 512},
     noise_size=128,
     conditioning="projection",
     auxiliary_weight=0.05,
     auxiliary_on_fake=False,
     loss="rpgan",
-    r1=1.0,
-    r2=1.0,
+    r1=4.0,
+    r2=4.0,
     penalty_end=0.3,
     penalty_every=4,
-    learning_rate=1e-3,
+    learning_rate=1.5e-3,
     beta1=0.0,
     beta2=0.99,
     batch_size=128,
@@ -34,14 +33,14 @@ FAST = Recipe(
     iterations=3000,
     notes="Noise without codes leaves broken glyphs between the shapes, and 256 codes without the critic's tone figure "
     "lose a fifth of recall. Penalties on every fourth step are as good as on every step. How often each shape comes "
-    "is the last thing learnt: a low last rate and a long average settle it (Fréchet distance 27 to 21).",
+    "is the last thing learnt: a low last rate and a long average settle it. Strong penalties allow a higher rate: "
+    "edges are exact after 2,000 iterations instead of 3,000.",
 )
 
 DRAFT = replace(
     FAST,
     name="draft",
     summary="the default in a third of its time",
-    ema=0.99,
     iterations=1000,
 )
 
@@ -49,7 +48,6 @@ QUALITY = replace(
     FAST,
     name="quality",
     summary="the default trained three times as long: several minutes",
-    ema=0.9995,
     iterations=9000,
 )
 
@@ -59,8 +57,12 @@ DIGITS = replace(
     summary="the default for light ink on black with soft edges, as MNIST's",
     image_shape=(1, 28, 28),
     classes=10,
-    options={**FAST.options, "paper": 0.0, "crisp": False},
-    notes="With crisp edges and white paper MNIST collapses; several books of few codes, or no codes, are worse.",
+    options={"paper": 0.0, "crisp": False, "codes": 0},
+    r1=10.0,
+    r2=10.0,
+    penalty_end=1.0,
+    notes="With crisp edges and white paper MNIST collapses; with weaker or fading penalties the critic runs away "
+    "after some 700 iterations, with twice the learning rate too. Codes are no better than noise as it is.",
 )
 
 RECIPES = (FAST, DIGITS, DRAFT, QUALITY)
