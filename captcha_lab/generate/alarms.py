@@ -82,6 +82,7 @@ class Alarms:
         # Plausible images that reach next to nothing of what is real, or images all alike. (Noise is neither.)
         few = recall < NEXT_TO_NOTHING and figures.get("precision", 0.0) > POOR
         grows = self._grows(recall, variance)
+        self._looks = [*self._looks, [recall, variance]][-SMOOTH:]
         late = iteration >= max(SETTLED * self.iterations, EARLY)
         stuck = late and (few or variance < POOR) and not grows
         s["stuck"] = s["stuck"] + 1 if stuck else 0
@@ -99,9 +100,8 @@ class Alarms:
         return self._new(self._decline(iteration))
 
     def _grows(self, recall: float, variance: float) -> bool:
-        """Whether variety has grown since a few looks ago, this look being the newest."""
+        """Whether there is more variety than a few looks ago."""
         before = self._looks[-STALL:][0] if self._looks else [0.0, 0.0]
-        self._looks = [*self._looks, [recall, variance]][-SMOOTH:]
         return recall > GROWTH * before[0] or variance > GROWTH * before[1]
 
     def _decline(self, iteration: int) -> list[Alarm]:
