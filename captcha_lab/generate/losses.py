@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,11 +17,7 @@ from captcha_lab.generate.networks.normalise import gather_batch
 
 
 class Loss:
-    """What critic and generator minimise; both methods return a scalar (mean over the batch).
-
-    Args of `critic`: the criticism of real and of generated images. Args of `generator`: the criticism of
-    generated images, and of real ones where `needs_real` says so (else it may be None).
-    """
+    """What the networks of a recipe minimise, and which networks that takes."""
 
     needs_real = False
     """The generator's loss looks at real images too."""
@@ -31,14 +28,6 @@ class Loss:
     uses_encoder = False
     """A third network maps images to noise."""
 
-    def critic(self, real: Criticism, fake: Criticism) -> Tensor:
-        """The critic's loss."""
-        raise NotImplementedError
-
-    def generator(self, fake: Criticism, real: Criticism | None = None) -> Tensor:
-        """The generator's loss."""
-        raise NotImplementedError
-
     def state(self) -> dict[str, float]:
         """What the loss itself has learnt (the adaptive margin); empty for most."""
         return {}
@@ -47,12 +36,28 @@ class Loss:
         """Undo to a `state`."""
 
 
+class Adversarial(Loss, ABC):
+    """A loss of two players; both methods return a scalar (mean over the batch).
+
+    Args of `critic`: the criticism of real and of generated images. Args of `generator`: the criticism of
+    generated images, and of real ones where `needs_real` says so (else it may be None).
+    """
+
+    @abstractmethod
+    def critic(self, real: Criticism, fake: Criticism) -> Tensor:
+        """The critic's loss."""
+
+    @abstractmethod
+    def generator(self, fake: Criticism, real: Criticism | None = None) -> Tensor:
+        """The generator's loss."""
+
+
 def cross_entropy(score: Tensor, target: float) -> Tensor:
     """Binary cross-entropy of sigmoid(score) with one target for all, mean; stable, as log(1 + e^s) - t s."""
     return (F.softplus(score) - target * score).mean()
 
 
-class NonSaturating(Loss):
+class NonSaturating(Adversarial):
     """Goodfellow et al. 2014, section 3: the generator maximises log D(G(z)).
 
     Args:
@@ -95,7 +100,7 @@ class LogBoth(NonSaturating):
         return cross_entropy(fake.score, 1.0) + cross_entropy(_given(real).score, 0.0)
 
 
-class LeastSquares(Loss):
+class LeastSquares(Adversarial):
     """Mao et al. 2017, eq. 2 and 9 (a = 0, b = c = 1).
 
     Args:
@@ -121,7 +126,7 @@ class LeastSquares(Loss):
         return self._distance(fake.score, 1.0)
 
 
-class Wasserstein(Loss):
+class Wasserstein(Adversarial):
     """Arjovsky et al. 2017, eq. 2 and 3; needs a constraint (clip, penalty, spectral norm) to mean a distance."""
 
     wasserstein = True
@@ -135,7 +140,7 @@ class Wasserstein(Loss):
         return -fake.score.mean()
 
 
-class Hinge(Loss):
+class Hinge(Adversarial):
     """Lim and Ye 2017, eq. 5: the critic stops caring about images beyond the margin 1."""
 
     def critic(self, real: Criticism, fake: Criticism) -> Tensor:
@@ -147,7 +152,7 @@ class Hinge(Loss):
         return -fake.score.mean()
 
 
-class RelativisticPairing(Loss):
+class RelativisticPairing(Adversarial):
     """Jolicoeur-Martineau 2019; RpGAN of Huang et al. 2024, eq. 2, with f(t) = -log(1 + e^-t).
 
     Each real image is compared with one generated image; where there are more generated ones (wrong labels),
@@ -173,7 +178,7 @@ class RelativisticPairing(Loss):
         return F.softplus(r - f).mean()
 
 
-class AdaptiveMargin(Loss):
+class AdaptiveMargin(Adversarial):
     """MAGAN, Wang et al. 2017, algorithm 1: an auto-encoding critic, energy = -score, a margin that only falls.
 
     For the first `pretraining` steps the critic is only an auto-encoder of real images; then the margin is the

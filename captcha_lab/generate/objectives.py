@@ -8,7 +8,7 @@ from torch import Tensor
 from captcha_lab.errors import UsageError
 from captcha_lab.generate import augment, conditioning, constraints, remedies
 from captcha_lab.generate.batches import Batches
-from captcha_lab.generate.losses import ModeRegularised, classification
+from captcha_lab.generate.losses import Adversarial, ModeRegularised, classification
 from captcha_lab.generate.networks.base import Criticism
 from captcha_lab.generate.parallel import Group
 from captcha_lab.generate.pixels import unit
@@ -131,6 +131,7 @@ class Objectives(Players):
         self, pairs: list[Pair], judged: list[Criticism], leaves: list[Tensor]
     ) -> tuple[Tensor, Figures]:
         """What the critic minimises, and the figures of the step."""
+        assert isinstance(self.loss, Adversarial)
         recipe = self.recipe
         negative = judged[1] if len(judged) == 2 else _joined(judged[1:])
         adversarial = self.loss.critic(judged[0], negative)
@@ -153,6 +154,7 @@ class Objectives(Players):
         self, fake: Criticism, real: Criticism | None, condition: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """The adversarial loss, and all that the generator minimises by way of the critic."""
+        assert isinstance(self.loss, Adversarial)
         recipe = self.recipe
         adversarial = self.loss.generator(fake, real)
         total = recipe.adversarial_weight * adversarial

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from captcha_lab.errors import UsageError
 from captcha_lab.generate import constraints, remedies
-from captcha_lab.generate.losses import EvidenceBound, Loss, make_loss
+from captcha_lab.generate.losses import Adversarial, Loss, make_loss
 from captcha_lab.generate.networks import NetworkSpec, build_critic, build_encoder, build_generator
 from captcha_lab.generate.networks.base import (
     Criticism,
@@ -82,7 +82,7 @@ class Players:
         self.generator_optimiser = make_optimiser(recipe, self.generator_parameters, recipe.learning_rate)
         self.critic_parameters: list[nn.Parameter] = []
         self.clipped: list[Tensor] = []
-        if not isinstance(self.loss, EvidenceBound):
+        if isinstance(self.loss, Adversarial):
             self.critic = self._placed(build_critic(self.spec, seed))
             self.critic_parameters = [p for p in self.critic.parameters() if p.requires_grad]
             rate = (

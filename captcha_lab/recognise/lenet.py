@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import Tensor, nn
 
@@ -10,15 +12,15 @@ from captcha_lab.errors import UsageError
 ARCHITECTURE = "lenet"
 
 
-class GlyphNetwork(nn.Module):
+class GlyphNetwork(nn.Module, ABC):
     """A classifier of glyphs whose penultimate activations serve as features; `hidden` makes them, `output` reads."""
 
     hidden: nn.Linear
     output: nn.Linear
 
+    @abstractmethod
     def features(self, glyphs: Tensor) -> Tensor:
         """Penultimate activations: [N, C, H, W] in [0, 1] to [N, F]."""
-        raise NotImplementedError
 
     def forward(self, glyphs: Tensor) -> Tensor:
         """Logits: [N, C, H, W] in [0, 1] to [N, K]."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, NamedTuple
@@ -93,7 +94,7 @@ class NetworkSpec:
         return cls(**values)
 
 
-class ConditionalNetwork(nn.Module):
+class ConditionalNetwork(nn.Module, ABC):
     """A network that may be told what to make or judge; checks that it is told exactly when it must be."""
 
     def __init__(self, spec: NetworkSpec) -> None:
@@ -119,9 +120,9 @@ class ConditionalNetwork(nn.Module):
 class GeneratorNetwork(ConditionalNetwork):
     """Noise [N, Z] and a condition [N, K] (float; None when unconditional) to images [N, C, H, W]."""
 
+    @abstractmethod
     def forward(self, noise: Tensor, condition: Tensor | None = None) -> Tensor:
         """Images in the specification's output range."""
-        raise NotImplementedError
 
 
 class CriticNetwork(ConditionalNetwork):
@@ -134,17 +135,17 @@ class CriticNetwork(ConditionalNetwork):
         # How many values a family's own layers are to take in beside the image; projection happens in the head.
         self.conditions = spec.classes if self.concat else 0
 
+    @abstractmethod
     def forward(self, images: Tensor, condition: Tensor | None = None) -> Criticism:
         """Score, features and whatever heads the network has. Auxiliary critics ignore the condition."""
-        raise NotImplementedError
 
 
 class EncoderNetwork(ConditionalNetwork):
     """Images [N, C, H, W] back to noise space, for mode regularisation and variational auto-encoders."""
 
+    @abstractmethod
     def forward(self, images: Tensor, condition: Tensor | None = None) -> Encoding:
         """Mean [N, Z], and log variance where the encoder is variational."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
