@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from PIL import Image
 
 from captcha_lab.errors import UsageError
 from captcha_lab.store.files import atomic_path
+
+TITLE_WIDTH = 80  # characters in a line above the curves: matplotlib cuts off what is wider than the picture
 
 
 def grid(images: np.ndarray, columns: int, gap: int = 0) -> np.ndarray:
@@ -80,7 +83,7 @@ def save_curves(path: Path, history: Sequence[dict[str, Any]], title: str) -> No
     if len(values) and values.min() > 0:
         above.set_yscale("log")
     above.set_ylabel("loss")
-    above.set_title(title)
+    above.set_title("\n".join(wrap(title, TITLE_WIDTH)), fontsize="medium")
     for key, label in _PROGRESS.items():
         _draw(below, history, key, label)
     below.set_xlabel("iteration")
