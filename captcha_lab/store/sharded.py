@@ -148,11 +148,13 @@ class ShardedWriter:
         Raises:
             CaptchaLabError: no picture at all, the disk refuses, or what is read back differs.
         """
-        failed = {int(row) for shard in self.done.values() for row in shard.failed}
+        failed = {row: reason for shard in self.done.values() for row, reason in shard.failed.items()}
         rows = np.setdiff1d(np.arange(self.rows), np.fromiter(failed, np.int64, len(failed)))
         if not len(rows):
             self._discard()
-            raise CaptchaLabError(f"Not one picture could be packed, so {self.target} was not written.")
+            raise CaptchaLabError(
+                f"Not one picture could be packed (the first: {failed[0]}), so {self.target} was not written."
+            )
         try:
             self._start_flush()
             self._verify()
