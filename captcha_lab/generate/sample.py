@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from captcha_lab.generate.trainer import draw_noise
 from captcha_lab.store.runs import load_weights, save_weights
 
 ARCHITECTURE = "generator"
+BLOCK = 128  # images made at a time; a sum's last bit depends on how many, so it's the same wherever they are made
 
 
 @dataclass(frozen=True)
@@ -53,16 +53,14 @@ class Generator:
         labels: np.ndarray | None = None,
         count: int | None = None,
         seed: int = 0,
-        batch_size: int = 512,
         rows: slice | None = None,
     ) -> np.ndarray:
-        """Images; the same for the same seed, whatever the batch size.
+        """Images; the same for the same seed, whichever rows of them a process makes.
 
         Args:
             labels: class numbers [N], or conditions [N, K]; None where the generator is unlabelled.
             count: N for an unlabelled generator.
             seed: of the noise.
-            batch_size: images made at a time.
             rows: make only these of the N (the noise of all is drawn, so that several processes can share them).
 
         Returns:
@@ -76,20 +74,21 @@ class Generator:
         if n is None or n < 1:
             raise UsageError("Say how many samples to draw (at least 1).")
         noise = draw_noise(self.noise, n, self.spec.noise_size, torch.Generator().manual_seed(seed))
-        rows = rows or slice(None)
-        told = None if condition is None else torch.from_numpy(condition)[rows]
-        return self.images(noise[rows], told, batch_size)
+        return self.images(noise, None if condition is None else torch.from_numpy(condition), rows)
 
     @torch.no_grad()
-    def images(self, noise: Tensor, condition: Tensor | None, batch_size: int = 512) -> np.ndarray:
-        """Images of given noise [N, Z] and conditions [N, K]: uint8 [N, H, W] or [N, H, W, 3]."""
+    def images(self, noise: Tensor, condition: Tensor | None, rows: slice | None = None) -> np.ndarray:
+        """Images of given noise [N, Z] and conditions [N, K], or some rows: uint8 [N, H, W] or [N, H, W, 3]."""
+        first, last, _ = (rows or slice(None)).indices(len(noise))
         device = next(self.network.parameters()).device
         training = self.network.training
         self.network.eval()
-        parts = []
-        for rows in _slices(len(noise), batch_size):
-            told = None if condition is None else condition[rows].to(device)
-            parts.append(to_images(self.network(noise[rows].to(device), told), self.spec.output_range))
+        parts = [np.empty((0, *self.image_shape), np.uint8)]
+        for start in range(first - first % BLOCK, last, BLOCK):
+            block = slice(start, start + BLOCK)
+            told = None if condition is None else condition[block].to(device)
+            made = to_images(self.network(noise[block].to(device), told), self.spec.output_range)
+            parts.append(made[max(first - start, 0) : last - start])
         self.network.train(training)
         return np.concatenate(parts)
 
@@ -165,10 +164,6 @@ def load_generator(path: Path, device: str = "cpu") -> Generator:
             f"The generator {path} can't be rebuilt ({_first_line(error)}): train it again."
         ) from error
     return generator
-
-
-def _slices(n: int, size: int) -> Iterator[slice]:
-    return (slice(start, start + size) for start in range(0, n, size))
 
 
 def _great_circle(first: Tensor, last: Tensor, t: Tensor) -> Tensor:

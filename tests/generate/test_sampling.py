@@ -16,7 +16,7 @@ from captcha_lab.generate.batches import ArrayBatches
 from captcha_lab.generate.parallel import Group
 from captcha_lab.generate.recipes import get_recipe
 from captcha_lab.generate.request import Request, fulfil
-from captcha_lab.generate.sample import Generator, load_generator, save_generator
+from captcha_lab.generate.sample import BLOCK, Generator, load_generator, save_generator
 from captcha_lab.generate.trainer import Trainer
 from captcha_lab.store.packed import read_packed
 from captcha_lab.store.runs import save_weights
@@ -38,11 +38,12 @@ def letters() -> Generator:
     return generator()
 
 
-def test_same_seed_same_images_whatever_the_batch(letters: Generator) -> None:
-    labels = np.array([0, 1, 4, 4, 2])
+def test_same_seed_same_images_whichever_rows_are_made(letters: Generator) -> None:
+    labels = np.arange(2 * BLOCK + 5) % 5
     first = letters.sample(labels, seed=3)
-    assert np.array_equal(first, letters.sample(labels, seed=3, batch_size=2))
-    assert np.array_equal(first[2:4], letters.sample(labels, seed=3, rows=slice(2, 4)))
+    assert first.shape == (len(labels), 20, 20)
+    for rows in (slice(2, 4), slice(100, 200), slice(BLOCK, 2 * BLOCK), slice(250, None), slice(3, 3)):
+        assert np.array_equal(first[rows], letters.sample(labels, seed=3, rows=rows))
     assert not np.array_equal(first, letters.sample(labels, seed=4))
     assert not np.array_equal(first[2], first[3])
 
@@ -93,15 +94,15 @@ def test_walk_between_noises_ends_where_the_noises_are(letters: Generator) -> No
     walk = letters.walk(7, 9, 5, classes=(2, 2))
     assert walk.shape == (5, 20, 20)
     ends = [letters.walk(seed, seed, 2, classes=(2, 2))[0] for seed in (7, 9)]
-    assert np.array_equal(walk[0], ends[0])
+    assert np.abs(walk[0].astype(int) - ends[0]).max() <= 1
     assert np.abs(walk[-1].astype(int) - ends[1]).max() <= 1
     assert not np.array_equal(walk[1], walk[0])
 
 
 def test_walk_between_classes_keeps_the_noise(letters: Generator) -> None:
     walk = letters.walk(7, 7, 3, classes=(0, 4))
-    assert np.array_equal(walk[0], letters.walk(7, 7, 2, classes=(0, 0))[0])
-    assert np.array_equal(walk[2], letters.walk(7, 7, 2, classes=(4, 4))[0])
+    for at, k in (0, 0), (2, 4):
+        assert np.abs(walk[at].astype(int) - letters.walk(7, 7, 2, classes=(k, k))[0]).max() <= 1
 
 
 def test_normal_noise_keeps_its_length_on_the_way() -> None:
