@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, progress, say, table
+from captcha_lab.cli.output import DatasetOption, JsonFlag, SeedOption, emit, progress, say, table
 from captcha_lab.generate.choose import FACES, GLYPHS, Choice
 from captcha_lab.generate.config import TrainConfig
 
@@ -40,7 +40,7 @@ def run(
     max_seconds: Annotated[
         float | None, typer.Option(help="Length of the run as a time; the schedule is tied to it.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything drawn at random.")] = TrainConfig.seed,
+    seed: SeedOption = TrainConfig.seed,
     seeds: Annotated[
         int, typer.Option(min=1, help="Train so many seeds one after the other; name the best.")
     ] = 1,
@@ -82,25 +82,26 @@ def run(
     changes = tuple(change or ())
     choice = Choice(recipe, loss, label, update, critic_steps, generator_steps, clip, lr, batch_size, changes)
     workspace, folder = pipeline.locate(dataset)
+    config = TrainConfig(
+        seed=seed,
+        iterations=iterations,
+        max_seconds=max_seconds,
+        evaluations=evaluations,
+        device=device,
+        precision=precision,
+        threads=threads,
+    )
+    attributes = _names(attribute)
     if dry_run:
-        _dry_run(pipeline.overview_generator(folder, choice, device), json)
+        _dry_run(pipeline.overview_generator(folder, choice, config, attributes), json)
         return
     with progress("Training") as bar:
         if resume is not None:
             reports = [pipeline.resume_generator(workspace, resume, say, bar)]
         else:
-            config = TrainConfig(
-                seed=seed,
-                iterations=iterations,
-                max_seconds=max_seconds,
-                evaluations=evaluations,
-                device=device,
-                precision=precision,
-                threads=threads,
-            )
             reports = pipeline.train_generators(
                 workspace, folder, choice, config, seeds,
-                name=name, attributes=_names(attribute), say=say, progress=bar,
+                name=name, attributes=attributes, say=say, progress=bar,
             )  # fmt: skip
     best = max(reports, key=lambda report: report.figures.get("score", 0.0))
     if best.leads:
@@ -108,6 +109,8 @@ def run(
     if best.interrupted:
         say(f"Interrupted; continue with `captcha-lab train-gen --resume {best.run.name}`.")
         raise typer.Exit(130)
+    if best.broken:
+        raise typer.Exit(1)
 
 
 def _names(given: list[str] | None) -> tuple[str, ...]:
@@ -119,14 +122,16 @@ def _lines(reports: list[Any], best: Any) -> list[str]:
     lines = []
     for report in reports:
         mark = " (best)" if report is best and len(reports) > 1 else ""
+        kept = f"kept iteration {report.best_iteration}" if report.best_iteration else "no weights were kept"
         lines.append(
             f"Trained {report.run.name}{mark}: {report.recipe}, {report.iterations} of {report.planned} "
-            f"iterations in {report.seconds:.1f} s; kept iteration {report.best_iteration}."
+            f"iterations in {report.seconds:.1f} s; {kept}."
         )
         figures = ", ".join(f"{key} {value:.3f}" for key, value in report.figures.items())
         lines += [f"  {figures}"] if figures else []
         lines += [f"  Alarm at iteration {alarm.iteration}: {alarm.message}" for alarm in report.alarms]
-    return [*lines, f"Pictures: {best.run / 'progress.gif'} and curves.png beside it."]
+    drawn = [name for name in ("progress.gif", "curves.png") if (best.run / name).is_file()]
+    return [*lines, *([f"Pictures in {best.run}: {', '.join(drawn)}."] if drawn else [])]
 
 
 def _list(json: bool) -> None:

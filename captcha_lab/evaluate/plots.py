@@ -78,7 +78,11 @@ def learning_curves(history: Sequence[dict[str, Any]], name: str) -> str:
     """Loss, Wasserstein estimate and quality over seconds (left) and iterations (right); "" where unknown."""
     panels = [
         ("loss", "train", [("critic_loss", "critic"), ("generator_loss", "generator")]),
-        ("Wasserstein estimate", "train", [("wasserstein", "mean critic score, real less samples")]),
+        (
+            "progress by the critic",
+            "train",
+            [("wasserstein", "Wasserstein estimate"), ("score_gap", "mean score, real less samples")],
+        ),
         (
             "quality while training",
             "evaluation",

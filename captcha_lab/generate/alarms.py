@@ -16,7 +16,7 @@ GRADIENT_SHARE = 1e-4
 FALL = 0.5
 POOR = 0.2
 NEXT_TO_NOTHING = 0.05
-SETTLED, EARLY = 0.25, 100  # share of the run, iterations: until both are over a generator is finding its way
+SETTLED, EARLY = 0.5, 100  # share of the run, iterations: until both are over a generator is finding its way
 # After that too, as long as variety grows by a seventh in four looks: convolutional generators start all alike.
 STALL, GROWTH = 4, 1.15
 TWICE, THRICE = 2, 3  # looks running: one bad look can be chance
@@ -86,14 +86,18 @@ class Alarms:
         late = iteration >= max(SETTLED * self.iterations, EARLY)
         stuck = late and (few or variance < POOR) and not grows
         s["stuck"] = s["stuck"] + 1 if stuck else 0
-        if stuck and not reasons:
+        fallen = bool(reasons)
+        if stuck and not fallen:
             reasons.append(f"recall is only {recall:.2f} and variance {variance:.2f} of real")
         if recall >= POOR:  # before it is any good, a generator's noise has variety too
             s["best_recall"] = max(s["best_recall"], recall)
             s["best_variance"] = max(s["best_variance"], min(1.0, variance) if math.isfinite(variance) else 0)
         lasting = s["fallen"] >= TWICE or s["stuck"] >= THRICE
         if reasons and (lasting or iteration >= self.iterations):
-            found = "has collapsed" if alike else "has lost part of what is real"
+            if not fallen:
+                found = "has collapsed, or has not begun to learn"
+            else:
+                found = "has collapsed" if alike else "has lost part of what is real"
             after = "its samples are too much alike" if alike else "it collapses or falls apart"
             text = f"the generator {found} ({'; '.join(reasons)}): {after}; the best weights are kept."
             return self._new([Alarm("collapse", iteration, text)])

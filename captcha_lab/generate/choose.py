@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, get_type_hints
 
 from captcha_lab.errors import UsageError
 from captcha_lab.generate.recipe import Recipe
 from captcha_lab.generate.recipes import get_recipe, recipes
 
 LABEL, UPDATE = "-label", "-update"
+ENERGY = {"critic": "autoencoder"}  # the form of the thesis's critic that MAGAN's loss is about
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,21 @@ GLYPHS = Defaults("fast", {
 })  # fmt: skip
 FACES = Defaults(
     "face-fast",
-    {loss: "face-wdcgan" if loss == "wgan" else "face-dcgan" for loss in GLYPHS.of_loss if loss != "vae"},
+    {
+        loss: "face-wdcgan" if loss == "wgan" else "face-dcgan"
+        for loss in GLYPHS.of_loss
+        if loss
+        not in ("magan", "mrgan", "vae")  # which ask for networks that the thesis has for glyphs alone
+    },
 )
 DIGITS = replace(GLYPHS, recipe="fast-digits")
 FACE_SIDE = 48  # pixels: grey pictures from this size on are no glyphs either
 # A Wasserstein critic without any constraint is no distance; this is the thesis's clip.
 THESIS_CLIP = 0.05
+_EXAMPLES = {
+    "options": ', for example options={"spectral": true}',
+    "opening": ", for example opening=[50,5,1]",
+}
 
 
 @dataclass(frozen=True)
@@ -133,14 +143,17 @@ def _ending(name: str, update: bool | None) -> str:
 
 
 def _updated(recipe: Recipe, update: bool) -> Recipe:
-    if bool(recipe.options.get("update", False)) == update:
-        return recipe
     label = LABEL if recipe.name.endswith(LABEL) else ""
     stem = recipe.name.removesuffix(LABEL)
+    is_update = bool(recipe.options.get("update")) or stem.endswith(UPDATE)
+    if is_update == update:
+        return recipe
     twin = (stem + UPDATE if update else stem.removesuffix(UPDATE)) + label
     known = recipes().get(twin)
     if known is not None and known.labelled == recipe.labelled and known is not recipe:
         return known
+    if not update and not recipe.options.get("update"):
+        raise UsageError(f"The recipe {recipe.name} has no form without the update.")
     scope = "update" if update and recipe.clip else "all"
     return replace(recipe, options={**recipe.options, "update": update}, clip_scope=scope)
 
@@ -150,11 +163,16 @@ def _with_loss(recipe: Recipe, choice: Choice) -> Recipe:
     if loss is None or loss not in GLYPHS.of_loss:
         raise UsageError(f"No loss {loss!r}: choose one of {', '.join(GLYPHS.of_loss)}.")
     if loss == "acgan":
+        if choice.label is False:
+            raise UsageError("--loss acgan classifies what is asked for: leave --no-label away.")
         weight = recipe.auxiliary_weight or 1.0
         return replace(recipe, loss="gan", conditioning="auxiliary", auxiliary_weight=weight)
     if loss == recipe.loss:
         return recipe
-    changed = replace(recipe, loss=loss, loss_options={})
+    options = {key: value for key, value in recipe.options.items() if (key, value) not in ENERGY.items()}
+    if loss == "magan" and recipe.network == get_recipe(GLYPHS.of_loss[loss]).network:
+        options |= ENERGY
+    changed = replace(recipe, loss=loss, loss_options={}, options=options)
     constrained = recipe.clip or recipe.gradient_penalty or recipe.options.get("spectral")
     if loss == "wgan" and not constrained and choice.clip is None:
         changed = replace(changed, clip=THESIS_CLIP)
@@ -162,7 +180,10 @@ def _with_loss(recipe: Recipe, choice: Choice) -> Recipe:
 
 
 def _parsed(changes: Sequence[str]) -> dict[str, Any]:
-    """`field=value` texts as values."""
+    """`field=value` texts as values of the fields' types."""
+    from pydantic import ConfigDict, TypeAdapter, ValidationError  # costs as much as all else of `--help`
+
+    kinds = get_type_hints(Recipe)
     known = {f.name for f in fields(Recipe)} - {"name", "summary", "source", "notes"}
     result: dict[str, Any] = {}
     for text in changes:
@@ -173,12 +194,13 @@ def _parsed(changes: Sequence[str]) -> dict[str, Any]:
             parsed = json.loads(value)
         except ValueError:
             parsed = value
-        result[name] = tuple(parsed) if isinstance(parsed, list) else parsed
-    for name in ("options", "loss_options"):
-        if name in result and not isinstance(result[name], Mapping):
+        kind = TypeAdapter(kinds[name], config=ConfigDict(strict=True))
+        try:
+            result[name] = kind.validate_python(tuple(parsed) if isinstance(parsed, list) else parsed)
+        except ValidationError as error:
             raise UsageError(
-                f"--set {name}=... wants a JSON object, for example '{name}={{\"spectral\": true}}'."
-            )
+                f"--set {text}: {error.errors()[0]['msg'].lower()}{_EXAMPLES.get(name, '')}."
+            ) from error
     return result
 
 

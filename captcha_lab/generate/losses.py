@@ -25,6 +25,8 @@ class Loss:
     """Works on probabilities: a critic that is always right leaves the generator without a gradient."""
     wasserstein = False
     """Minus the critic's loss estimates the Wasserstein distance."""
+    energy = False
+    """The critic is an auto-encoder, whose error is the energy."""
     uses_encoder = False
     """A third network maps images to noise."""
 
@@ -184,8 +186,12 @@ class AdaptiveMargin(Adversarial):
     For the first `pretraining` steps the critic is only an auto-encoder of real images; then the margin is the
     mean energy of real images. After every `epoch` critic steps it falls to the epoch's mean energy of real
     images, if that is below both the margin and the energy of generated images, and the latter did not fall.
-    (The paper's epoch is a pass over the data; counted in steps here so that the loss does not know the data.)
+    (The paper's epoch is a pass over the data; counted in steps here so that the loss does not know the data. The
+    paper pretrains the critic alone; here the generator's steps go on meanwhile, against an energy it can already
+    lower.)
     """
+
+    energy = True
 
     def __init__(self, pretraining: int = 50, epoch: int = 50) -> None:
         if pretraining < 1 or epoch < 1:

@@ -144,7 +144,7 @@ class Objectives(Players):
             "critic_loss": adversarial.detach(),
             "real_score": r.mean(),
             "fake_score": f.mean(),
-            "wasserstein": r.mean() - f.mean(),
+            "wasserstein" if self.loss.wasserstein else "score_gap": r.mean() - f.mean(),
             "critic_accuracy": (r > f).float().mean(),
         }
 

@@ -44,22 +44,27 @@ class Overview:
 
 
 def overview(
-    recipe: Recipe, batches: Batches | None = None, *, seconds: float = 2.0, device: str = "auto"
+    recipe: Recipe,
+    batches: Batches | None = None,
+    config: TrainConfig | None = None,
+    *,
+    seconds: float = 2.0,
 ) -> Overview:
     """Build the recipe's networks, list their layers, and time its iterations.
 
     Args:
         recipe: the recipe.
         batches: the data; None = random pixels of the source's shape (the time does not depend on them).
+        config: where and how it would be trained.
         seconds: how long to measure.
-        device: as `TrainConfig.device`.
 
     Raises:
         UsageError: parts that can't go together.
     """
+    config = config or TrainConfig()
     with torch.random.fork_rng():
-        where = choose_device(device)
-        precision = choose_precision(recipe, TrainConfig.precision, where)
+        where = choose_device(config.device)
+        precision = choose_precision(recipe, config.precision, where)
         trainer = Trainer(
             recipe, batches or random_batches(recipe), recipe.iterations, 0, where, precision=precision
         )
@@ -70,7 +75,7 @@ def overview(
             for name, net in networks.items()
             if net is not None
         }
-        threads = choose_threads(trainer, None)
+        threads = choose_threads(trainer, config.threads)
         with limited(threads):
             seconds_each = _time(trainer, seconds)
         return Overview(
@@ -106,19 +111,23 @@ def _time(trainer: Trainer, seconds: float) -> float:
 
 @torch.no_grad()
 def _layers(trainer: Trainer, name: str, network: nn.Module) -> list[Layer]:
-    """The leaves of a network in the order they run, from one pass of two samples."""
+    """The layers of a network in the order they end, from one pass of two samples.
+
+    A layer made of others is one only for what it learns itself.
+    """
     found: list[Layer] = []
 
     def hook(path: str) -> Any:
         def note(module: nn.Module, inputs: Any, output: Any) -> None:
-            if isinstance(output, Tensor):
-                own = sum(p.numel() for p in module.parameters())
-                found.append(Layer(path, type(module).__name__, tuple(output.shape[1:]), own))
+            whole = _is_leaf(module)
+            own = sum(p.numel() for p in module.parameters(recurse=whole))
+            first = output if isinstance(output, Tensor) else output[0]
+            found.append(Layer(path or "all", type(module).__name__, tuple(first.shape[1:]), own))
 
         return note
 
-    leaves = [(path, module) for path, module in network.named_modules() if _is_leaf(path, module)]
-    handles = [module.register_forward_hook(hook(path)) for path, module in leaves]
+    layers = [(path, module) for path, module in network.named_modules() if _is_layer(path, module)]
+    handles = [module.register_forward_hook(hook(path)) for path, module in layers]
     condition = None
     if trainer.names:
         condition = torch.zeros(2, len(trainer.names), device=trainer.device)
@@ -137,8 +146,11 @@ def _layers(trainer: Trainer, name: str, network: nn.Module) -> list[Layer]:
     return found
 
 
-def _is_leaf(path: str, module: nn.Module) -> bool:
-    """A layer; one under spectral norm has children that are no layers."""
-    return "parametrizations" not in path and (
-        not list(module.children()) or hasattr(module, "parametrizations")
-    )
+def _is_leaf(module: nn.Module) -> bool:
+    """No layer is inside; under spectral norm one has children that are no layers."""
+    return not list(module.children()) or hasattr(module, "parametrizations")
+
+
+def _is_layer(path: str, module: nn.Module) -> bool:
+    learns = any(True for _ in module.parameters(recurse=False))
+    return "parametrizations" not in path and (_is_leaf(module) or learns)

@@ -98,7 +98,8 @@ def save_curves(path: Path, history: Sequence[dict[str, Any]], title: str) -> No
 _LOSSES = {"critic_loss": "critic", "generator_loss": "generator"}
 _PROGRESS = {
     "wasserstein": "Wasserstein estimate (mean real - mean fake score)",
-    "score": "quality (recogniser)",
+    "score_gap": "mean real - mean fake score",
+    "score": "quality",
     "recall": "recall",
     "variance_ratio": "variance beside real",
 }

@@ -84,6 +84,11 @@ class Players:
         self.clipped: list[Tensor] = []
         if isinstance(self.loss, Adversarial):
             self.critic = self._placed(build_critic(self.spec, seed))
+            if self.critic.energy != self.loss.energy:
+                raise UsageError(
+                    f"The loss {recipe.loss} {'wants' if self.loss.energy else 'does not go with'} an auto-encoding "
+                    "critic: of the networks here `--recipe magan` has one."
+                )
             self.critic_parameters = [p for p in self.critic.parameters() if p.requires_grad]
             rate = (
                 recipe.learning_rate if recipe.critic_learning_rate is None else recipe.critic_learning_rate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
@@ -150,15 +151,31 @@ class Recipe:
                     f"Recipe {self.name}: {name} {getattr(self, name)!r} is unknown; "
                     f"choose one of {', '.join(choices)}."
                 )
-        for name in _POSITIVE:
-            if getattr(self, name) < 1:
-                raise UsageError(f"Recipe {self.name}: {name} must be at least 1, not {getattr(self, name)}.")
+        for name, value in vars(self).items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise UsageError(f"Recipe {self.name}: {name} is {value:g}, not a finite number.")
+        for name, least in _AT_LEAST.items():
+            if getattr(self, name) < least:
+                raise UsageError(
+                    f"Recipe {self.name}: {name} must be at least {least}, not {getattr(self, name)}."
+                )
+        for name in _ABOVE_ZERO:
+            if (value := getattr(self, name)) is not None and value <= 0:
+                raise UsageError(f"Recipe {self.name}: {name} is {value:g}: give a number above zero.")
         for name in _NOT_NEGATIVE:
-            if (getattr(self, name) or 0) < 0:
+            if getattr(self, name) < 0:
                 raise UsageError(f"Recipe {self.name}: {name} is {getattr(self, name)}, below zero.")
         for name in _SHARES:
             if not 0 <= getattr(self, name) < 1:
                 raise UsageError(f"Recipe {self.name}: {name} must be in [0, 1), not {getattr(self, name)}.")
+        if self.opening is not None and min(self.opening) < 1:
+            raise UsageError(f"Recipe {self.name}: opening {self.opening} has a number below 1.")
+        if self.wrong_labels and self.conditioning not in ("concat", "projection"):
+            raise UsageError(
+                f"Recipe {self.name}: wrong labels need a critic that is told labels (concat or projection)."
+            )
+        if self.auxiliary_weight and not self.labelled:
+            raise UsageError(f"Recipe {self.name}: a classifier's weight needs labels to classify (--label).")
 
     @property
     def labelled(self) -> bool:
@@ -180,10 +197,6 @@ class Recipe:
         if unknown:
             raise UsageError(f"A recipe has no field {', '.join(unknown)}.")
         return cls(**{key: _frozen(value) for key, value in values.items()})
-
-    def changed(self, **changes: Any) -> Recipe:
-        """A copy with other values; None leaves a field as it is."""
-        return replace(self, **{k: v for k, v in changes.items() if v is not None})
 
     def with_label(self, conditioning: str = "concat") -> Recipe:
         """The conditional form of an unconditional recipe; a conditional one as it is."""
@@ -210,9 +223,13 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "noise": NOISES,
     "schedule": SCHEDULES,
 }
-_POSITIVE = ("noise_size", "batch_size", "iterations", "penalty_every", "replay_size")
+_AT_LEAST = {
+    "noise_size": 1, "iterations": 1, "penalty_every": 1, "replay_size": 1, "critic_steps": 1, "generator_steps": 1,
+    "batch_size": 2,  # one image has no batch statistics
+}  # fmt: skip
+_ABOVE_ZERO = ("learning_rate", "critic_learning_rate")
 _NOT_NEGATIVE = (
-    "clip", "gradient_penalty", "penalty_end", "rate_end", "r1", "r2", "learning_rate", "critic_learning_rate",
-    "warmup", "critic_steps", "generator_steps", "feature_matching", "adversarial_weight", "auxiliary_weight",
+    "clip", "gradient_penalty", "penalty_end", "rate_end", "r1", "r2", "warmup", "feature_matching",
+    "adversarial_weight", "auxiliary_weight",
 )  # fmt: skip
 _SHARES = ("beta1", "beta2", "replay", "label_smoothing", "ema", "translation")

@@ -50,6 +50,11 @@ class TrainReport:
     leads: bool = True
     """Whether this process wrote the run (with several processes, one does)."""
 
+    @property
+    def broken(self) -> bool:
+        """Whether it ended early because a figure was no number any more."""
+        return any(alarm.kind == "nan" for alarm in self.alarms)
+
 
 @dataclass
 class Hooks:
@@ -207,7 +212,7 @@ class Session:
     def _keep_critic(self, run: Run) -> None:
         """The last critic, which nothing samples from, and how its weights are spread, where something holds them."""
         critic, recipe = self.trainer.critic, self.trainer.recipe
-        if critic is None:
+        if critic is None or self._broken:
             return
         weights = critic.state_dict()
         save_weights(

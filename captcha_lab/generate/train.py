@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from captcha_lab.errors import CaptchaLabError
+from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.generate.batches import Batches
 from captcha_lab.generate.config import TrainConfig
 from captcha_lab.generate.monitor import Monitor, Quality
@@ -137,7 +137,15 @@ def resume(
 
 
 def choose_device(name: str) -> str:
-    """ "auto" as cuda where there is one, else cpu; other names as they are."""
+    """ "auto" as cuda where there is one, else cpu; other names as they are.
+
+    Raises:
+        UsageError: torch knows no such device, or this machine has none.
+    """
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=name)
+    except (AssertionError, RuntimeError) as error:
+        raise UsageError(f"--device {name}: there is none here; choose auto, cpu or cuda.") from error
     return name

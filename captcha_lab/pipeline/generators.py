@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.pipeline.captchas import ensure_packed_file
 from captcha_lab.pipeline.common import Progress, Say, find_model, silent
-from captcha_lab.store.runs import Run
+from captcha_lab.store.runs import Run, check_new
 from captcha_lab.store.workspace import DatasetFolder, Workspace
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from captcha_lab.generate.train import TrainReport as GeneratorReport
 
 
+CLASS_SIZE = 10  # images of a class, on average; below it a class is no condition unless one is asked for
 PAPER_FROM = 256  # images whose median brightness is taken for that of the paper
 
 
@@ -42,11 +43,14 @@ class GeneratorData:
     """Light ink on dark paper."""
     captchas: bool
     attributes: tuple[str, ...] = ()
+    sparse: bool = False
+    """Its classes have too few images each to be learnt, as persons have in a collection of faces."""
 
     def recipe(self, choice: Choice) -> Recipe:
         """The recipe of a choice for this data (see `generate.choose.choose` for errors).
 
-        With nothing said about labels: attributes that are named are a condition; forty that merely exist are none.
+        With nothing said about labels: attributes that are named are a condition; forty that merely exist are none,
+        nor are classes of a few images each.
         """
         from captcha_lab.generate.choose import choose, defaults_for
 
@@ -57,6 +61,8 @@ class GeneratorData:
                 choice = replace(choice, label=True)
             elif choice.recipe is None:
                 choice = replace(choice, label=False)
+        elif self.sparse and choice.label is None and choice.recipe is None:
+            choice = replace(choice, label=False)
         defaults = defaults_for(self.image_shape, self.dark)
         return choose(choice, labelled=self.condition != "none", defaults=defaults)
 
@@ -103,15 +109,23 @@ def packed_condition(folder: DatasetFolder, attributes: tuple[str, ...]) -> Gene
 
     with open_packed(folder.packed_path) as (_, facts):
         if attributes and facts.attributes is None:
-            raise UsageError(f"The dataset {folder.name} has no attributes: leave --attribute away.")
-        train = facts.split[()] == SPLITS.index("train")
-        if facts.labels is not None and (facts.labels[()][train] != UNLABELLED).any() and not attributes:
+            raise UsageError(f"The dataset {folder.name} has no attributes: leave --attributes away.")
+        labels = np.empty(0, np.int64) if facts.labels is None else facts.labels[()]
+        labels = (
+            labels[(labels != UNLABELLED) & (facts.split[()] == SPLITS.index("train"))]
+            if len(labels)
+            else labels
+        )
+        if len(labels) and not attributes:
             condition = "classes"
         else:
             condition = "none" if facts.attributes is None else "attributes"
         shape, captchas = facts.images.shape[1:], facts.info.get("kind") == "captcha"
         dark = bool(np.median(facts.images[:PAPER_FROM]) < 128)
-    return GeneratorData(folder.packed_path, folder.name, condition, shape, dark, captchas, attributes)
+        sparse = not captchas and condition == "classes" and len(labels) < CLASS_SIZE * len(np.unique(labels))
+    return GeneratorData(
+        folder.packed_path, folder.name, condition, shape, dark, captchas, attributes, sparse
+    )
 
 
 def recogniser_quality(
@@ -129,7 +143,9 @@ def recogniser_quality(
     newest = latest_run(workspace.models, "recogniser")
     root = workspace.models / name if name else newest.root if newest else None
     if root is None:
-        if data.captchas or data.condition == "classes":  # `train` needs classes: faces have none to learn
+        if data.captchas or (
+            data.condition == "classes" and not data.sparse
+        ):  # `train` needs classes to learn
             say("No recogniser yet (`captcha-lab train` makes one): pixels alone choose the best weights.")
         return None, None
     recogniser = Recogniser.load(root)
@@ -166,6 +182,7 @@ def train_generator(
     from captcha_lab.generate.train import choose_device, train
 
     choose(choice)  # a wrong option is said before any work is done
+    check_new(workspace.models, name)
     group = join_group(choose_device(config.device))
     data = generator_data(workspace, folder, group, say, attributes)
     if data.condition == "none" and group.leads:
@@ -214,18 +231,24 @@ def train_generators(
     return reports
 
 
-def overview_generator(folder: DatasetFolder, choice: Choice, device: str) -> Overview:
-    """What a choice would build: for the packed dataset where there is one, else for the source's image size."""
+def overview_generator(
+    folder: DatasetFolder, choice: Choice, config: GeneratorConfig, attributes: tuple[str, ...] = ()
+) -> Overview:
+    """What a choice would build: for the packed dataset where there is one, else for the source's image size.
+
+    Raises:
+        UsageError: as `train_generator`.
+    """
     from captcha_lab.generate.choose import choose
     from captcha_lab.generate.overview import overview
     from captcha_lab.generate.parallel import Group
 
     if not folder.packed_path.exists():
-        return overview(choose(choice), device=device)
-    data = packed_condition(folder, ())
+        return overview(choose(choice), config=config)
+    data = packed_condition(folder, attributes)
     recipe = data.recipe(choice)
     with data.batches(recipe.labelled, 0, Group()) as batches:
-        return overview(recipe, batches, device=device)
+        return overview(recipe, batches, config)
 
 
 def resume_generator(

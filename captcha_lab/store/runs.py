@@ -19,6 +19,17 @@ if TYPE_CHECKING:
 WEIGHTS = "weights.safetensors"
 
 
+def check_new(models: Path, name: str | None) -> None:
+    """A name that a new run may have; None, by date, always is one.
+
+    Raises:
+        UsageError: it can't name a folder.
+        CaptchaLabError: a run has it.
+    """
+    if name is not None and (models / check_name(name)).exists():
+        raise CaptchaLabError(f"A run named {name} exists in {models}: choose another --name or remove it.")
+
+
 @dataclass(frozen=True)
 class Run:
     """The folder of one run: `config.json metrics.jsonl weights.safetensors resume.pt samples/ tensorboard/`."""
@@ -64,10 +75,7 @@ class Run:
         Raises:
             CaptchaLabError: a run of that name exists, or the disk refuses.
         """
-        if name is not None and (models / check_name(name)).exists():
-            raise CaptchaLabError(
-                f"A run named {name} exists in {models}: choose another --name or remove it."
-            )
+        check_new(models, name)
         stamp = f"{kind}-{time.strftime('%Y%m%d-%H%M%S')}"
         for attempt in range(1000):
             root = models / (name or (stamp if attempt == 0 else f"{stamp}-{attempt + 1}"))

@@ -120,12 +120,52 @@ def test_list_and_dry_run(workspace: Path) -> None:
     assert not (workspace / "models").exists()
 
 
+def test_a_run_that_breaks_says_so_and_names_nothing_that_is_not_there(workspace: Path) -> None:
+    broken = ["--lr", "1e30", "--iterations", "3", *SMALL, "--name"]
+    for name, loss in (("clipped", "wgan"), ("free", "gan")):
+        result = call("train-gen", "--loss", loss, *broken, name, code=1)
+        assert "is not a number any more" in result.stdout
+        assert (
+            "no weights were kept" in result.stdout
+            or (workspace / "models" / name / "weights.safetensors").exists()
+        )
+        assert "progress.gif" not in result.stdout or (workspace / "models" / name / "progress.gif").exists()
+        assert (
+            json.loads((workspace / "models" / name / "summary.json").read_text())["alarms"][0]["kind"]
+            == "nan"
+        )
+
+
+def test_a_dry_run_shows_the_run_that_would_be(workspace: Path) -> None:
+    shown = call(
+        "train-gen",
+        "--loss",
+        "gan",
+        "--dry-run",
+        "--precision",
+        "bfloat16",
+        "--threads",
+        "1",
+        *SMALL,
+        "--json",
+    )
+    made = json.loads(shown.stdout)
+    assert (made["precision"], made["threads"]) == ("bfloat16", 1)
+    for wrong in (["--precision", "foo"], ["--iterations", "0"], ["--attributes", "Smiling"]):
+        call("train-gen", "--dry-run", *wrong, code=2)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
         (["train-gen", "--recipe", "nope"], 2, "No recipe 'nope'. Known:"),
         (["train-gen", "--loss", "gan", "--iterations", "0"], 2, "--iterations 0: at least 1"),
         (["train-gen", "--loss", "gan", "--max-seconds", "-3"], 2, "give a time above 0"),
+        (["train-gen", "--loss", "gan", "--max-seconds", "nan"], 2, "give a time above 0"),
+        (["train-gen", "--iterations", "5", "--max-seconds", "5"], 2, "choose one"),
+        (["train-gen", "--device", "toaster"], 2, "--device toaster: there is none here"),
+        (["train-gen", "--lr", "nan"], 2, "learning_rate is nan"),
+        (["train-gen", "--name", "../evil"], 2, "'../evil' can't name a dataset or run"),
         (["train-gen", "--loss", "gan", "--dataset", "none"], 1, ""),
         (["train-gen", "--resume", "none"], 1, "There is no run at none"),
         (["train-gen", "--loss", "gan", "--label", "--attribute", "Smiling"], 2, "glyphs has no attributes"),

@@ -44,7 +44,7 @@ def test_alarm_when_there_never_was_variety() -> None:
     poor = {"recall": 0.01, "variance_ratio": 0.1}
     alarms = Alarms(1000, True)
     assert told(alarms, [poor, poor], look=True) == []  # still early
-    assert told(alarms, [poor] * 3, look=True, start=200) == ["collapse"]
+    assert told(alarms, [poor] * 3, look=True, start=400) == ["collapse"]
 
 
 def test_a_run_of_a_few_iterations_has_hardly_begun() -> None:

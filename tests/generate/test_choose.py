@@ -6,7 +6,9 @@ import pytest
 
 from captcha_lab.errors import UsageError
 from captcha_lab.generate.choose import FACES, Choice, choose, defaults_for
+from captcha_lab.generate.overview import random_batches
 from captcha_lab.generate.recipes import get_recipe
+from captcha_lab.generate.trainer import Trainer
 
 
 @pytest.mark.parametrize(
@@ -53,6 +55,27 @@ def test_a_wasserstein_loss_gets_a_constraint() -> None:
     assert choose(Choice(recipe="wdcgan-gp", loss="wgan")).clip == 0.0
 
 
+def test_an_energy_loss_gets_an_auto_encoding_critic_and_takes_it_away_again() -> None:
+    made = choose(Choice(recipe="wdcgan", loss="magan"))
+    assert made.options == {"critic": "autoencoder"}
+    assert choose(Choice(recipe="magan", loss="gan")).options == {}
+    fully = choose(Choice(recipe="gan-fc", loss="magan"))
+    with pytest.raises(UsageError, match="wants an auto-encoding critic"):
+        Trainer(fully, random_batches(fully), 1)
+
+
+def test_options_that_no_network_can_have() -> None:
+    for value in ('{"codes": -3}', '{"generator": 500}'):
+        made = choose(Choice(recipe="fast", changes=(f"options={value}",)))
+        with pytest.raises(UsageError, match="Networks of family 'fast' can't be built with"):
+            Trainer(made, random_batches(made), 1)
+
+
+def test_an_update_named_twice_is_one() -> None:
+    name = "face-wgan-deconv-update"
+    assert choose(Choice(recipe=name, update=True)) == get_recipe(name)
+
+
 def test_steps_given_by_hand_end_the_switching_rule() -> None:
     made = choose(Choice(recipe="wdcgan-update", critic_steps=3))
     assert (made.opening, made.switch, made.critic_steps) == (None, False, 3)
@@ -71,7 +94,14 @@ def test_options_are_merged() -> None:
         (Choice(recipe="dcgan", loss="nope"), "No loss 'nope'"),
         (Choice(recipe="dcgan", changes=("colour=3",)), "--set colour=3: write FIELD=VALUE with one of"),
         (Choice(recipe="dcgan", changes=("ema",)), "--set ema: write FIELD=VALUE"),
-        (Choice(recipe="dcgan", changes=("options=3",)), "wants a JSON object"),
+        (Choice(recipe="dcgan", changes=("options=3",)), "--set options=3: .* for example options="),
+        (Choice(recipe="dcgan", changes=("learning_rate=abc",)), "--set learning_rate=abc: .*valid number"),
+        (Choice(recipe="dcgan", changes=("reuse_fake=no",)), "--set reuse_fake=no: .*valid boolean"),
+        (Choice(recipe="dcgan", changes=("noise_size=true",)), "--set noise_size=true: .*valid integer"),
+        (Choice(recipe="dcgan", changes=("batch_size=1.5",)), "--set batch_size=1.5: .*valid integer"),
+        (Choice(recipe="wdcgan-update", changes=("opening=5",)), r"--set opening=5: .*opening=\[50,5,1\]"),
+        (Choice(loss="acgan", label=False), "leave --no-label away"),
+        (Choice(recipe="face-wgan-deconv-update", update=False), "has no form without the update"),
         (Choice(recipe="dcgan", clip=-1.0), "clip is -1.0, below zero"),
     ],
 )

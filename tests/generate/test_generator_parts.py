@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -33,7 +34,9 @@ def test_fixed_ratio_with_an_opening() -> None:
 
 
 def test_switches_when_the_critics_loss_falls_steadily() -> None:
-    recipe = get_recipe("wdcgan").changed(opening=(500, 5, 1), switch=True, critic_steps=1, generator_steps=5)
+    recipe = replace(
+        get_recipe("wdcgan"), opening=(500, 5, 1), switch=True, critic_steps=1, generator_steps=5
+    )
     rule = StepRule(recipe)
     for k in range(60):  # rising, and up and down: not yet
         assert rule.steps(k) == (5, 1)
@@ -51,12 +54,12 @@ def test_switches_when_the_critics_loss_falls_steadily() -> None:
 
 
 def test_switches_at_the_latest_when_the_opening_ends() -> None:
-    rule = StepRule(get_recipe("wdcgan").changed(opening=(10, 5, 1), switch=True))
+    rule = StepRule(replace(get_recipe("wdcgan"), opening=(10, 5, 1), switch=True))
     assert [rule.steps(9), rule.steps(10), rule.watching] == [(5, 1), (1, 5), False]
 
 
 def test_learning_rate_and_penalty_fall_along_a_cosine() -> None:
-    recipe = get_recipe("dcgan").changed(schedule="cosine", warmup=10, penalty_end=0.2)
+    recipe = replace(get_recipe("dcgan"), schedule="cosine", warmup=10, penalty_end=0.2)
     rates = [learning_rate_factor(recipe, k, 100) for k in range(101)]
     assert rates[0] == pytest.approx(0.1)
     assert rates[50] == pytest.approx(0.5)
@@ -64,7 +67,7 @@ def test_learning_rate_and_penalty_fall_along_a_cosine() -> None:
     assert all(later <= earlier for earlier, later in pairwise(rates[10:]))
     assert [penalty_factor(recipe, k, 100) for k in (0, 50, 100)] == pytest.approx([1.0, 0.6, 0.2])
     assert learning_rate_factor(get_recipe("dcgan"), 70, 100) == 1.0
-    kept = recipe.changed(rate_end=0.25)
+    kept = replace(recipe, rate_end=0.25)
     assert [learning_rate_factor(kept, k, 100) for k in (0, 50, 100)] == pytest.approx(
         [0.1, 0.625, 0.25], abs=1e-3
     )
@@ -202,5 +205,5 @@ def test_overview_counts_every_parameter() -> None:
         assert sum(layer.parameters for layer in layers) == made.parameters[name] > 0
     assert made.generator[-1].shape == (1, 20, 20)
     assert made.seconds_per_iteration > 0
-    spectral = shrunk(get_recipe("dcgan")).changed(options={"spectral": True, "hidden": 8})
+    spectral = replace(shrunk(get_recipe("dcgan")), options={"spectral": True, "hidden": 8})
     assert "ParametrizedLinear" in {layer.kind for layer in overview(spectral, seconds=0.0).critic}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from captcha_lab.generate.recipes import get_recipe
 
 @pytest.mark.parametrize("name", ["adam", "rmsprop", "sgd"])
 def test_a_transposed_gradient_moves_the_right_weights(name: str) -> None:
-    recipe = get_recipe("dcgan").changed(optimiser=name, learning_rate=0.1)
+    recipe = replace(get_recipe("dcgan"), optimiser=name, learning_rate=0.1)
     target = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
     weight = nn.Parameter(torch.zeros(3, 5))
     optimiser = make_optimiser(recipe, [weight], recipe.learning_rate)

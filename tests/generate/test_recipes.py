@@ -13,6 +13,7 @@ from generator_tools import data, shrunk
 from captcha_lab.errors import UsageError
 from captcha_lab.generate.constraints import clipped_parameters, gradient_penalty, squared_gradients
 from captcha_lab.generate.networks import build_generator
+from captcha_lab.generate.overview import overview
 from captcha_lab.generate.recipe import Recipe
 from captcha_lab.generate.recipes import get_recipe, recipes
 from captcha_lab.generate.sample import Generator, load_generator, save_generator
@@ -35,11 +36,10 @@ def check_step(trainer: Trainer) -> None:
     figures = trainer.iterate()
     assert all(torch.isfinite(value) for value in figures.values())
     for name, network in networks(trainer).items():
-        moved = [key for key, p in network.named_parameters() if not torch.equal(p, before[name][key])]
-        still = sorted(set(dict(network.named_parameters())) - set(moved))
-        assert moved, f"{name} did not move"
-        # A condition's columns and rarely used heads may stay; the bulk must not.
-        assert len(moved) >= len(still), f"{name}: only {moved} moved"
+        still = [key for key, p in network.named_parameters() if torch.equal(p, before[name][key])]
+        # What adds the same to every score cancels out of a Wasserstein critic's loss.
+        cancels = name == "critic" and trainer.loss.wasserstein
+        assert not [key for key in still if not (cancels and key.endswith("bias"))], name
 
 
 def check_constraint(trainer: Trainer) -> None:
@@ -105,6 +105,8 @@ def test_recipe(name: str, tmp_path) -> None:
     save_generator(path, made, {})
     loaded = load_generator(path)
     labels = np.array([0, 1, 4]) if made.labelled else None
+    for network, parameters in (shown := overview(recipe, seconds=0.0)).parameters.items():
+        assert sum(layer.parameters for layer in getattr(shown, network)) == parameters, network
     images = loaded.sample(labels, 3, seed=5)
     assert images.dtype == np.uint8
     assert images.shape == (3, *made.image_shape)
@@ -136,7 +138,14 @@ def test_unknown_recipe_lists_the_known() -> None:
     ("change", "message"),
     [
         ({"optimiser": "lion"}, "optimiser 'lion' is unknown; choose one of adam"),
-        ({"batch_size": 0}, "batch_size must be at least 1"),
+        ({"batch_size": 1}, "batch_size must be at least 2"),
+        ({"critic_steps": 0}, "critic_steps must be at least 1"),
+        ({"learning_rate": 0.0}, "learning_rate is 0: give a number above zero"),
+        ({"learning_rate": float("inf")}, "learning_rate is inf, not a finite number"),
+        ({"clip": float("nan")}, "clip is nan, not a finite number"),
+        ({"opening": (50, 0, 1)}, "has a number below 1"),
+        ({"wrong_labels": True}, "wrong labels need a critic that is told labels"),
+        ({"auxiliary_weight": 1.0}, "needs labels to classify"),
         ({"clip": -1.0}, "clip is -1.0, below zero"),
         ({"ema": 1.0}, r"ema must be in \[0, 1\)"),
     ],

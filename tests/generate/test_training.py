@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -36,7 +37,7 @@ STATEFUL = {
     "dropout": lambda: shrunk(get_recipe("pml-gan")),
     "margin": lambda: shrunk(get_recipe("magan"), loss_options={"pretraining": 2, "epoch": 2}),
     "switch": lambda: shrunk(get_recipe("wdcgan-update-label"), opening=(3, 2, 1)),
-    "spectral": lambda: shrunk(get_recipe("dcgan-label")).changed(options={"spectral": True, "hidden": 8}),
+    "spectral": lambda: replace(shrunk(get_recipe("dcgan-label")), options={"spectral": True, "hidden": 8}),
 }
 
 
@@ -248,7 +249,7 @@ def test_resuming_on_other_data_is_refused(tmp_path) -> None:
     recipe = shrunk(get_recipe("dcgan-label"), iterations=6)
     with pytest.raises(KeyboardInterrupt):
         train(recipe, data(recipe), tmp_path, TrainConfig(**QUIET), name="cut", hooks=Hooks(progress=boom))
-    larger = recipe.changed(image_shape=(1, 24, 24))
+    larger = replace(recipe, image_shape=(1, 24, 24))
     with pytest.raises(CaptchaLabError, match=r"trained on images \(20, 20\), the data now has \(24, 24\)"):
         resume(Run.open(tmp_path / "cut"), data(larger))
 

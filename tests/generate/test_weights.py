@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -15,7 +17,7 @@ from captcha_lab.generate.weights import critic_weights, save_weight_histograms,
 
 
 def trained(name: str) -> np.ndarray:
-    recipe = get_recipe(name).changed(batch_size=16, learning_rate=5e-3)
+    recipe = replace(get_recipe(name), batch_size=16, learning_rate=5e-3)
     trainer = Trainer(recipe, data(recipe), 15, seed=0)
     for _ in range(15):
         trainer.iterate()

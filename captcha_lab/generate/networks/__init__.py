@@ -98,5 +98,11 @@ def _seeded(build: Any, spec: NetworkSpec, seed: int) -> Any:
     """Build with a forked random state, then draw the weights by the specification's scheme."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = build()
+        try:
+            network = build()
+        except (RuntimeError, TypeError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise UsageError(
+                f"Networks of family {spec.family!r} can't be built with {dict(spec.options)}: {reason}."
+            ) from error
     return initialise(network, spec.initialisation, torch.Generator().manual_seed(seed))

@@ -128,6 +128,9 @@ class GeneratorNetwork(ConditionalNetwork):
 class CriticNetwork(ConditionalNetwork):
     """Images [N, C, H, W] (in the output range) and a condition [N, K] or None to a `Criticism`."""
 
+    energy = False
+    """Its score is minus an energy, the error of an auto-encoder: never above 0."""
+
     def __init__(self, spec: NetworkSpec) -> None:
         super().__init__(spec)
         self.told = spec.conditioning in ("concat", "projection")

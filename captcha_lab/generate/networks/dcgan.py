@@ -126,6 +126,8 @@ class AutoencodingCritic(CriticNetwork):
     The score is minus the mean squared error over all values of an image.
     """
 
+    energy = True
+
     def __init__(self, spec: NetworkSpec, options: DcganOptions) -> None:
         super().__init__(spec)
         if spec.conditioning == "projection":
