@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import Any
 
+from torch import nn
+
 from captcha_lab.generate.batches import ArrayBatches
 from captcha_lab.generate.networks import NETWORKS
 from captcha_lab.generate.overview import random_batches
@@ -37,3 +39,14 @@ def shrunk(recipe: Recipe, **changes: Any) -> Recipe:
 def data(recipe: Recipe, n: int = 24) -> ArrayBatches:
     """Random pixels, with classes where the recipe wants them."""
     return random_batches(recipe, n)
+
+
+def trainable(network: nn.Module) -> int:
+    """Numbers a network learns."""
+    return sum(p.numel() for p in network.parameters())
+
+
+def counting_statistics(network: nn.Module) -> int:
+    """Parameters as Keras counts them: running mean and variance included."""
+    running = [b for name, b in network.named_buffers() if "running" in name]
+    return trainable(network) + sum(b.numel() for b in running)

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from generator_tools import counting_statistics, trainable
 from torch import nn
 
 from captcha_lab.errors import UsageError
@@ -39,16 +40,6 @@ def inputs(spec: NetworkSpec, count: int = 4) -> tuple[torch.Tensor, torch.Tenso
     return noise, torch.eye(spec.classes)[torch.arange(count)] if spec.classes else None
 
 
-def trainable(network: nn.Module) -> int:
-    return sum(p.numel() for p in network.parameters())
-
-
-def counting_statistics(network: nn.Module) -> int:
-    """Parameters as Keras counts them: running mean and variance included."""
-    running = [b for name, b in network.named_buffers() if "running" in name]
-    return trainable(network) + sum(b.numel() for b in running)
-
-
 def pair(family: str, noise: int, size: int = 28, **options: object) -> tuple[nn.Module, nn.Module]:
     spec = NetworkSpec(family, (1, size, size), noise, output_range=(-1, 1), options=options)
     return build_generator(spec, 0), build_critic(spec, 0)
@@ -62,13 +53,6 @@ def test_parameters_of_the_cs231n_notebook() -> None:
     generator, critic = pair("cs231n", 96, critic="strided")
     assert counting_statistics(generator) == 6_689_729
     assert (counting_statistics(critic), trainable(critic)) == (3_411_649, 3_411_393)
-
-
-def test_parameters_of_python_machine_learning() -> None:
-    generator, critic = pair("fc", 20, generator=(100,), critic=(100,), generator_bias=False)
-    assert (trainable(generator), trainable(critic)) == (81_184, 78_601)
-    generator, critic = pair("pml", 20)
-    assert (counting_statistics(generator), counting_statistics(critic)) == (817_824, 1_040_385)
 
 
 def test_parameters_of_the_thesis_by_hand() -> None:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from captcha_lab.generate.recipe import Recipe
 from captcha_lab.generate.recipes.thesis import DCGAN, WDCGAN, WDCGAN_UPDATE, WGAN_FC
 
-_SILENT = "Silent in the source: noise, learning rate, batch size, clip limit; taken from chapter 4."
+_SILENT = "Silent in the source: noise, initial weights, learning rate, batch size, clip limit; taken from chapter 4."
 _SHAPE = (3, 128, 128)
 _ATTRIBUTES = 40
 
@@ -53,7 +53,7 @@ WDCGAN_UPDATE_FACES = replace(
     options={"update": True},
     clip_scope=WDCGAN_UPDATE.clip_scope,
     iterations=3300,
-    notes=_SILENT + " Steps as in face-wdcgan.",
+    notes=_SILENT + " Steps as in face-wdcgan. The extra convolution starts as four times the identity.",
 )
 
 WGAN_FC_FACES = replace(

@@ -47,7 +47,7 @@ DCGAN = replace(
     source="PML 3e ch. 17, DCGAN",
     network="pml",
     options={},
-    notes="The chapter gives no optimiser for this form: that of its first GAN.",
+    notes="The chapter gives no optimiser, batch size or order of steps for this form: those of its first GAN.",
 )
 
 WGAN_GP = replace(

@@ -105,7 +105,7 @@ WDCGAN_GP = replace(
     beta2=0.999,
     iterations=860,
     notes="The printed penalty takes its norm over one image axis only; here over all pixels of a sample. Silent in "
-    "the source: the ratio of steps (the WDCGAN's) and the learning rate (the DCGAN's, not tried at length). Of no "
+    "the source: the ratio of steps (the WDCGAN's), optimiser and rate (the DCGAN's, not tried at length). Of no "
     "norm and layer norm in the critic, which it allows, layer norm.",
 )
 
@@ -121,7 +121,7 @@ WGAN_FC_GP = replace(
     beta2=0.999,
     iterations=4500,
     notes="The printed penalty takes its norm over one image axis only; here over all pixels of a sample. Silent in "
-    "the source: the ratio of steps (that of wgan-fc) and the learning rate; at 2e-4 it learnt for 1,500 iterations "
+    "the source: the ratio of steps (that of wgan-fc), optimiser and rate; Adam at 2e-4 learnt for 1,500 iterations "
     "and little from there to 3,000, much as the thesis says.",
 )
 
