@@ -52,14 +52,14 @@ def run_critic_weights(run: Run) -> NDArray[np.float32]:
 
 
 def share_at_limit(weights: NDArray[np.floating], limit: float, within: float = 0.01) -> float:
-    """The share of weights in the outermost `within` (a share of the limit) of [-limit, limit], or beyond.
+    """The share of weights whose size is the limit's, to `within` (a share of the limit).
 
     Raises:
         UsageError: a limit that is not above 0.
     """
     if limit <= 0:
         raise UsageError(f"A limit of {limit:g} holds no weights: give one above 0.")
-    return float(np.mean(np.abs(weights) >= limit * (1 - within)))
+    return float(np.mean(np.abs(np.abs(weights) - limit) <= within * limit))
 
 
 def save_weight_histograms(path: Path, critics: Mapping[str, NDArray[np.floating]], limit: float) -> None:
@@ -87,7 +87,7 @@ def save_weight_histograms(path: Path, critics: Mapping[str, NDArray[np.floating
         axes.hist(weights, bins=81, range=(-span, span), log=True)
         for side in (-limit, limit):
             axes.axvline(side, linestyle=":", color="black", linewidth=1)
-        axes.set_title(f"{title}\n{100 * share:.0f} % at or beyond ±{limit:g}", fontsize="medium")
+        axes.set_title(f"{title}\n{100 * share:.0f} % at ±{limit:g}", fontsize="medium")
         axes.set_xlabel("critic weight")
     panels[0].set_ylabel("weights")
     with atomic_path(path) as temporary:

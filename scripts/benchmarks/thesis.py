@@ -16,6 +16,9 @@ from captcha_lab.evaluate.printed import load_grids
 from captcha_lab.evaluate.result import CandidateResult
 from captcha_lab.generate.choose import Choice
 from captcha_lab.generate.config import TrainConfig as GeneratorConfig
+from captcha_lab.generate.recipes import get_recipe
+from captcha_lab.generate.weights import run_critic_weights, save_weight_histograms, share_at_limit
+from captcha_lab.store.runs import Run
 from scripts.benchmarks._generators import beyond_floor, figures, prepared, train_and_score
 from scripts.benchmarks._machine import facts, shared_data
 from scripts.benchmarks._pictures import montage
@@ -46,6 +49,8 @@ CLAIMS = (
     ("labels help: labelled WDCGAN beats the plain one", "wdcgan-label", "wdcgan"),
 )
 COLLAPSE = "fully connected networks collapse with cross-entropy and not with the Wasserstein loss"
+GATHER = "a clip makes the critic's weights gather at its limits and a gradient penalty does not"
+CLIPPED = (("wgan-fc", "wgan-fc-gp"), ("wdcgan", "wdcgan-gp"))  # each beside the same networks with a penalty
 LIKE = 1.2  # a distance up to so many times the other's counts as like it
 
 
@@ -53,7 +58,7 @@ def row(result: CandidateResult) -> dict[str, Any]:
     return {**figures(result), "beyond_floor": beyond_floor(result), "faults": list(result.verdict.faults)}
 
 
-def measure(scale: float, gan_train: bool, picture: Path | None) -> dict[str, Any]:
+def measure(scale: float, gan_train: bool, picture: Path | None, critics: Path | None) -> dict[str, Any]:
     """Score the printed grids, train each system, score it the same way."""
     with prepared(EvalConfig(gan_train=gan_train)) as bench:
         grids = load_grids(shared_data() / "thesis-figures", bench.evaluator.real)
@@ -76,10 +81,17 @@ def measure(scale: float, gan_train: bool, picture: Path | None) -> dict[str, An
                     "alarms": list(trained.alarms),
                 }
             )
+        names = [name for pair in CLIPPED for name in pair]
+        weights = {name: run_critic_weights(Run.open(bench.workspace.models / name)) for name in names}
+    limit = get_recipe(CLIPPED[0][0]).clip
     if picture is not None:
         montage(picture, sheets)
+    if critics is not None:
+        save_weight_histograms(critics, weights, limit)
     ours: dict[str, Any] = {str(r["recipe"]): r["ours"] for r in rows}
-    return {"machine": facts(), "scale": scale, "seeds": 1, "rows": rows, "claims": claims(ours, scale)}
+    shares = {name: share_at_limit(own, limit) for name, own in weights.items()}
+    told = [*claims(ours, scale), gather_claim(shares)]
+    return {"machine": facts(), "scale": scale, "seeds": 1, "rows": rows, "claims": told}
 
 
 def claims(ours: dict[str, Any], scale: float) -> list[dict[str, Any]]:
@@ -111,6 +123,12 @@ def collapse_claim(ours: dict[str, Any]) -> dict[str, Any]:
         f"gan-fc {'collapsed' if gan else 'did not collapse'}, wgan-fc {'collapsed' if wgan else 'did not'}"
     )
     return judged(COLLAPSE, gan and not wgan, said)
+
+
+def gather_claim(shares: dict[str, float]) -> dict[str, Any]:
+    """The Wasserstein chapter's remark on weight clipping, from the shares of weights at the clip's limits."""
+    said = ", ".join(f"{name} {100 * share:.1f} %" for name, share in shares.items())
+    return judged(GATHER, all(shares[a] > 2 * shares[b] for a, b in CLIPPED), f"at the clip's limits: {said}")
 
 
 def judged(text: str, holds: bool | None, said: str) -> dict[str, Any]:
@@ -163,9 +181,10 @@ def main() -> None:
     )
     parser.add_argument("--gan-train", action="store_true", help="add the slowest measure")
     parser.add_argument("--picture", type=Path, help="write samples of every system side by side, as PNG")
+    parser.add_argument("--critics", type=Path, help="write histograms of critics' weights, as PNG")
     parser.add_argument("--json", action="store_true", help="only the JSON object")
     options = parser.parse_args()
-    done = measure(options.scale, options.gan_train, options.picture)
+    done = measure(options.scale, options.gan_train, options.picture, options.critics)
     if not options.json:
         say(report(done))
     print(json.dumps(done))

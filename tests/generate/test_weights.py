@@ -28,7 +28,7 @@ def trained(name: str) -> np.ndarray:
 def test_a_clip_gathers_the_weights_at_its_limits_and_a_penalty_does_not(tmp_path) -> None:
     clipped, penalised = trained("wgan-fc"), trained("wgan-fc-gp")
     assert share_at_limit(clipped, 0.05) > 0.1
-    assert share_at_limit(penalised, np.abs(penalised).max()) < 0.01
+    assert share_at_limit(penalised, 0.05) < 0.05
     picture = tmp_path / "weights.png"
     save_weight_histograms(picture, {"clip": clipped, "penalty": penalised}, 0.05)
     with Image.open(picture) as opened:
@@ -43,7 +43,7 @@ def test_only_connection_weights_are_counted() -> None:
 
 
 def test_shares_at_the_limit() -> None:
-    weights = np.array([-0.05, -0.0496, 0.0, 0.02, 0.049, 0.06])
+    weights = np.array([-0.05, -0.0496, 0.0, 0.0503, 0.049, 0.06])
     assert share_at_limit(weights, 0.05) == pytest.approx(3 / 6)
     with pytest.raises(UsageError, match="above 0"):
         share_at_limit(weights, 0.0)
