@@ -27,6 +27,8 @@ from captcha_lab.generate.weights import CRITIC, critic_weights, save_weight_his
 from captcha_lab.store.files import write_bytes
 from captcha_lab.store.runs import Run, save_resume, save_weights
 
+# A look takes as long as several iterations of a slow recipe: a run of a few has fewer looks than were asked for.
+BETWEEN_LOOKS, LEAST_LOOKS = 5, 2
 LOG_ENTRIES = 400  # lines of training figures in a run's metrics, at most
 # Scores of one generator differ by so much between looks at 1,024 samples. Among generators that differ by no more, the
 # later one is kept: it has trained longer, at a lower rate.
@@ -78,7 +80,8 @@ class Session:
         self.hooks = hooks
         self.alarms = Alarms(trainer.iterations, trainer.loss.saturates)
         self.log_every = max(1, trainer.iterations // LOG_ENTRIES)
-        self.look_every = max(1, trainer.iterations // config.evaluations)
+        looks = min(config.evaluations, max(LEAST_LOOKS, trainer.iterations // BETWEEN_LOOKS))
+        self.look_every = max(1, trainer.iterations // looks)
         self.best: dict[str, float] = {}
         self.best_iteration = 0
         self.highest = 0.0  # score of any look so far

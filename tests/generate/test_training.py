@@ -117,16 +117,16 @@ def test_a_run_killed_before_its_first_checkpoint_begins_again(tmp_path) -> None
 
 
 def test_run_folder(tmp_path) -> None:
-    recipe = shrunk(get_recipe("wdcgan-label"), iterations=6)
+    recipe = shrunk(get_recipe("wdcgan-label"), iterations=15)
     seen: list[int] = []
     hooks = Hooks(progress=lambda done, total, figures: seen.append(done))
     config = TrainConfig(evaluations=3, samples=16, device="cpu")
     report = train(recipe, data(recipe), tmp_path, config, facts={"dataset": "random"}, hooks=hooks)
     run = Run(report.run)
-    assert seen == [1, 2, 3, 4, 5, 6]
+    assert seen == list(range(1, 16))
     assert run.config()["recipe"] == json.loads(json.dumps(recipe.as_json()))
     assert run.config()["dataset"] == "random"
-    assert sorted(p.name for p in run.samples.iterdir()) == ["00000002.png", "00000004.png", "00000006.png"]
+    assert sorted(p.name for p in run.samples.iterdir()) == ["00000005.png", "00000010.png", "00000015.png"]
     held = run_critic_weights(run)
     assert float(np.abs(held).max()) <= recipe.clip + 1e-7
     assert share_at_limit(held, recipe.clip) > 0
@@ -134,11 +134,11 @@ def test_run_folder(tmp_path) -> None:
         assert (run.root / name).stat().st_size > 0, name
     assert list(run.tensorboard.glob("events*"))
     kinds = [line["kind"] for line in run.history()]
-    assert kinds.count("train") == 6
+    assert kinds.count("train") == 15
     assert kinds.count("evaluation") == 3
     assert "wasserstein" in run.history()[0]
     assert load_generator(run.root).classes == ("0", "1", "2", "3", "4")
-    assert json.loads((run.root / "summary.json").read_text())["iterations"] == 6
+    assert json.loads((run.root / "summary.json").read_text())["iterations"] == 15
 
 
 def test_the_best_weights_are_kept_not_the_last(tmp_path) -> None:
@@ -150,15 +150,21 @@ def test_the_best_weights_are_kept_not_the_last(tmp_path) -> None:
         assert len(labels) == len(samples)
         return {"score": next(scores)}
 
-    recipe = shrunk(get_recipe("dcgan-label"), iterations=6)
+    recipe = shrunk(get_recipe("dcgan-label"), iterations=15)
     config = TrainConfig(evaluations=3, samples=16, tensorboard=False, device="cpu")
     report = train(recipe, data(recipe), tmp_path, config, quality=judge)
-    assert (report.best_iteration, report.figures["score"]) == (4, 0.9)
-    assert load_weights(report.run)[1]["iteration"] == 4
+    assert (report.best_iteration, report.figures["score"]) == (10, 0.9)
+    assert load_weights(report.run)[1]["iteration"] == 10
 
 
 def run_for(recipe: Recipe, folder: Path, **config: object) -> TrainReport:
     return train(recipe, data(recipe), folder, TrainConfig(**{**QUIET, **config}))
+
+
+def test_a_run_of_few_iterations_is_not_all_looks(tmp_path) -> None:
+    for iterations, looks in ((2, 2), (20, 4), (60, 12)):
+        report = run_for(shrunk(get_recipe("wgan-fc")), tmp_path, iterations=iterations, evaluations=20)
+        assert sum(line["kind"] == "evaluation" for line in Run(report.run).history()) == looks
 
 
 def test_time_budget_becomes_a_number_of_iterations(tmp_path) -> None:
