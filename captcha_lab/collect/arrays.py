@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 import scipy.io
 
-from captcha_lab.collect.import_items import Item, split_name
+from captcha_lab.collect.item import Item, split_name
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.store.images import encode
 

@@ -5,49 +5,22 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from captcha_lab.collect.import_options import ImportOptions
+from captcha_lab.collect.item import SPLIT_FOLDERS, Item, split_name
 from captcha_lab.errors import CaptchaLabError, UsageError
 
 EXTENSIONS = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp"}
-SPLIT_FOLDERS = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-    "testing": "test",
-}
 UNLABELLED_FOLDER = "_unlabelled"
 # TEXT_index, as exported and as most published sets have it; an index alone (`_17`) means no label.
 _NAME = re.compile(r"(?P<text>.*?)(?:_\d+)?")
 _FILE_COLUMNS = ("file", "filename", "path", "image", "name")
 _TEXT_COLUMNS = ("text", "label", "labels", "captcha", "words")
-
-
-@dataclass(frozen=True)
-class Item:
-    """One image to import.
-
-    Attributes:
-        name: what the user knows it by.
-        load: reads its bytes (raises OSError or CaptchaLabError).
-        places: per character: its label, "" for "not a glyph", None for no label; empty: no label at all.
-        split: train, validation or test where the source fixes it.
-        problem: why it can't be imported, where that is known already.
-    """
-
-    name: str
-    load: Callable[[], bytes]
-    places: tuple[str | None, ...] = ()
-    split: str | None = None
-    problem: str = ""
 
 
 def find_items(path: Path, options: ImportOptions) -> tuple[list[Item], list[str]]:
@@ -219,16 +192,3 @@ def _jsonl_rows(text: str) -> list[_Row]:
             raise ValueError(f'line {number}: "labels" must be a list of characters or null')
         rows.append(_Row(value["file"], tuple(places), split_name(value.get("split"))))
     return rows
-
-
-def split_name(value: object) -> str | None:
-    """The split a cell of a table names, None where it is empty.
-
-    Raises:
-        ValueError: it names something else.
-    """
-    if value is None or value == "":
-        return None
-    if str(value).lower() not in SPLIT_FOLDERS:
-        raise ValueError(f"the split {value!r} is none of train, validation, test")
-    return SPLIT_FOLDERS[str(value).lower()]

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from captcha_lab.alphabet import THESIS_ALPHABET, Alphabet
-from captcha_lab.collect.import_items import Item, find_items
+from captcha_lab.collect.import_items import find_items
 from captcha_lab.collect.import_options import ImportOptions
+from captcha_lab.collect.item import Item
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.store.blobs import BlobStore
 from captcha_lab.store.catalog import Catalog
