@@ -11,8 +11,11 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from captcha_lab.cli import app
+from captcha_lab.generate.choose import Choice
+from captcha_lab.pipeline.generators import packed_condition
 from captcha_lab.store.packed import PackedSet, write_packed
 from captcha_lab.store.runs import load_weights
+from captcha_lab.store.workspace import Workspace
 
 SMALL = ["--set", 'options={"channels": 8, "hidden": 16}', "--set", "noise_size=8", "--batch-size", "8"]
 
@@ -108,6 +111,22 @@ def test_unlabelled_data(workspace: Path) -> None:
     assert "Only a generator trained with --label can write a text" in refused.stderr
     made = json.loads(call("generate", "--count", "5", "--out", "plain.h5", "--json").stdout)
     assert made["count"] == 5
+
+
+def test_classes_of_a_few_images_each_are_a_condition_only_where_one_is_asked_for(workspace: Path) -> None:
+    rng = np.random.default_rng(0)
+    names = tuple(f"person {k}" for k in range(20))
+    persons = PackedSet(
+        rng.integers(0, 256, (60, 20, 20), dtype=np.uint8),
+        np.zeros(60, np.uint8),
+        (np.arange(60) % 20).astype(np.int16),
+        classes=names,
+    )
+    write_packed(workspace / "datasets/persons/packed.h5", persons)
+    data = packed_condition(Workspace(workspace).dataset("persons"), ())
+    assert not data.recipe(Choice()).labelled
+    assert data.recipe(Choice(label=True)).labelled
+    assert packed_condition(Workspace(workspace).dataset("glyphs"), ()).recipe(Choice()).labelled
 
 
 def test_list_and_dry_run(workspace: Path) -> None:
