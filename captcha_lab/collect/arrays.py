@@ -15,6 +15,7 @@ import scipy.io
 from captcha_lab.collect.item import Item, split_name
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.store.images import encode
+from captcha_lab.store.packed import new_hdf5
 
 MAT_LIMIT = 2**31 - 1  # bytes of one variable in MATLAB's version 5 format
 
@@ -61,7 +62,7 @@ def write_mat(path: Path, data: CaptchaArrays) -> None:
 def write_h5(path: Path, data: CaptchaArrays) -> None:
     """Datasets `texts` and `splits` (strings) and `images` uint8 [N, H, W(, 3)], or a group `images` of one
     dataset each where sizes differ; attribute `alphabet`."""
-    with h5py.File(path, "w") as file:
+    with new_hdf5(path) as file:
         file.attrs["alphabet"] = data.alphabet
         for name, texts in (("texts", data.texts), ("splits", data.splits)):
             file.create_dataset(name, data=list(texts), dtype=h5py.string_dtype(), shape=(len(texts),))

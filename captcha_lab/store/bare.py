@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -24,25 +25,36 @@ class Shard:
     digests: str  # hex, 16 characters a row
 
 
-def create_bare(path: Path, columns: PackedSet, rows: int) -> tuple[int, int]:
-    """A packed file whose `/images` [rows, ...] lies bare and unwritten; returns the byte addresses of
-    `/images` and `/duplicate`."""
-    with h5py.File(path, "w") as file:
+class Layout(NamedTuple):
+    """A packed file whose pixels are still to be written; addresses and size in bytes."""
+
+    head: bytes  # all that comes before the pixels
+    images: int  # address of `/images`
+    duplicate: int  # address of `/duplicate`
+    size: int  # of the whole file
+
+
+def lay_out(columns: PackedSet, rows: int) -> Layout:
+    """A packed file whose `/images` [rows, ...] lies bare at its end; built in memory (see `new_hdf5`)."""
+    head = io.BytesIO()
+    with h5py.File(head, "w") as file:
         for name in ("split", "labels", "attributes", "source"):
             column = getattr(columns, name)
             if column is not None:
                 file.create_dataset(name, data=column)
         duplicate = columns.duplicate if columns.duplicate is not None else np.zeros(rows, np.uint8)
         marks = file.create_dataset("duplicate", data=duplicate)
+        write_attributes(file, columns.classes, columns.attribute_names, columns.info)
         space = h5py.h5s.create_simple((rows, *columns.images.shape[1:]))
         layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
         layout.set_layout(h5py.h5d.CONTIGUOUS)
         layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
         layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
         images = h5py.h5d.create(file.id, b"images", h5py.h5t.NATIVE_UINT8, space, layout)
-        write_attributes(file, columns.classes, columns.attribute_names, columns.info)
         file.flush()
-        return int(images.get_offset()), int(marks.id.get_offset())
+        addresses = int(images.get_offset()), int(marks.id.get_offset())
+        size = int(file.id.get_filesize())
+    return Layout(head.getvalue(), *addresses, size)
 
 
 def read_journal(path: Path) -> tuple[dict[str, Any], dict[int, Shard]]:

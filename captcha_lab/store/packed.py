@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -92,7 +93,7 @@ def write_packed(path: Path, data: PackedSet) -> None:
         CaptchaLabError: the disk refuses, or what was read back differs.
     """
     with atomic_path(path) as temporary:
-        with h5py.File(temporary, "w") as file:
+        with new_hdf5(temporary) as file:
             for name in COLUMNS:
                 column = getattr(data, name)
                 if column is not None:
@@ -104,6 +105,19 @@ def write_packed(path: Path, data: PackedSet) -> None:
                 raise CaptchaLabError(
                     f"{path}: /{name} read back differently from what was written; try again."
                 )
+
+
+@contextmanager
+def new_hdf5(path: Path) -> Iterator[h5py.File]:
+    """A new file to fill; it is built in memory, and written when the block ends well.
+
+    HDF5 must not meet a full disk: it answers with pages of its own state, leaves the file open and may crash
+    at exit. Here the disk's refusal is an ordinary `OSError`.
+    """
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
+        yield file
+    path.write_bytes(content.getbuffer())
 
 
 def write_attributes(

@@ -1,8 +1,8 @@
 """Packing more images than fit in memory: shard by shard, in parallel, resumable, never half.
 
-The design's shards are stretches of rows of one file instead of files to be merged: the HDF5 file is created
-with all its space, everything but pixels is written, and it is closed; pixels then go to the address that HDF5
-states for `/images`, which touches no HDF5 structure. So each pixel is written once, a killed process can't
+The design's shards are stretches of rows of one file instead of files to be merged: the HDF5 file is laid out
+in memory, all its space is claimed, and everything but pixels is written; pixels then go to the address that
+HDF5 states for `/images`, which touches no HDF5 structure. So each pixel is written once, a killed process can't
 damage the file's structure, and a journal beside it (one line with a checksum per finished shard) says where to
 go on; a shard that a power cut kept from the disk fails its checksum and is packed again. Until its checked and
 synced end the file has another name.
@@ -16,13 +16,14 @@ import json
 import os
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain, pairwise
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.store.bare import Shard, checksum, create_bare, pread, pwrite, read_journal, runs
+from captcha_lab.store.bare import Shard, checksum, lay_out, pread, pwrite, read_journal, runs
 from captcha_lab.store.files import sync_folder
 from captcha_lab.store.packed import PackedSet, open_packed
 
@@ -30,7 +31,7 @@ SHARD_BYTES = 4 << 20  # pixels a worker holds before it writes them
 # Pixels after which the disk is told to take them, while others are packed: left to itself it begins at the very end.
 FLUSH_BYTES = 64 << 20
 BLOCK_BYTES = 1 << 20  # read at a time when checking: small enough to stay in the processor's cache
-COPY_ROWS_BYTES = 32 << 20
+COPY_BYTES = 8 << 20  # moved at a time when gaps are closed
 
 
 class ShardedWriter:
@@ -57,6 +58,7 @@ class ShardedWriter:
         self.row_bytes = int(np.prod(self.row_shape))
         self.shard_rows = max(1, SHARD_BYTES // self.row_bytes)
         self.done: dict[int, Shard] = {}
+        self._layout = lay_out(columns, self.rows)
         self._partial = target.with_name(f".{target.name}.partial")
         self._journal_path = target.with_name(f".{target.name}.journal")
         self._lock = threading.Lock()
@@ -130,7 +132,7 @@ class ShardedWriter:
         shard = Shard(checksum(data), failed, remarks, b"".join(digests).hex())
         line = json.dumps([number, shard.checksum, failed, remarks, shard.digests]) + "\n"
         try:
-            pwrite(self._descriptor, data, self._address + number * self.shard_rows * self.row_bytes)
+            pwrite(self._descriptor, data, self._layout.images + number * self.shard_rows * self.row_bytes)
             with self._lock:
                 os.write(self._journal, line.encode())
                 self.done[number] = shard
@@ -157,14 +159,17 @@ class ShardedWriter:
             )
         try:
             self._start_flush()
-            self._verify()
+            if self._differing():
+                raise self._spoilt()
             self._flushed()
             duplicate = self._duplicates(rows)
             if failed:
                 self._compact(rows, duplicate)
             else:
-                pwrite(self._descriptor, duplicate.data, self._duplicate_address)
+                pwrite(self._descriptor, duplicate.data, self._layout.duplicate)
             os.fsync(self._descriptor)
+            if not self._readable(len(rows) - 1):
+                raise self._spoilt()
             self._partial.replace(self.target)
             self._journal_path.unlink()
             sync_folder(self.target.parent)
@@ -186,23 +191,22 @@ class ShardedWriter:
 
     def _resume_or_create(self, fingerprint: str) -> None:
         head, shards = read_journal(self._journal_path)
-        if head.get("fingerprint") == fingerprint and self._partial.is_file():
-            self._address, self._duplicate_address = head["images"], head["duplicate"]
-            self.done = shards
-            self._descriptor = os.open(self._partial, os.O_RDWR)
+        self._descriptor = os.open(self._partial, os.O_RDWR | os.O_CREAT, 0o644)
+        resumes = head.get("fingerprint") == fingerprint
+        if not resumes:
+            os.ftruncate(self._journal, 0)
+        os.ftruncate(self._descriptor, self._layout.size if resumes else 0)
+        # All space is claimed now: a disk that is too small is noticed before the work, not after it.
+        os.posix_fallocate(self._descriptor, 0, self._layout.size)
+        pwrite(self._descriptor, memoryview(self._layout.head), 0)
+        if resumes:
             os.write(self._journal, b"\n")  # ends a line that a kill may have cut off
+            self.done = shards
             for number in self._differing():
                 del self.done[number]
             return
-        os.ftruncate(self._journal, 0)
-        self._partial.unlink(missing_ok=True)
-        self._address, self._duplicate_address = create_bare(self._partial, self.columns, self.rows)
-        self._descriptor = os.open(self._partial, os.O_RDWR)
-        # All space is claimed now: a disk that is too small is noticed before the work, not after it.
-        os.posix_fallocate(self._descriptor, 0, self._partial.stat().st_size)
         os.fsync(self._descriptor)
-        head = {"fingerprint": fingerprint, "images": self._address, "duplicate": self._duplicate_address}
-        os.write(self._journal, (json.dumps(head) + "\n").encode())
+        os.write(self._journal, (json.dumps({"fingerprint": fingerprint}) + "\n").encode())
 
     # End
 
@@ -211,7 +215,7 @@ class ShardedWriter:
 
         def reread(number: int) -> int:
             rows = self.shard(number)
-            start, end = (self._address + row * self.row_bytes for row in (rows.start, rows.stop))
+            start, end = (self._layout.images + row * self.row_bytes for row in (rows.start, rows.stop))
             value = 0
             for at in range(start, end, BLOCK_BYTES):
                 value = checksum(pread(self._descriptor, min(BLOCK_BYTES, end - at), at), value)
@@ -222,17 +226,20 @@ class ShardedWriter:
             found = list(pool.map(reread, numbers))
         return [n for n, value in zip(numbers, found, strict=True) if value != self.done[n].checksum]
 
-    def _verify(self) -> None:
-        wrong = self._differing()
+    def _readable(self, row: int) -> bool:
+        """Whether HDF5 finds a row where it was written."""
         with open_packed(self._partial) as (_, facts):
-            last = facts.images[self.rows - 1]
-        raw = os.pread(self._descriptor, self.row_bytes, self._address + (self.rows - 1) * self.row_bytes)
-        if wrong or last.tobytes() != raw:
-            self._discard()
-            raise CaptchaLabError(
-                f"{self.target}: the disk gave back other pixels than were written, so nothing was kept; "
-                "check the disk and try again."
-            )
+            return bool(facts.images[row].tobytes() == self._pread(row, 1))
+
+    def _spoilt(self) -> CaptchaLabError:
+        self._discard()
+        return CaptchaLabError(
+            f"{self.target}: the disk gave back other pixels than were written, so nothing was kept; "
+            "check the disk and try again."
+        )
+
+    def _pread(self, row: int, count: int) -> bytes:
+        return pread(self._descriptor, count * self.row_bytes, self._layout.images + row * self.row_bytes)
 
     def _duplicates(self, rows: np.ndarray) -> np.ndarray:
         """Uint8 [len(rows)]: 1 where the same source bytes stand in an earlier split or earlier row."""
@@ -244,25 +251,27 @@ class ShardedWriter:
         return duplicate
 
     def _compact(self, rows: np.ndarray, duplicate: np.ndarray) -> None:
-        """Replace the partial file by one without the failed rows (it has no name that anything reads)."""
-        kept = self.columns.take_columns(rows, duplicate)
-        whole = self._partial.with_suffix(".compact")
-        address, _ = create_bare(whole, kept, len(rows))
-        descriptor = os.open(whole, os.O_RDWR)
-        step = max(1, COPY_ROWS_BYTES // self.row_bytes)
-        for start in range(0, len(rows), step):
-            part = rows[start : start + step]
-            block = b"".join(
-                os.pread(self._descriptor, len(run) * self.row_bytes, self._address + run[0] * self.row_bytes)
-                for run in runs(part)
-            )
-            pwrite(descriptor, memoryview(block), address + start * self.row_bytes)
-        os.close(self._descriptor)
-        self._descriptor = descriptor
-        whole.replace(self._partial)
+        """Close the gaps of the failed rows, which needs no further space.
+
+        A job that is killed meanwhile starts afresh: moved rows are not those that the journal's checksums mean.
+        """
+        os.ftruncate(self._journal, 0)
+        os.fsync(self._journal)
+        layout = lay_out(self.columns.take_columns(rows, duplicate), len(rows))
+        step = max(1, COPY_BYTES // self.row_bytes)
+        parts = (rows[start : start + step] for start in range(0, len(rows), step))
+        blocks = (b"".join(self._pread(run[0], len(run)) for run in runs(part)) for part in parts)
+        at = layout.images
+        # One block is read ahead: HDF5 may put fewer rows some bytes further back than more of them.
+        for block, _ in pairwise(chain(blocks, [b""])):
+            pwrite(self._descriptor, memoryview(block), at)
+            at += len(block)
+        pwrite(self._descriptor, memoryview(layout.head), 0)
+        os.ftruncate(self._descriptor, layout.size)
+        self._layout = layout
 
     def _discard(self) -> None:
-        for path in (self._partial, self._partial.with_suffix(".compact"), self._journal_path):
+        for path in (self._partial, self._journal_path):
             path.unlink(missing_ok=True)
 
     def _refused(self, error: OSError) -> CaptchaLabError:
@@ -270,7 +279,7 @@ class ShardedWriter:
         left = "finished parts are kept for the next try."
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             self._full = True  # `close` gives the space back, when no other thread is writing any more
-            left = f"it needs {self.rows * self.row_bytes / 1e9:.2f} GB, and nothing was left behind."
+            left = f"it needs {self._layout.size / 1e6:,.1f} MB, and nothing was left behind."
         return CaptchaLabError(
             f"Can't write {self.target}: {error.strerror or error}. Free space or choose another workspace: {left}"
         )

@@ -23,7 +23,7 @@ from captcha_lab.datasets.batches import BatchOptions
 from captcha_lab.generate.batches import PackedBatches
 from captcha_lab.generate.recipes import get_recipe
 from captcha_lab.generate.trainer import Trainer
-from captcha_lab.store.bare import create_bare
+from captcha_lab.store.bare import lay_out
 from captcha_lab.store.packed import PackedSet, write_attributes
 from captcha_lab.store.rows import RowReader
 from scripts.benchmarks._machine import facts
@@ -48,9 +48,8 @@ def write_sets(folder: Path, pictures: int) -> tuple[np.ndarray, dict[str, Path]
     paths = {name: folder / f"{name}.h5" for name in ("bare", "chunk1", "chunk64")}
     split = np.zeros(pictures, np.uint8)
     columns = PackedSet(images[:0], split)
-    address, _ = create_bare(paths["bare"], columns, pictures)
-    with paths["bare"].open("rb+") as file:
-        file.seek(address)
+    with paths["bare"].open("wb") as file:
+        file.write(lay_out(columns, pictures).head)  # pixels follow at once
         file.write(images.data)
     for name, rows in (("chunk1", 1), ("chunk64", 64)):
         with h5py.File(paths[name], "w") as file:

@@ -160,10 +160,77 @@ def test_no_space_left(pictures: Path, tmp_path: Path, monkeypatch: pytest.Monke
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, call, full)
-    with pytest.raises(CaptchaLabError, match=r"No space left on device.*needs 0\.00 GB") as error:
+    with pytest.raises(CaptchaLabError, match=r"No space left on device.*needs 0\.1 MB") as error:
         prepare("folder", pictures, DatasetFolder(tmp_path / "a"), OPTIONS)
     assert "\n" not in str(error.value)
     assert left_behind(tmp_path / "a") == []
+
+
+_LIMITED = """
+import resource, sys
+from captcha_lab.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2)
+sys.argv[1:] = sys.argv[2:]
+main()
+"""
+
+
+@pytest.mark.parametrize("limit", [100, 4096, 50_000])
+@pytest.mark.parametrize("module", ["folder pictures", "lfw", "mnist"])
+def test_no_space_left_for_real(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, module: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = [sys.executable, "-c", _LIMITED, str(limit), "prepare", *module.split(), "--size", "32"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1, done.stderr
+    assert "packed.h5: File too large. Free space" in done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert left_behind(tmp_path / "datasets" / module.split()[0]) == []
+
+
+def test_a_skipped_picture_needs_no_further_space(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claimed: list[int] = []
+    claim = os.posix_fallocate
+
+    def counted(descriptor: int, start: int, size: int) -> None:
+        claimed.append(size)
+        claim(descriptor, start, size)
+
+    monkeypatch.setattr(os, "posix_fallocate", counted)
+    monkeypatch.setattr(sharded, "COPY_BYTES", 2 * 32 * 32 * 3)
+    for k in (0, 4, 5, 11):
+        (pictures / f"{k:03d}.jpg").write_text("no picture")
+    report = prepare("folder", pictures, DatasetFolder(tmp_path / "a"), OPTIONS)
+    data = read_packed(report.path)
+    assert len(claimed) == 1
+    assert report.path.stat().st_size <= claimed[0] - 5 * 32 * 32 * 3
+    assert left_behind(tmp_path / "a") == ["packed.h5"]
+    for picture in ("000", "004", "005", "011", "bad"):
+        (pictures / f"{picture}.jpg").unlink()
+    whole = read_packed(prepare("folder", pictures, DatasetFolder(tmp_path / "b"), OPTIONS).path)
+    assert np.array_equal(data.images, whole.images)
+
+
+def test_a_kill_while_gaps_are_closed_starts_afresh(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = DatasetFolder(tmp_path / "a")
+    whole = prepare("folder", pictures, DatasetFolder(tmp_path / "b"), OPTIONS)
+    (pictures / "000.jpg").write_text("no picture")
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            prepare("folder", pictures, folder, OPTIONS)
+    report = prepare("folder", pictures, folder, OPTIONS)
+    assert report.resumed == 0
+    assert np.array_equal(read_packed(report.path).images, read_packed(whole.path).images[1:])
 
 
 def test_an_old_file_stays_until_the_new_one_is_whole(
