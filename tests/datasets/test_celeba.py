@@ -1,5 +1,6 @@
 """CelebA: the official layout in all its shapes, and everything that may be wrong with it."""
 
+import io
 import shutil
 import zipfile
 from pathlib import Path
@@ -8,10 +9,11 @@ import cv2
 import numpy as np
 import pytest
 from datasets_helpers import attribute_rows, face, write_jpeg
-from PIL import Image
+from PIL import ExifTags, Image
 
 from captcha_lab.datasets.base import PrepareOptions, PrepareReport, prepare
 from captcha_lab.datasets.packing import summarise_skipped
+from captcha_lab.datasets.pictures import Framing, frame
 from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.store.packed import PackedSet, read_packed
 from captcha_lab.store.workspace import DatasetFolder
@@ -124,11 +126,11 @@ def test_pictures_that_do_not_fit_are_reported_and_skipped(celeba: Path, tmp_pat
     (pictures / "000005.jpg").write_bytes(whole[:40])
     report, data = pack(celeba, tmp_path, size=32)
     said = reasons(report)
-    assert said["000001.jpg"] == "the JPEG is cut short"
+    assert said["000001.jpg"] == "the JPEG is damaged or cut short"
     assert said["000002.jpg"] == "not an image of a known format"
     assert said["000003.jpg"] == "the file is empty"
     assert said["000004.jpg"] == "is 200x218 pixels, not 178x218"
-    assert said["000005.jpg"] == "the JPEG is cut short"
+    assert "header is damaged" in said["000005.jpg"]
     assert said["000021.jpg"] == "has no row in list_attr_celeba.txt"
     assert len(said) == 6
     assert report.pictures == len(data) == 15
@@ -137,7 +139,7 @@ def test_pictures_that_do_not_fit_are_reported_and_skipped(celeba: Path, tmp_pat
     assert np.array_equal(data.attributes, (np.array(attribute_rows())[5:] > 0).astype(np.int8))
     assert report.splits["train"] == 9
     lines = summarise_skipped(report.skipped)
-    assert any("2 skipped (the JPEG is cut short)" in line for line in lines)
+    assert any("1 skipped (the JPEG is damaged or cut short): " in line for line in lines)
     clean, expected = pack_clean(celeba, tmp_path, range(6, 21))
     assert clean.pictures == 15
     assert np.array_equal(data.images, expected.images)
@@ -158,7 +160,46 @@ def test_a_jpeg_with_a_preview_inside_is_still_seen_to_be_cut(celeba: Path, tmp_
     path.write_bytes(with_preview)
     assert pack(celeba, tmp_path / "a", size=32)[0].skipped == ()
     path.write_bytes(with_preview[:-20])
-    assert reasons(pack(celeba, tmp_path / "b", size=32)[0]) == {"000001.jpg": "the JPEG is cut short"}
+    assert reasons(pack(celeba, tmp_path / "b", size=32)[0]) == {
+        "000001.jpg": "the JPEG is damaged or cut short"
+    }
+
+
+def test_jpegs_that_decoders_would_fill_with_grey_are_skipped(
+    celeba: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pictures = celeba / "img_align_celeba"
+    colour = (pictures / "000001.jpg").read_bytes()
+    Image.fromarray(face(6)).convert("CMYK").save(pictures / "000006.jpg")
+    cmyk = (pictures / "000006.jpg").read_bytes()
+    scan = len(colour) * 2 // 3
+    noise = np.random.default_rng(0).integers(0, 256, 200, np.uint8).tobytes()
+    damaged = {
+        "000001.jpg": colour[:scan] + b"\xff\xd9",
+        "000002.jpg": colour[:scan] + b"\xff\xd9" + colour[scan + 2 :],
+        "000003.jpg": colour[:scan] + noise + colour[scan + 200 :],
+        "000004.jpg": colour[:scan] + bytes(200) + colour[scan + 200 :],
+        "000005.jpg": colour[:-2],
+        "000006.jpg": cmyk[: len(cmyk) * 2 // 3] + b"\xff\xd9",
+    }
+    for name, data in damaged.items():
+        (pictures / name).write_bytes(data)
+    report, _ = pack(celeba, tmp_path, size=32)
+    assert reasons(report) == dict.fromkeys(damaged, "the JPEG is damaged or cut short")
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("orientation", range(10))
+def test_pictures_are_turned_as_their_exif_header_says(orientation: int) -> None:
+    exif, file = Image.Exif(), io.BytesIO()
+    exif[ExifTags.Base.Make], exif[ExifTags.Base.Orientation] = "Maker", orientation
+    Image.fromarray(face(1, 40, 24)).save(file, "JPEG", exif=exif)
+    data = file.getvalue()
+    turned = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+    out = np.empty((24, 24, 3), np.uint8)
+    assert frame(data, Framing(24, 24), out) == "rgb"
+    top, left = (turned.shape[0] - 24) // 2, (turned.shape[1] - 24) // 2
+    assert np.array_equal(out, turned[top : top + 24, left : left + 24])
 
 
 def test_grey_and_cmyk_jpegs_are_converted_and_said(celeba: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.store.blobs import BlobStore
 from captcha_lab.store.files import atomic_path, write_bytes
-from captcha_lab.store.images import decode, encode, identify, read_image, write_image
+from captcha_lab.store.images import decode, encode, identify, jpeg_header, read_image, write_image
 
 
 def encoded(image: Image.Image, format: str = "PNG", **options: object) -> bytes:
@@ -76,6 +76,13 @@ def test_grey_stays_grey_and_transparent_lies_on_white() -> None:
     assert decode(encoded(deep)).tolist() == [[0xAB] * 2] * 2
 
 
+def test_a_jpeg_of_odd_sampling_is_read() -> None:
+    data = bytearray(encoded(Image.fromarray(PICTURE), "JPEG", subsampling=0))
+    data[data.index(b"\xff\xc0") + 11] = 0x31  # three samples of brightness for one of each colour
+    assert jpeg_header(bytes(data)) is None
+    assert decode(bytes(data)).shape == (20, 80, 3)
+
+
 def png_of(width: int, height: int) -> bytes:
     """A small PNG whose header promises any size."""
 
@@ -97,6 +104,7 @@ def png_of(width: int, height: int) -> bytes:
         (encoded(Image.new("RGB", (80, 20)), "TIFF"), "TIFF images are not taken"),
         (encoded(Image.new("RGB", (80, 20)), "PNG")[:60], "damaged or cut short"),
         (encoded(Image.fromarray(PICTURE), "JPEG")[:-300], "damaged or cut short"),
+        (encoded(Image.fromarray(PICTURE), "JPEG")[:-300] + b"\xff\xd9", "damaged or cut short"),
         (
             encoded(Image.new("L", (8, 8)), "GIF", save_all=True, append_images=[Image.new("L", (8, 8), 99)]),
             "animated GIF",
