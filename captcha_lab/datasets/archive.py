@@ -110,8 +110,16 @@ class Archive:
         try:
             with zipfile.ZipFile(self.path) as archive:
                 infos = archive.infolist()
+            if any(
+                info.header_offset < 0 for info in infos
+            ):  # its directory lies before where it says it does
+                raise zipfile.BadZipFile("bytes are missing in it")
             self._descriptor = os.open(self.path, os.O_RDONLY)
         except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError) as error:
+            if not _starts_as_zip(self.path):
+                raise CaptchaLabError(
+                    f"{self.path} is neither a folder nor a zip archive: give one of them, unpack other archives first."
+                ) from error
             raise CaptchaLabError(
                 f"{self.path} is no whole zip archive ({error}): it may be cut short, download it again."
             ) from error
@@ -134,6 +142,11 @@ class Archive:
             )
         if not self._entries:
             raise CaptchaLabError(f"{self.path} is an empty archive.")
+
+
+def _starts_as_zip(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) == b"PK"
 
 
 def _refuse_escape(path: Path, name: str) -> None:

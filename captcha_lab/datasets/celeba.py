@@ -5,8 +5,9 @@ For non-commercial research only; nothing of it comes with captcha-lab.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -76,13 +77,13 @@ def locate(source: Path) -> tuple[Path, dict[str, str]]:
     for name in (ATTRIBUTES, PARTITION, IDENTITY):
         path = next((p / name for p in places if (p / name).is_file()), None)
         if path is not None:
-            texts[name] = _text(path.read_bytes(), path)
+            texts[name] = _text(path, path.read_bytes)
     if pictures.is_file():
         with Archive(pictures) as archive:
             for name in archive.names:
                 base = PurePosixPath(name).name
                 if base in (ATTRIBUTES, PARTITION, IDENTITY) and base not in texts:
-                    texts[base] = _text(archive.read(name), pictures / name)
+                    texts[base] = _text(pictures / name, partial(archive.read, name))
     return pictures, texts
 
 
@@ -217,9 +218,11 @@ def _number(name: str, default: int) -> int:
     return int(stem) if stem.isdecimal() and len(stem) < 18 else default
 
 
-def _text(data: bytes, path: Path) -> str:
+def _text(path: Path, read: Callable[[], bytes]) -> str:
     try:
-        return data.decode("utf-8-sig")
+        return read().decode("utf-8-sig")
+    except (OSError, CaptchaLabError) as error:
+        raise CaptchaLabError(f"{path} can't be read ({error}): download it again.") from error
     except UnicodeDecodeError as error:
         raise CaptchaLabError(f"{path} is no text file ({error.reason}): give the official one.") from error
 

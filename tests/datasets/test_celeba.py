@@ -269,7 +269,25 @@ def test_bad_archives_are_refused_whole(celeba: Path, tmp_path: Path) -> None:
         pack(path, tmp_path)
     with pytest.raises(CaptchaLabError, match="does not exist"):
         pack(tmp_path / "nothing", tmp_path)
+    path.write_bytes(whole[: len(whole) // 3] + whole[len(whole) // 3 + 5000 :])
+    with pytest.raises(CaptchaLabError, match=r"no whole zip archive .bytes are missing"):
+        pack(path, tmp_path)
+    path.write_bytes(b"\x1f\x8b a tape")
+    for other in (path, Path("/dev/null")):
+        with pytest.raises(CaptchaLabError, match=f"{other} is neither a folder nor a zip"):
+            pack(other, tmp_path)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_flipped_byte_in_a_table_names_it(celeba: Path, tmp_path: Path) -> None:
+    path = zipped(celeba, tmp_path / "celeba.zip", zipfile.ZIP_STORED)
+    data = bytearray(path.read_bytes())
+    data[data.index(b"Smiling")] ^= 0x20
+    path.write_bytes(data)
+    with pytest.raises(
+        CaptchaLabError, match=r"celeba\.zip/.*list_attr_celeba\.txt can't be read .*checksum"
+    ):
+        pack(path, tmp_path)
 
 
 def test_a_flipped_byte_in_an_archive_is_one_skipped_picture(celeba: Path, tmp_path: Path) -> None:
