@@ -8,6 +8,7 @@ agree on the order without talking.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -203,17 +204,20 @@ def _choose(
 def _attributes(facts: PackedSet, wanted: tuple[str, ...], path: Path) -> tuple[tuple[str, ...], np.ndarray]:
     if facts.attributes is None:
         raise UsageError(f"{path} has no attributes: train with --no-label.")
-    names = wanted or facts.attribute_names
-    columns = [attribute_index(name, facts.attribute_names) for name in names]
+    columns = attribute_columns(wanted or facts.attribute_names, facts.attribute_names)
     return tuple(facts.attribute_names[k] for k in columns), facts.attributes[:, columns]
 
 
-def attribute_index(name: str, known: tuple[str, ...]) -> int:
-    """The column of an attribute, whatever its case.
+def attribute_columns(names: Iterable[str], known: tuple[str, ...]) -> list[int]:
+    """The columns of the named attributes, whatever their case, each once.
 
     Raises:
-        UsageError: there is none of that name; the message names the nearest.
+        UsageError: there is none of a name; the message tells the nearest.
     """
+    return list(dict.fromkeys(_attribute_column(name, known) for name in names))
+
+
+def _attribute_column(name: str, known: tuple[str, ...]) -> int:
     folded = [n.casefold() for n in known]
     if name.casefold() in folded:
         return folded.index(name.casefold())

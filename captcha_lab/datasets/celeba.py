@@ -5,6 +5,7 @@ For non-commercial research only; nothing of it comes with captcha-lab.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,7 +15,7 @@ import numpy as np
 
 from captcha_lab.datasets.archive import Archive
 from captcha_lab.datasets.base import PrepareOptions, PrepareReport, Progress, random_split
-from captcha_lab.datasets.batches import attribute_index
+from captcha_lab.datasets.batches import attribute_columns
 from captcha_lab.datasets.packing import PictureJob, pack_pictures
 from captcha_lab.datasets.pictures import PICTURE_EXTENSIONS, Framing
 from captcha_lab.errors import CaptchaLabError, UsageError
@@ -102,7 +103,12 @@ def read_attributes(text: str, chosen: tuple[str, ...] = ()) -> Table:
     names = tuple(lines[1].split()) if len(lines) > 1 else ()
     if not names or "-1" in names:
         raise CaptchaLabError(f"{ATTRIBUTES} has no line of attribute names: give the official file.")
-    columns = [attribute_index(name, names) for name in chosen] or list(range(len(names)))
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
+    if twice:
+        raise CaptchaLabError(
+            f"{ATTRIBUTES} names {', '.join(twice)} more than once: give the official file."
+        )
+    columns = attribute_columns(chosen or names, names)
     table = _read_rows(
         lines[2:], len(names), columns, _VALUES, ATTRIBUTES, "an attribute is neither 1 nor -1"
     )
@@ -125,14 +131,14 @@ def _read_rows(
 ) -> Table:
     table = Table({}, np.empty((0, len(columns)), np.int64))
     values: list[list[int]] = []
-    repeated = 0
+    repeated: set[str] = set()
     for line in lines:
         cells = line.split()
         if not cells:
             continue
         picture = cells[0]
         if picture in table.rows or picture in table.bad:
-            repeated += 1
+            repeated.add(picture)
             continue
         try:
             if len(cells) != width + 1:
@@ -147,7 +153,7 @@ def _read_rows(
         table.rows[picture] = len(values)
         values.append([row[k] for k in columns])
     if repeated:
-        table.notes.append(f"{name} names {repeated} pictures twice: the first row counts.")
+        table.notes.append(f"{name} names {len(repeated)} pictures more than once: the first row counts.")
     table.values = np.array(values, np.int64).reshape(len(values), len(columns))
     return table
 

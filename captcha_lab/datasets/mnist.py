@@ -96,6 +96,8 @@ def read_idx(path: Path, dimensions: int) -> np.ndarray:
 
 
 def _official(folder: Path, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    if not folder.is_dir():
+        raise CaptchaLabError(f"{folder} is no folder: give the {Mnist.summary}.")
     pairs = [_pair(folder, prefix) for prefix in ("train", "t10k")]
     sizes = {images.shape[1:] for images, _ in pairs}
     if len(sizes) > 1:

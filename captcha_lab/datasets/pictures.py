@@ -9,10 +9,21 @@ import cv2
 import numpy as np
 
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.store.images import decode, decode_jpeg, jpeg_header
+from captcha_lab.store.images import FORMATS, OTHER_FORMATS, decode, decode_jpeg, jpeg_header
 
 MAX_PIXELS = 50_000_000
-PICTURE_EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif")
+PICTURE_EXTENSIONS = (
+    ".jpg",
+    ".jpeg",
+    ".png",
+    ".bmp",
+    ".webp",
+    ".gif",
+    ".pgm",
+    ".ppm",
+    ".tif",
+    ".tiff",
+)
 _EXIF, _ORIENTATION = b"Exif\0\0", 0x112
 # Exif orientation -> quarter turns to the left, and whether it is mirrored sideways after them.
 _TURNS = {
@@ -63,7 +74,7 @@ def frame(data: bytes, framing: Framing, out: np.ndarray) -> str:
         pixels = upright(decode_jpeg(data, header.kind), data)
         kind = header.kind
     else:
-        pixels = decode(data, MAX_PIXELS)
+        pixels = decode(data, MAX_PIXELS, FORMATS | OTHER_FORMATS)
         _check_size((pixels.shape[1], pixels.shape[0]), framing)
         kind = "grey" if pixels.ndim == 2 else "rgb"
     _fit(pixels, framing, out)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +18,10 @@ from captcha_lab.errors import CaptchaLabError, UsageError
 # What is wrong with an image is said once, by us, with its name.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
-# Extensions by PIL's name of the format; what is not here is refused by name.
+# Extensions by PIL's name of the format; what is not here is refused by name. The others are for faces and the like:
+# browsers show none of them, so no captcha is one.
 FORMATS = {"PNG": "png", "JPEG": "jpg", "GIF": "gif", "BMP": "bmp", "WEBP": "webp"}
+OTHER_FORMATS = {"PPM": "pgm", "TIFF": "tif"}
 # What TurboJPEG calls the colours of a JPEG, in our words; and what each is decoded to.
 _JPEG_KINDS = {"Gray": "grey", "CMYK": "cmyk", "YCCK": "cmyk"}
 _JPEG_PIXELS = {"grey": "GRAY", "rgb": "RGB", "cmyk": "CMYK"}
@@ -34,7 +37,7 @@ class ImageHeader:
     height: int
 
 
-def identify(data: bytes, max_pixels: int = MAX_PIXELS) -> ImageHeader:
+def identify(data: bytes, max_pixels: int = MAX_PIXELS, formats: Mapping[str, str] = FORMATS) -> ImageHeader:
     """Read an image's header without decoding it.
 
     Raises:
@@ -44,9 +47,7 @@ def identify(data: bytes, max_pixels: int = MAX_PIXELS) -> ImageHeader:
         raise CaptchaLabError("the file is empty")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", Image.DecompressionBombWarning
-            )  # MAX_PIXELS is the stricter check
+            warnings.simplefilter("ignore")  # MAX_PIXELS is stricter than its own; the rest ends as an error
             with Image.open(io.BytesIO(data)) as image:
                 name, (width, height) = str(image.format), image.size
                 animated = getattr(image, "n_frames", 1) > 1
@@ -54,22 +55,22 @@ def identify(data: bytes, max_pixels: int = MAX_PIXELS) -> ImageHeader:
         raise CaptchaLabError("not an image of a known format") from None
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
         raise CaptchaLabError(f"the image's header is damaged or lies ({error})") from error
-    if name not in FORMATS:
-        raise CaptchaLabError(f"{name} images are not taken (only {', '.join(FORMATS)})")
+    if name not in formats:
+        raise CaptchaLabError(f"{name} images are not taken (only {', '.join(formats)})")
     if animated:
-        raise CaptchaLabError(f"an animated {name} is not taken: a captcha must be one picture")
+        raise CaptchaLabError(f"an animated {name} is not taken: it must be one picture")
     if width < 1 or height < 1 or width * height > max_pixels:
         raise CaptchaLabError(f"{width}x{height} pixels: more than {max_pixels} or none are not taken")
-    return ImageHeader(FORMATS[name], width, height)
+    return ImageHeader(formats[name], width, height)
 
 
-def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+def decode(data: bytes, max_pixels: int = MAX_PIXELS, formats: Mapping[str, str] = FORMATS) -> np.ndarray:
     """Pixels of an image file: uint8 [H, W] grey or [H, W, 3] RGB; transparent pixels lie on white paper.
 
     Raises:
         CaptchaLabError: see `identify`; or the pixels are damaged or cut short.
     """
-    header = identify(data, max_pixels)
+    header = identify(data, max_pixels, formats)
     jpeg = jpeg_header(data) if header.extension == "jpg" else None
     if jpeg is not None:
         return decode_jpeg(data, jpeg.kind)
@@ -80,6 +81,8 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
         raise CaptchaLabError("the image's pixels are damaged or cut short")
     if pixels.dtype == np.uint16:
         pixels = (pixels // 256).astype(np.uint8)
+    if pixels.dtype != np.uint8:
+        raise CaptchaLabError(f"{pixels.dtype} pixels are not taken")
     if pixels.ndim == 2:
         return pixels
     if pixels.shape[2] == 3:

@@ -95,6 +95,7 @@ def test_chosen_attributes(celeba: Path, tmp_path: Path) -> None:
     _, data = pack(celeba, tmp_path, size=32, attributes=("male", "Smiling"))
     assert data.attribute_names == ("Male", "Smiling")
     assert np.array_equal(data.attributes, (np.array(attribute_rows())[:, [1, 0]] > 0).astype(np.int8))
+    assert pack(celeba, tmp_path / "once", size=32, attributes=("Young", "young"))[0].attributes == ("Young",)
     with pytest.raises(UsageError, match="Smilling"):
         pack(celeba, tmp_path / "other", attributes=("Smilling",))
     assert not (tmp_path / "other" / "out").exists()
@@ -218,7 +219,7 @@ def test_grey_and_cmyk_jpegs_are_converted_and_said(celeba: Path, tmp_path: Path
     ("change", "note", "skipped"),
     [
         (lambda rows: ["202599", *rows[1:]], "promises 202599 rows and has 20", {}),
-        (lambda rows: [*rows, rows[4]], "names 1 pictures twice", {}),
+        (lambda rows: [*rows, rows[4], rows[4]], "names 1 pictures more than once", {}),
         (
             lambda rows: [*rows[:2], rows[2].rsplit(" ", 1)[0] + " 2", *rows[3:]],
             None,
@@ -248,6 +249,9 @@ def test_an_attribute_file_of_another_kind(celeba: Path, tmp_path: Path) -> None
         pack(celeba, tmp_path)
     (celeba / "list_attr_celeba.txt").write_text("one line")
     with pytest.raises(CaptchaLabError, match="no line of attribute names"):
+        pack(celeba, tmp_path)
+    (celeba / "list_attr_celeba.txt").write_text("1\nA A B\n000001.jpg 1 1 1\n")
+    with pytest.raises(CaptchaLabError, match="names A more than once"):
         pack(celeba, tmp_path)
 
 

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from datasets_helpers import face, write_jpeg
+from PIL import Image
 from typer.testing import CliRunner
 
 from captcha_lab.cli import app
@@ -35,6 +36,27 @@ def test_lfw_persons_are_classes_and_stay_in_one_split(tmp_path: Path) -> None:
         assert len(set(data.split[data.labels == label])) == 1
     assert report.notes == ("12 grey pictures were converted.",)
     assert report.skipped == (("loose.jpg", "lies in no person's folder"),)
+
+
+def test_lfw_cropped_to_the_faces_comes_as_pgm(tmp_path: Path) -> None:
+    grey = cv2.cvtColor(face(1, 64, 64), cv2.COLOR_RGB2GRAY)
+    folder = tmp_path / "faces" / "Person"
+    folder.mkdir(parents=True)
+    cv2.imwrite(str(folder / "a.pgm"), grey)
+    cv2.imwrite(str(folder / "b.tif"), grey)
+    cv2.imwrite(str(folder / "deep.tif"), grey.astype(np.float32))
+    (folder / "cut.pgm").write_bytes((folder / "a.pgm").read_bytes()[:-9])
+    (folder / "cut.tif").write_bytes((folder / "b.tif").read_bytes()[:-9])
+    Image.fromarray(grey).save(
+        folder / "moves.gif", save_all=True, append_images=[Image.fromarray(255 - grey)]
+    )
+    options = PrepareOptions(size=64, grey=True)
+    report = prepare("lfw", tmp_path / "faces", DatasetFolder(tmp_path / "a"), options)
+    data = read_packed(report.path)
+    assert len(data) == 2
+    assert (data.images == grey).all()
+    assert dict(report.skipped)["Person/deep.tif"] == "float32 pixels are not taken"
+    assert dict(report.skipped)["Person/moves.gif"] == "an animated GIF is not taken: it must be one picture"
 
 
 def test_lfw_embedded_faces(tmp_path: Path) -> None:

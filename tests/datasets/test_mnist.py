@@ -74,6 +74,11 @@ def test_damaged_files_are_named(official: Path, tmp_path: Path, damage: str) ->
     assert not (tmp_path / "m" / "packed.h5").exists()
 
 
+def test_a_file_is_no_folder(official: Path, tmp_path: Path) -> None:
+    with pytest.raises(CaptchaLabError, match=r"ubyte\.gz is no folder: give the folder"):
+        prepare("mnist", official / "t10k-labels-idx1-ubyte.gz", DatasetFolder(tmp_path / "m"))
+
+
 def test_unknown_module_lists_the_known_ones() -> None:
     with pytest.raises(UsageError, match="celeba, folder, lfw, mnist"):
         dataset_module("imagenet")
