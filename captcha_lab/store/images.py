@@ -53,7 +53,7 @@ def identify(data: bytes, max_pixels: int = MAX_PIXELS, formats: Mapping[str, st
                 animated = getattr(image, "n_frames", 1) > 1
     except UnidentifiedImageError:
         raise CaptchaLabError("not an image of a known format") from None
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, TypeError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
         raise CaptchaLabError(f"the image's header is damaged or lies ({error})") from error
     if name not in formats:
         raise CaptchaLabError(f"{name} images are not taken (only {', '.join(formats)})")
