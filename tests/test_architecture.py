@@ -65,7 +65,9 @@ def test_the_rule_itself_can_fail() -> None:
     assert not wrong_way("cli", "store")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["train-gen", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["train", "--help"], ["train-gen", "--help"], ["prepare", "--help"]]
+)
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     code = (
         "import sys\n"

@@ -8,23 +8,26 @@ from typing import Annotated
 import typer
 
 from captcha_lab.cli.output import JsonFlag, SeedOption, emit, progress, say
-from captcha_lab.datasets.base import CROPS, PrepareOptions, prepare
+from captcha_lab.datasets.base import CROPS, PrepareOptions, dataset_names, prepare
 from captcha_lab.store.workspace import Workspace
 
 
 def run(
-    module: Annotated[str, typer.Argument(metavar="MODULE", help="celeba, lfw, mnist or folder.")],
+    module: Annotated[str, typer.Argument(metavar="MODULE", help=f"One of {', '.join(dataset_names())}.")],
     path: Annotated[
         Path | None, typer.Argument(help="What to pack [default: a small set that comes with captcha-lab].")
     ] = None,
     size: Annotated[
-        int | None, typer.Option(help="Side in pixels [default: celeba 128, lfw and folder 64, mnist 28].")
+        int | None,
+        typer.Option(
+            help="Side in pixels [default: the module's own; celeba 128, lfw and folder 64, mnist 28]."
+        ),
     ] = PrepareOptions.size,
     crop: Annotated[
         str | None,
         typer.Option(
             help=f"Side of the centred square that is kept: {', '.join(CROPS)} "
-            "[default: celeba 148, lfw none, folder the largest square]."
+            "[default: the module's own; celeba 148, lfw none, folder the largest square]."
         ),
     ] = PrepareOptions.crop,
     attributes: Annotated[

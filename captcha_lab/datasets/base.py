@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]  # (done, total) of whatever is being counted
 CROPS = ("108", "148", "none")
+SHAPING = ("size", "crop", "attributes", "grey")  # options that not every module can follow
 _MACHINERY = {
     "base",
     "batches",
@@ -32,7 +33,7 @@ _MACHINERY = {
 
 @dataclass(frozen=True)
 class PrepareOptions:
-    """How pictures become rows of a packed set; a module ignores what has no meaning for it."""
+    """How pictures become rows of a packed set; what a module can't follow is refused."""
 
     size: int | None = None  # pixels a side of the packed pictures; None: the module's own
     crop: str | None = None  # side in pixels of the centred square, or "none"; None: the module's own
@@ -48,6 +49,11 @@ class PrepareOptions:
             raise UsageError(f"--crop {self.crop}: choose one of {', '.join(CROPS)}.")
         if self.workers is not None and self.workers < 1:
             raise UsageError(f"--workers {self.workers}: at least 1 is needed.")
+
+    def asked(self) -> list[str]:
+        """The options of `SHAPING` that were given."""
+        default = PrepareOptions()
+        return [name for name in SHAPING if getattr(self, name) != getattr(default, name)]
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,8 @@ class DatasetModule(Protocol):
     name: str
     summary: str  # one line: what PATH is
     embedded: str | None  # what is packed when no PATH is given; None: a PATH is needed
+    options: tuple[str, ...]  # those of `SHAPING` that it follows
+    embedded_options: tuple[str, ...]  # the same when no PATH is given
 
     def prepare(
         self, source: Path | None, target: Path, options: PrepareOptions, progress: Progress
@@ -115,13 +123,21 @@ def prepare(
 ) -> PrepareReport:
     """Pack a dataset into its folder (see `DatasetModule.prepare` for errors)."""
     module = dataset_module(name)
+    options = options or PrepareOptions()
     if source is None and module.embedded is None:
         raise UsageError(
             f"`prepare {name}` needs a PATH ({module.summary}): nothing of it comes with captcha-lab."
         )
+    follows, how = (
+        (module.options, "") if source is not None else (module.embedded_options, " without a PATH")
+    )
+    for option in options.asked():
+        if option not in follows:
+            known = ", ".join(f"--{name}" for name in follows) or "none of its kind"
+            raise UsageError(f"--{option} has no meaning for `prepare {name}`{how}, which takes {known}.")
     if source is not None and not source.exists():
         raise CaptchaLabError(f"{source} does not exist: give the {module.summary}.")
-    return module.prepare(source, folder.packed_path, options or PrepareOptions(), progress)
+    return module.prepare(source, folder.packed_path, options, progress)
 
 
 def ensure_packed(

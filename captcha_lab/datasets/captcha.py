@@ -217,6 +217,8 @@ class Captcha:
     name = "captcha"
     summary = "nothing: the dataset's own catalog is packed"
     embedded: str | None = "the captchas in the dataset's catalog"
+    options: tuple[str, ...] = ()
+    embedded_options: tuple[str, ...] = ()
 
     def prepare(
         self, source: Path | None, target: Path, options: PrepareOptions, progress: Progress

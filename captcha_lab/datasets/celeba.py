@@ -46,6 +46,8 @@ class CelebA:
     name = "celeba"
     summary = f"folder or zip in the official layout ({PICTURES}, {ATTRIBUTES}, {PARTITION}, {IDENTITY})"
     embedded: str | None = None
+    options: tuple[str, ...] = ("size", "crop", "attributes", "grey")
+    embedded_options: tuple[str, ...] = ()
 
     def prepare(
         self, source: Path | None, target: Path, options: PrepareOptions, progress: Progress

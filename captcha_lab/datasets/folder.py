@@ -22,6 +22,8 @@ class Folder:
     name = "folder"
     summary = "folder or zip of pictures, one folder per class where there are classes"
     embedded: str | None = None
+    options: tuple[str, ...] = ("size", "crop", "grey")
+    embedded_options: tuple[str, ...] = ()
 
     def prepare(
         self, source: Path | None, target: Path, options: PrepareOptions, progress: Progress

@@ -26,6 +26,8 @@ class Lfw:
     name = "lfw"
     summary = "folder or zip with one folder of pictures per person"
     embedded: str | None = "the 100 grey LFW faces (25x25) that scikit-image ships, enlarged"
+    options: tuple[str, ...] = ("size", "crop", "grey")
+    embedded_options: tuple[str, ...] = ("size", "grey")
 
     def prepare(
         self, source: Path | None, target: Path, options: PrepareOptions, progress: Progress

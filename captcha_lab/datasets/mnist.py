@@ -31,6 +31,8 @@ class Mnist:
     name = "mnist"
     summary = "folder with the four idx files of MNIST, .gz or unpacked"
     embedded: str | None = "scikit-learn's 1,797 digits (8x8), enlarged to 28x28"
+    options: tuple[str, ...] = ("size", "grey")  # digits are always grey
+    embedded_options: tuple[str, ...] = ("size", "grey")
 
     def prepare(
         self, source: Path | None, target: Path, options: PrepareOptions, progress: Progress

@@ -11,7 +11,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from captcha_lab.cli import app
-from captcha_lab.datasets.base import PrepareOptions, prepare
+from captcha_lab.datasets import celeba as celeba_module
+from captcha_lab.datasets import folder, lfw, mnist
+from captcha_lab.datasets.base import PrepareOptions, dataset_module, dataset_names, prepare
 from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.store.packed import read_packed
 from captcha_lab.store.workspace import DatasetFolder
@@ -47,14 +49,20 @@ def test_lfw_cropped_to_the_faces_comes_as_pgm(tmp_path: Path) -> None:
     cv2.imwrite(str(folder / "deep.tif"), grey.astype(np.float32))
     (folder / "cut.pgm").write_bytes((folder / "a.pgm").read_bytes()[:-9])
     (folder / "cut.tif").write_bytes((folder / "b.tif").read_bytes()[:-9])
+    Image.fromarray(grey).save(folder / "odd.tif")
+    data = bytearray((folder / "odd.tif").read_bytes())
+    after = 8 + 2 + 12 * int.from_bytes(data[8:10], "little")  # where the next picture's directory is named
+    data[after : after + 4] = data.index(b"\0\0").to_bytes(4, "little")  # and lies: it is empty
+    (folder / "odd.tif").write_bytes(data)
     Image.fromarray(grey).save(
         folder / "moves.gif", save_all=True, append_images=[Image.fromarray(255 - grey)]
     )
     options = PrepareOptions(size=64, grey=True)
     report = prepare("lfw", tmp_path / "faces", DatasetFolder(tmp_path / "a"), options)
-    data = read_packed(report.path)
-    assert len(data) == 2
-    assert (data.images == grey).all()
+    packed = read_packed(report.path)
+    assert len(packed) == 2
+    assert (packed.images == grey).all()
+    assert "header is damaged" in dict(report.skipped)["Person/odd.tif"]
     assert dict(report.skipped)["Person/deep.tif"] == "float32 pixels are not taken"
     assert dict(report.skipped)["Person/moves.gif"] == "an animated GIF is not taken: it must be one picture"
 
@@ -115,6 +123,36 @@ def test_impossible_options(options: dict[str, object]) -> None:
         PrepareOptions(**options)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("name", dataset_names())
+@pytest.mark.parametrize("option", [{"size": 32}, {"crop": "108"}, {"attributes": ("Male",)}, {"grey": True}])
+@pytest.mark.parametrize("path", ["nowhere", None])
+def test_an_option_is_followed_or_refused(
+    name: str, option: dict[str, object], path: str | None, tmp_path: Path
+) -> None:
+    module, given = dataset_module(name), next(iter(option))
+    source = tmp_path / path if path else None
+    follows = given in (module.options if source else module.embedded_options)
+    if source is None and module.embedded is None:
+        expected = "needs a PATH"
+    elif not follows:
+        expected = f"--{given} has no meaning for `prepare {name}`"
+    elif source is not None:
+        expected = "does not exist"
+    else:
+        prepare(name, source, DatasetFolder(tmp_path / "a"), PrepareOptions(**option))  # type: ignore[arg-type]
+        return
+    with pytest.raises(CaptchaLabError, match=expected):
+        prepare(name, source, DatasetFolder(tmp_path / "a"), PrepareOptions(**option))  # type: ignore[arg-type]
+
+
+def test_help_tells_every_module_and_its_defaults() -> None:
+    said = " ".join(CliRunner().invoke(app, ["prepare", "--help"]).stdout.split())
+    assert f"One of {', '.join(dataset_names())}." in said
+    assert lfw.SIZE == folder.SIZE
+    assert f"celeba {celeba_module.SIZE}, lfw and folder {lfw.SIZE}, mnist {mnist.SIDE}" in said
+    assert f"celeba {celeba_module.CROP}, lfw {lfw.CROP}" in said
+
+
 def test_empty_folders(tmp_path: Path) -> None:
     for name in ("celeba", "folder", "lfw"):
         (tmp_path / "empty").mkdir(exist_ok=True)
@@ -146,6 +184,9 @@ def test_the_command(celeba: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     [
         (["imagenet"], 2, "choose one of"),
         (["celeba"], 2, "needs a PATH"),
+        (["lfw", "--attributes", "Male"], 2, "which takes --size, --grey"),
+        (["lfw", "celeba", "--attributes", "Male"], 2, "which takes --size, --crop, --grey"),
+        (["mnist", "--crop", "108"], 2, "--crop has no meaning for `prepare mnist` without a PATH"),
         (["celeba", "nowhere"], 1, "does not exist"),
         (["celeba", "celeba", "--crop", "7"], 2, "--crop 7"),
         (["celeba", "celeba", "--attributes", "Smily"], 2, "did you mean Smiling?"),
