@@ -158,12 +158,16 @@ def save_weights(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[st
     Raises:
         CaptchaLabError: the disk refuses.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     texts = {key: json.dumps(value) for key, value in metadata.items()}
     plain = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in tensors.items()}
-    with atomic_path(path) as temporary:
-        save_file(plain, temporary, metadata=texts)
+    try:
+        with atomic_path(path) as temporary:
+            save_file(plain, temporary, metadata=texts)
+    except SafetensorError as error:
+        raise _refused(path) from error
 
 
 def load_weights(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
@@ -191,11 +195,25 @@ def load_weights(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
 
 
 def save_resume(path: Path, state: dict[str, Any]) -> None:
-    """Write a checkpoint of tensors, numbers, strings, lists and dicts, whole or not at all."""
+    """Write a checkpoint of tensors, numbers, strings, lists and dicts, whole or not at all.
+
+    Raises:
+        CaptchaLabError: the disk refuses.
+    """
     import torch
 
-    with atomic_path(path) as temporary:
-        torch.save(state, temporary)
+    try:
+        with atomic_path(path) as temporary:
+            torch.save(state, temporary)
+    except RuntimeError as error:
+        raise _refused(path) from error
+
+
+def _refused(path: Path) -> CaptchaLabError:
+    """For writers that hide what the disk said."""
+    return CaptchaLabError(
+        f"Can't write {path}: the disk may be full. Free space or choose another folder; nothing was changed."
+    )
 
 
 def load_resume(path: Path) -> dict[str, Any]:

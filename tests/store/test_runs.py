@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -83,3 +85,31 @@ def test_checkpoints_hold_no_code(tmp_path: Path) -> None:
     path.write_bytes(b"")
     with pytest.raises(CaptchaLabError, match="can't be read"):
         load_resume(path)
+
+
+FULL_DISK = """
+import resource, signal, sys, torch
+from pathlib import Path
+from captcha_lab.errors import CaptchaLabError
+from captcha_lab.store.runs import save_resume, save_weights
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000,) * 2)
+folder, tensors = Path(sys.argv[1]), {"w": torch.zeros(100_000)}
+for save in (lambda: save_weights(folder / "w", tensors, {}), lambda: save_resume(folder / "r", tensors)):
+    try:
+        save()
+    except CaptchaLabError as error:
+        print(error)
+"""
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == [
+        f"Can't write {tmp_path / 'w'}",
+        f"Can't write {tmp_path / 'r'}",
+    ]
+    assert not list(tmp_path.iterdir())
