@@ -56,8 +56,10 @@ def single(
     return Samples(images, tuple(generator.classes[j] for j in mine), mine.astype(np.int16))
 
 
-def attributed(generator: Generator, attributes: tuple[str, ...], count: int, seed: int) -> Samples:
-    """`count` samples that have the named attributes and no others.
+def attributed(
+    generator: Generator, attributes: tuple[str, ...], count: int, seed: int, group: Group | None = None
+) -> Samples:
+    """`count` samples that have the named attributes and no others; this process's share of them.
 
     Raises:
         UsageError: the generator has no attributes, or none of that name.
@@ -69,8 +71,8 @@ def attributed(generator: Generator, attributes: tuple[str, ...], count: int, se
         if name not in generator.classes:
             raise UsageError(f"No attribute {name!r}: choose from {', '.join(generator.classes)}.")
         condition[:, generator.classes.index(name)] = 1
-    text = "+".join(attributes)
-    return Samples(generator.sample(condition, None, seed), (text,) * count)
+    images = generator.sample(condition, None, seed, rows=(group or Group()).share(count))
+    return Samples(images, ("+".join(attributes),) * len(images))
 
 
 def captchas(generator: Generator, text: str, count: int, seed: int, group: Group | None = None) -> Samples:

@@ -73,7 +73,7 @@ def fulfil(request: Request, generator: Generator, run: str, group: Group) -> Pr
     if request.text:
         samples = produce.captchas(generator, request.text, request.count, seed, group)
     elif request.attributes:
-        samples = produce.attributed(generator, request.attributes, request.count, seed)
+        samples = produce.attributed(generator, request.attributes, request.count, seed, group)
     else:
         number = request.per_class or request.count
         samples = produce.single(generator, number, seed, group, per_class=request.per_class > 0)
