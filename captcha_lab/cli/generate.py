@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from captcha_lab.cli.output import JsonFlag, emit
+from captcha_lab.cli.output import JsonFlag, emit, names
 from captcha_lab.generate.request import Request
 
 
@@ -28,7 +28,15 @@ def run(
         typer.Option("--interpolate", help="One picture: walks between noises; with --text AB, from A to B."),
     ] = Request.interpolate,
     steps: Annotated[int, typer.Option(min=2, help="Pictures per walk.")] = Request.steps,
-    attribute: Annotated[list[str] | None, typer.Option(help="Samples with this attribute (repeat).")] = None,
+    attribute: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--attributes",
+            "--attribute",
+            metavar="A,B",
+            help="Samples with these attributes and no others, with commas between.",
+        ),
+    ] = None,
     scale: Annotated[int, typer.Option(min=1, max=32, help="Enlarge grids and walks.")] = Request.scale,
     seed: Annotated[int, typer.Option(help="Seed of the noise.")] = Request.seed,
     out: Annotated[
@@ -40,7 +48,7 @@ def run(
     from captcha_lab import pipeline
 
     request = Request(
-        text, count, per_class, grid, interpolate, steps, tuple(attribute or ()), scale, seed, str(out)
+        text, count, per_class, grid, interpolate, steps, names(attribute), scale, seed, str(out)
     )
     report = pipeline.generate(request, run)
     if report is not None:

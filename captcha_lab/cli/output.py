@@ -22,6 +22,11 @@ DatasetOption = Annotated[
 SeedOption = Annotated[int, typer.Option("--seed", help="Seed of everything drawn at random.")]
 
 
+def names(given: Sequence[str] | None) -> tuple[str, ...]:
+    """Names with commas between, the option repeated, or both."""
+    return tuple(name.strip() for part in given or () for name in part.split(",") if name.strip())
+
+
 def emit(result: Any, as_json: bool, *lines: str) -> None:
     """Print the result as one JSON object, or else the lines meant for people."""
     if as_json:

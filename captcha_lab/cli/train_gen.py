@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, progress, say, table
+from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, names, progress, say, table
 from captcha_lab.generate.choose import FACES, GLYPHS, Choice
 from captcha_lab.generate.config import TrainConfig
 
@@ -100,7 +100,7 @@ def run(
             )
             reports = pipeline.train_generators(
                 workspace, folder, choice, config, seeds,
-                name=name, attributes=_names(attribute), say=say, progress=bar,
+                name=name, attributes=names(attribute), say=say, progress=bar,
             )  # fmt: skip
     best = max(reports, key=lambda report: report.figures.get("score", 0.0))
     if best.leads:
@@ -108,11 +108,6 @@ def run(
     if best.interrupted:
         say(f"Interrupted; continue with `captcha-lab train-gen --resume {best.run.name}`.")
         raise typer.Exit(130)
-
-
-def _names(given: list[str] | None) -> tuple[str, ...]:
-    """Names with commas between, the option repeated, or both."""
-    return tuple(name.strip() for part in given or () for name in part.split(",") if name.strip())
 
 
 def _lines(reports: list[Any], best: Any) -> list[str]:

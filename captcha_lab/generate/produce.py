@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from captcha_lab.datasets.base import random_split
+from captcha_lab.datasets.batches import attribute_index
 from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.generate.conditioning import one_hot
 from captcha_lab.generate.parallel import Group
@@ -47,7 +48,7 @@ def single(
         images = generator.sample(None, count, seed, rows=rows)
         return Samples(images, ("",) * len(images))
     if not generator.exclusive:
-        raise UsageError("This generator knows attributes, not classes: name them with --attribute.")
+        raise UsageError("This generator knows attributes, not classes: name them with --attributes.")
     k = len(generator.classes)
     labels = np.repeat(np.arange(k), count) if per_class else np.arange(count) % k
     rows = group.share(len(labels))
@@ -65,14 +66,12 @@ def attributed(
         UsageError: the generator has no attributes, or none of that name.
     """
     if generator.exclusive or not generator.labelled:
-        raise UsageError("This generator has no attributes: leave --attribute away.")
+        raise UsageError("This generator has no attributes: leave --attributes away.")
     condition = np.zeros((count, len(generator.classes)), np.float32)
-    for name in attributes:
-        if name not in generator.classes:
-            raise UsageError(f"No attribute {name!r}: choose from {', '.join(generator.classes)}.")
-        condition[:, generator.classes.index(name)] = 1
+    chosen = [attribute_index(name, generator.classes) for name in attributes]
+    condition[:, chosen] = 1
     images = generator.sample(condition, None, seed, rows=(group or Group()).share(count))
-    return Samples(images, ("+".join(attributes),) * len(images))
+    return Samples(images, ("+".join(generator.classes[k] for k in chosen),) * len(images))
 
 
 def captchas(generator: Generator, text: str, count: int, seed: int, group: Group | None = None) -> Samples:

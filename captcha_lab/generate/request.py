@@ -35,7 +35,7 @@ class Request:
     def __post_init__(self) -> None:
         text = bool(self.text) and not self.interpolate
         if sum((text, self.per_class > 0, self.grid, self.interpolate, bool(self.attributes))) > 1:
-            raise UsageError("Choose one of --text, --per-class, --grid, --interpolate and --attribute.")
+            raise UsageError("Choose one of --text, --per-class, --grid, --interpolate and --attributes.")
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,7 @@ def packed_condition(folder: DatasetFolder, attributes: tuple[str, ...]) -> Gene
 
     with open_packed(folder.packed_path) as (_, facts):
         if attributes and facts.attributes is None:
-            raise UsageError(f"The dataset {folder.name} has no attributes: leave --attribute away.")
+            raise UsageError(f"The dataset {folder.name} has no attributes: leave --attributes away.")
         train = facts.split[()] == SPLITS.index("train")
         if facts.labels is not None and (facts.labels[()][train] != UNLABELLED).any() and not attributes:
             condition = "classes"

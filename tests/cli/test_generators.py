@@ -139,3 +139,22 @@ def test_mistakes_are_one_clear_line(workspace: Path, arguments: list[str], code
     assert result.stderr.startswith("Error: ")
     assert message in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_attributes_are_spelt_alike_by_both_commands(workspace: Path) -> None:
+    rng = np.random.default_rng(0)
+    attributes = rng.integers(0, 2, (60, 3), dtype=np.int8)
+    images = rng.integers(0, 256, (60, 20, 20), dtype=np.uint8)
+    known = PackedSet(
+        images, np.zeros(60, np.uint8), attributes=attributes, attribute_names=("Smiling", "Male", "Hat")
+    )
+    write_packed(workspace / "datasets/known/packed.h5", known)
+    asked = ("--attributes", "smiling, MALE", "--attribute", "hat")
+    trained("--dataset", "known", "--loss", "wgan", *asked)
+    call("generate", "--count", "2", "--out", "out", *asked)
+    assert sorted(path.name for path in (workspace / "out").iterdir()) == [
+        "Smiling+Male+Hat_0.png",
+        "Smiling+Male+Hat_1.png",
+    ]
+    refused = call("generate", "--attributes", "smiling,mail", code=2)
+    assert "There is no attribute 'mail': did you mean Male" in refused.stderr

@@ -132,14 +132,14 @@ def test_samples_per_class(letters: Generator) -> None:
 
 def test_attributes() -> None:
     faces = generator("wgan-fc", attributes=True)
-    made = produce.attributed(faces, ("hair",), 2, seed=0)
+    made = produce.attributed(faces, ("Hair",), 2, seed=0)
     assert made.texts == ("hair", "hair")
     assert np.array_equal(made.images, faces.sample(np.array([[0, 1.0], [0, 1.0]]), seed=0))
     shares = [produce.attributed(faces, ("hair",), 2, 0, Group(rank, 2)).images for rank in range(2)]
     assert np.array_equal(np.concatenate(shares), made.images)
     assert produce.sheet(faces, 0).shape == (2 * 20, 8 * 20)
-    with pytest.raises(UsageError, match="No attribute 'nose': choose from hat, hair"):
-        produce.attributed(faces, ("nose",), 1, 0)
+    with pytest.raises(UsageError, match="There is no attribute 'hiar': did you mean hair"):
+        produce.attributed(faces, ("hiar",), 1, 0)
     with pytest.raises(UsageError, match="knows attributes, not classes"):
         produce.single(faces, 1, 0)
 
