@@ -18,14 +18,18 @@ def run(
     text: Annotated[str, typer.Option(help="Whole captchas that say this.")] = Request.text,
     count: Annotated[int, typer.Option(min=1, help="How many captchas or samples.")] = Request.count,
     per_class: Annotated[
-        int, typer.Option(min=0, help="So many single samples of every class.")
+        int, typer.Option(min=0, help="So many single samples of every class, or of each attribute alone.")
     ] = Request.per_class,
     grid: Annotated[
         bool, typer.Option("--grid", help="One picture: 8 samples per class, 16 columns.")
     ] = Request.grid,
     interpolate: Annotated[
         bool,
-        typer.Option("--interpolate", help="One picture: walks between noises; with --text AB, from A to B."),
+        typer.Option(
+            "--interpolate",
+            help="One picture: walks between noises, or from no attribute to each; "
+            "with --text AB or --attributes A,B, from A to B.",
+        ),
     ] = Request.interpolate,
     steps: Annotated[int, typer.Option(min=2, help="Pictures per walk.")] = Request.steps,
     attribute: Annotated[

@@ -18,6 +18,7 @@ from captcha_lab.generate.sample import Generator
 from captcha_lab.store.packed import PackedSet, write_packed
 
 GRID_PER_CLASS = 8  # the thesis's grids: eight samples of each class, two classes a row
+MAX_WALKS = 32  # rows of a picture, one for each class or attribute
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,12 @@ class Samples:
 def single(
     generator: Generator, count: int, seed: int, group: Group | None = None, *, per_class: bool = False
 ) -> Samples:
-    """`count` samples, or so many of every class, in class order; this process's share of them.
+    """`count` samples of the classes in turn, or so many of every class, in class order; this process's share of them.
+
+    Attributes are taken for classes: each sample has one of them alone, since how they mix is not known here.
 
     Raises:
-        UsageError: classes of an unlabelled generator, or of one that knows attributes.
+        UsageError: classes of an unlabelled generator.
     """
     group = group or Group()
     if not generator.labelled:
@@ -47,14 +50,13 @@ def single(
         rows = group.share(count)
         images = generator.sample(None, count, seed, rows=rows)
         return Samples(images, ("",) * len(images))
-    if not generator.exclusive:
-        raise UsageError("This generator knows attributes, not classes: name them with --attributes.")
     k = len(generator.classes)
     labels = np.repeat(np.arange(k), count) if per_class else np.arange(count) % k
     rows = group.share(len(labels))
-    images = generator.sample(labels, None, seed, rows=rows)
+    images = generator.sample(one_hot(labels, k), None, seed, rows=rows)
     mine = labels[rows]
-    return Samples(images, tuple(generator.classes[j] for j in mine), mine.astype(np.int16))
+    texts = tuple(generator.classes[j] for j in mine)
+    return Samples(images, texts, mine.astype(np.int16) if generator.exclusive else None)
 
 
 def attributed(
@@ -65,11 +67,8 @@ def attributed(
     Raises:
         UsageError: the generator has no attributes, or none of that name.
     """
-    if generator.exclusive or not generator.labelled:
-        raise UsageError("This generator has no attributes: leave --attributes away.")
-    condition = np.zeros((count, len(generator.classes)), np.float32)
-    chosen = [attribute_index(name, generator.classes) for name in attributes]
-    condition[:, chosen] = 1
+    chosen = _chosen(generator, attributes)
+    condition = np.tile(_with(generator, chosen), (count, 1))
     images = generator.sample(condition, None, seed, rows=(group or Group()).share(count))
     return Samples(images, ("+".join(generator.classes[k] for k in chosen),) * len(images))
 
@@ -80,8 +79,12 @@ def captchas(generator: Generator, text: str, count: int, seed: int, group: Grou
     Raises:
         UsageError: the generator is unlabelled, or the text holds a character it does not know.
     """
-    if not generator.labelled or not generator.exclusive:
+    if not generator.labelled:
         raise UsageError("Only a generator trained with --label can write a text.")
+    if not generator.exclusive:
+        raise UsageError(
+            "This generator knows attributes, not characters: use --attributes instead of --text."
+        )
     unknown = sorted(set(text) - set(generator.classes))
     if unknown or not text:
         known = "".join(generator.classes)
@@ -103,39 +106,70 @@ def sheet(generator: Generator, seed: int, cells: int = 256) -> np.ndarray:
     Returns:
         uint8 [H, W] or [H, W, 3].
     """
-    if generator.labelled and not generator.exclusive:
-        k = len(generator.classes)
-        condition = one_hot(np.repeat(np.arange(k), GRID_PER_CLASS), k)
-        return grid(generator.sample(condition, None, seed), GRID_PER_CLASS)
     if generator.labelled:
-        return grid(single(generator, GRID_PER_CLASS, seed, per_class=True).images, 2 * GRID_PER_CLASS)
+        columns = GRID_PER_CLASS * (2 if generator.exclusive else 1)
+        return grid(single(generator, GRID_PER_CLASS, seed, per_class=True).images, columns)
     return grid(generator.sample(None, cells, seed), 2 * GRID_PER_CLASS)
 
 
-def walks(generator: Generator, seed: int, steps: int, between: str = "") -> np.ndarray:
+def walks(
+    generator: Generator, seed: int, steps: int, text: str = "", attributes: tuple[str, ...] = ()
+) -> np.ndarray:
     """Interpolations as rows of a grid.
 
-    Without `between`, from one noise to another: one row per class (at most 32), or eight rows where the generator
-    is unlabelled. With `between`, two characters: from the first class to the second, eight noises.
+    With nothing named, one row per class (at most 32) from one noise to another, one row per attribute (at most 32)
+    from none of them to that one alone, or eight rows of noises where the generator is unlabelled. With two classes
+    or attributes named, from the first to the second, and with one attribute, from none to it: eight noises.
 
     Raises:
-        UsageError: `between` is not two classes of the generator; too few steps.
+        UsageError: what is named is not what the generator knows; too few steps.
     """
-    if between:
-        names = tuple(between)
-        if len(names) != 2 or not set(names) <= set(generator.classes):
-            raise UsageError(
-                f"A walk between classes needs two of {''.join(generator.classes) or 'a labelled generator'}, "
-                f"for example --text AB, not {between!r}."
-            )
-        pair = generator.classes.index(names[0]), generator.classes.index(names[1])
-        rows = [generator.walk(seed + k, seed + k, steps, classes=pair) for k in range(GRID_PER_CLASS)]
+    if text or attributes:
+        ends = _between_attributes(generator, attributes) if attributes else _between_classes(generator, text)
+        rows = [generator.walk(seed + k, seed + k, steps, ends) for k in range(GRID_PER_CLASS)]
     elif generator.labelled:
-        known = range(min(len(generator.classes), 32))
-        rows = [generator.walk(seed, seed + 1, steps, classes=(k, k)) for k in known]
+        last = np.eye(len(generator.classes), dtype=np.float32)[:MAX_WALKS]
+        first, goal = (last, seed + 1) if generator.exclusive else (np.zeros_like(last), seed)
+        rows = [generator.walk(seed, goal, steps, np.stack(pair)) for pair in zip(first, last, strict=True)]
     else:
         rows = [generator.walk(seed + 2 * k, seed + 2 * k + 1, steps) for k in range(GRID_PER_CLASS)]
     return grid(np.concatenate(rows), steps)
+
+
+def _between_classes(generator: Generator, text: str) -> np.ndarray:
+    """Conditions [2, K] of a text's two characters."""
+    if generator.labelled and not generator.exclusive:
+        raise UsageError(
+            "This generator knows attributes, not characters: use --attributes A,B instead of --text."
+        )
+    if len(text) != 2 or not set(text) <= set(generator.classes):
+        raise UsageError(
+            f"A walk between classes needs two of {''.join(generator.classes) or 'a labelled generator'}, "
+            f"for example --text AB, not {text!r}."
+        )
+    return np.stack([_with(generator, [generator.classes.index(name)]) for name in text])
+
+
+def _between_attributes(generator: Generator, attributes: tuple[str, ...]) -> np.ndarray:
+    """Conditions [2, K]: from the first attribute to the second, or from none to the only one."""
+    chosen = _chosen(generator, attributes)
+    if len(chosen) > 2:
+        raise UsageError(f"A walk goes from one attribute to another: name two, not {len(chosen)}.")
+    return np.stack([_with(generator, chosen[:-1]), _with(generator, chosen[-1:])])
+
+
+def _chosen(generator: Generator, attributes: tuple[str, ...]) -> list[int]:
+    """The columns of the named attributes."""
+    if generator.exclusive or not generator.labelled:
+        raise UsageError("This generator has no attributes: leave --attributes away.")
+    return [attribute_index(name, generator.classes) for name in attributes]
+
+
+def _with(generator: Generator, columns: list[int]) -> np.ndarray:
+    """The condition [K] that has these columns and no others."""
+    condition = np.zeros(len(generator.classes), np.float32)
+    condition[columns] = 1
+    return condition
 
 
 def write_samples(

@@ -27,14 +27,15 @@ class Request:
     grid: bool = False
     interpolate: bool = False
     steps: int = 10  # pictures per walk
-    attributes: tuple[str, ...] = ()
+    attributes: tuple[str, ...] = ()  # with `interpolate`, the one or two to walk between
     scale: int = 1  # of grids and walks
     seed: int = 0
     out: str = "generated"
 
     def __post_init__(self) -> None:
-        text = bool(self.text) and not self.interpolate
-        if sum((text, self.per_class > 0, self.grid, self.interpolate, bool(self.attributes))) > 1:
+        named = (bool(self.text), bool(self.attributes))
+        of_a_walk = (False, False) if self.interpolate else named
+        if sum((*of_a_walk, self.per_class > 0, self.grid, self.interpolate)) > 1 or all(named):
             raise UsageError("Choose one of --text, --per-class, --grid, --interpolate and --attributes.")
 
 
@@ -63,7 +64,7 @@ def fulfil(request: Request, generator: Generator, run: str, group: Group) -> Pr
             return None
         what = "walks" if request.interpolate else "grid"
         pixels = (
-            produce.walks(generator, seed, request.steps, request.text)
+            produce.walks(generator, seed, request.steps, request.text, request.attributes)
             if request.interpolate
             else produce.sheet(generator, seed)
         )

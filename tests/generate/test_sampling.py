@@ -140,8 +140,43 @@ def test_attributes() -> None:
     assert produce.sheet(faces, 0).shape == (2 * 20, 8 * 20)
     with pytest.raises(UsageError, match="There is no attribute 'hiar': did you mean hair"):
         produce.attributed(faces, ("hiar",), 1, 0)
-    with pytest.raises(UsageError, match="knows attributes, not classes"):
-        produce.single(faces, 1, 0)
+    with pytest.raises(UsageError, match="knows attributes, not characters: use --attributes instead"):
+        produce.captchas(faces, "ha", 1, 0)
+
+
+def test_attributes_alone_in_turn_where_none_is_named() -> None:
+    faces = generator("wgan-fc", attributes=True)
+    made = produce.single(faces, 3, seed=1)
+    assert made.texts == ("hat", "hair", "hat")
+    assert made.labels is None
+    assert np.array_equal(made.images, faces.sample(np.array([[1.0, 0], [0, 1], [1, 0]]), seed=1))
+    assert produce.single(faces, 2, 1, per_class=True).texts == ("hat", "hat", "hair", "hair")
+
+
+def test_walks_between_attributes_keep_the_noise() -> None:
+    faces = generator("wgan-fc", attributes=True)
+
+    def ends(seed: int, *conditions: list[float]) -> np.ndarray:
+        return np.concatenate([faces.sample(np.array([c]), seed=seed) for c in conditions])
+
+    def first_row(sheet: np.ndarray) -> np.ndarray:
+        return np.stack([sheet[:20, :20], sheet[:20, -20:]])
+
+    to_each = produce.walks(faces, 5, 4)
+    assert to_each.shape == (2 * 20, 4 * 20)
+    assert np.array_equal(first_row(to_each), ends(5, [0, 0], [1, 0]))
+    assert np.array_equal(first_row(to_each[20:]), ends(5, [0, 0], [0, 1]))
+    between = produce.walks(faces, 5, 4, attributes=("hair", "HAT"))
+    assert between.shape == (8 * 20, 4 * 20)
+    assert np.array_equal(first_row(between), ends(5, [0, 1], [1, 0]))
+    assert np.array_equal(first_row(between[20:]), ends(6, [0, 1], [1, 0]))
+    assert np.array_equal(
+        first_row(produce.walks(faces, 5, 4, attributes=("hair",))), ends(5, [0, 0], [0, 1])
+    )
+    with pytest.raises(UsageError, match="name two, not 3"):
+        produce.walks(faces, 5, 4, attributes=("hair", "hat", "hair"))
+    with pytest.raises(UsageError, match="use --attributes A,B instead of --text"):
+        produce.walks(faces, 5, 4, "ha")
 
 
 def test_sheet_has_the_thesis_layout(letters: Generator) -> None:
