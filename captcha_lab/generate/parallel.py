@@ -11,13 +11,15 @@ import atexit
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
 from captcha_lab.errors import UsageError
+
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True)
@@ -52,14 +54,6 @@ class Group:
         bounds = [n * k // self.world for k in range(self.world + 1)]
         return slice(bounds[self.rank], bounds[self.rank + 1])
 
-    def place(self, count: int) -> tuple[int, int]:
-        """Where this process's `count` things begin among everyone's, and how many there are in all."""
-        if self.world == 1:
-            return 0, count
-        counts = [0] * self.world
-        dist.all_gather_object(counts, count)
-        return sum(counts[: self.rank]), sum(counts)
-
     def gather(self, value: Any) -> list[Any]:
         """Every process's value in the first process, in order; empty in the others."""
         if self.world == 1:
@@ -87,13 +81,12 @@ class Group:
         if self.world > 1:
             dist.barrier()
 
-    def first(self, number: int) -> int:
-        """The first process's number, in all of them."""
-        if self.world == 1:
-            return number
-        shared = torch.tensor([number], device=self.device)
-        dist.broadcast(shared, 0)
-        return int(shared[0])
+    def first(self, value: _Value) -> _Value:
+        """The first process's value, in all of them."""
+        shared = [value]
+        if self.world > 1:
+            dist.broadcast_object_list(shared, 0)
+        return shared[0]
 
 
 def join_group(device: str = "cpu") -> Group:

@@ -1,80 +1,51 @@
-"""Samples in bulk: per class, as whole captchas, as grids and walks, to folders and packed files."""
+"""What can be asked of a trained generator: orders for samples and captchas, and pictures of grids and walks."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-
 import numpy as np
 
-from captcha_lab.datasets.base import random_split
 from captcha_lab.datasets.batches import attribute_index
-from captcha_lab.errors import CaptchaLabError, UsageError
-from captcha_lab.generate.conditioning import one_hot
-from captcha_lab.generate.parallel import Group
-from captcha_lab.generate.pictures import grid, save_picture
-from captcha_lab.generate.request import Produced
+from captcha_lab.errors import UsageError
+from captcha_lab.generate.order import Order
+from captcha_lab.generate.pictures import grid
 from captcha_lab.generate.sample import Generator
-from captcha_lab.store.packed import PackedSet, write_packed
 
 GRID_PER_CLASS = 8  # the thesis's grids: eight samples of each class, two classes a row
 MAX_WALKS = 32  # rows of a picture, one for each class or attribute
 
 
-@dataclass(frozen=True)
-class Samples:
-    """Generated images and what they were asked to be."""
-
-    images: np.ndarray
-    """uint8 [N, H, W] or [N, H, W, 3]."""
-    texts: tuple[str, ...]
-    """Class names or captcha texts, one per image; all empty where nothing was asked."""
-    labels: np.ndarray | None = None
-    """Class numbers int16 [N] of single glyphs."""
-
-
-def single(
-    generator: Generator, count: int, seed: int, group: Group | None = None, *, per_class: bool = False
-) -> Samples:
-    """`count` samples of the classes in turn, or so many of every class, in class order; this process's share of them.
+def single(generator: Generator, count: int, seed: int, *, per_class: bool = False) -> Order:
+    """`count` samples of the classes in turn, or so many of every class, in class order.
 
     Attributes are taken for classes: each sample has one of them alone, since how they mix is not known here.
 
     Raises:
         UsageError: classes of an unlabelled generator.
     """
-    group = group or Group()
-    if not generator.labelled:
+    if generator.labelled:
+        k = len(generator.classes)
+        wanted = np.eye(k, dtype=np.float32)
         if per_class:
-            raise UsageError("This generator was trained without labels: use --count instead of --per-class.")
-        rows = group.share(count)
-        images = generator.sample(None, count, seed, rows=rows)
-        return Samples(images, ("",) * len(images))
-    k = len(generator.classes)
-    labels = np.repeat(np.arange(k), count) if per_class else np.arange(count) % k
-    rows = group.share(len(labels))
-    images = generator.sample(one_hot(labels, k), None, seed, rows=rows)
-    mine = labels[rows]
-    texts = tuple(generator.classes[j] for j in mine)
-    return Samples(images, texts, mine.astype(np.int16) if generator.exclusive else None)
+            return Order(generator, k * count, seed, wanted, generator.classes, each=count)
+        return Order(generator, count, seed, wanted, generator.classes)
+    if per_class:
+        raise UsageError("This generator was trained without labels: use --count instead of --per-class.")
+    return Order(generator, count, seed)
 
 
-def attributed(
-    generator: Generator, attributes: tuple[str, ...], count: int, seed: int, group: Group | None = None
-) -> Samples:
-    """`count` samples that have the named attributes and no others; this process's share of them.
+def attributed(generator: Generator, attributes: tuple[str, ...], count: int, seed: int) -> Order:
+    """`count` samples that have the named attributes and no others.
 
     Raises:
         UsageError: the generator has no attributes, or none of that name.
     """
     chosen = _chosen(generator, attributes)
-    condition = np.tile(_with(generator, chosen), (count, 1))
-    images = generator.sample(condition, None, seed, rows=(group or Group()).share(count))
-    return Samples(images, ("+".join(generator.classes[k] for k in chosen),) * len(images))
+    text = "+".join(generator.classes[k] for k in chosen)
+    return Order(generator, count, seed, _with(generator, chosen)[None], (text,))
 
 
-def captchas(generator: Generator, text: str, count: int, seed: int, group: Group | None = None) -> Samples:
-    """Whole captchas: the text's glyphs, drawn anew for each, side by side (this process's share).
+def captchas(generator: Generator, text: str, count: int, seed: int) -> Order:
+    """Whole captchas: the text's glyphs, drawn anew for each, side by side.
 
     Raises:
         UsageError: the generator is unlabelled, or the text holds a character it does not know.
@@ -89,13 +60,8 @@ def captchas(generator: Generator, text: str, count: int, seed: int, group: Grou
     if unknown or not text:
         known = "".join(generator.classes)
         raise UsageError(f"The text {text!r} can't be written: the generator knows the characters {known}.")
-    group = group or Group()
-    labels = np.tile([generator.classes.index(c) for c in text], count)
-    rows = group.share(count)
-    glyphs = generator.sample(labels, None, seed, rows=slice(rows.start * len(text), rows.stop * len(text)))
-    cells = glyphs.reshape(-1, len(text), *glyphs.shape[1:])
-    joined = np.concatenate([cells[:, k] for k in range(len(text))], axis=2)
-    return Samples(joined, (text,) * len(joined))
+    wanted = np.stack([_with(generator, [generator.classes.index(character)]) for character in text])
+    return Order(generator, count, seed, wanted, (text,), cells=len(text))
 
 
 def sheet(generator: Generator, seed: int, cells: int = 256) -> np.ndarray:
@@ -108,7 +74,7 @@ def sheet(generator: Generator, seed: int, cells: int = 256) -> np.ndarray:
     """
     if generator.labelled:
         columns = GRID_PER_CLASS * (2 if generator.exclusive else 1)
-        return grid(single(generator, GRID_PER_CLASS, seed, per_class=True).images, columns)
+        return grid(single(generator, GRID_PER_CLASS, seed, per_class=True).images(), columns)
     return grid(generator.sample(None, cells, seed), 2 * GRID_PER_CLASS)
 
 
@@ -170,60 +136,3 @@ def _with(generator: Generator, columns: list[int]) -> np.ndarray:
     condition = np.zeros(len(generator.classes), np.float32)
     condition[columns] = 1
     return condition
-
-
-def write_samples(
-    samples: Samples, out: Path, first: int, total: int, seed: int, names: tuple[str, ...]
-) -> None:
-    """Write samples to a folder of PNGs named `TEXT_number.png`, or to a packed HDF5 file.
-
-    A packed file is split 80/10/10 into training, validation and test, so that a recogniser can train on it.
-
-    Args:
-        samples: all of them for a file, this process's share for a folder.
-        out: a folder, or a path that ends in .h5.
-        first: number of the first sample.
-        total: samples over all processes (for the width of the numbers).
-        seed: of the split.
-        names: the generator's classes.
-
-    Raises:
-        CaptchaLabError: the folder can't be written, or is a file.
-    """
-    if out.suffix == ".h5":
-        info = {"kind": "generated", "seed": seed, "texts": sorted(set(samples.texts))}
-        split = random_split(len(samples.images), seed)
-        classes = names if samples.labels is not None else ()
-        write_packed(out, PackedSet(samples.images, split, labels=samples.labels, classes=classes, info=info))
-        return
-    if out.exists() and not out.is_dir():
-        raise CaptchaLabError(f"{out} is a file: name a folder or a path that ends in .h5 with --out.")
-    digits = len(str(max(total - 1, 0)))
-    for k, (image, text) in enumerate(zip(samples.images, samples.texts, strict=True), first):
-        stem = f"{text}_{k:0{digits}d}" if text else f"{k:0{digits}d}"
-        save_picture(out / f"{stem}.png", image)
-
-
-def write_shares(
-    samples: Samples, out: Path, seed: int, names: tuple[str, ...], group: Group, run: str, texts: bool
-) -> Produced | None:
-    """Write what the processes made: each its own PNGs, or the first one file for all (see `write_samples`)."""
-    counts = group.gather(len(samples.images))
-    if out.suffix == ".h5":
-        parts = group.gather(samples)
-        if parts:
-            write_samples(_joined(parts), out, 0, sum(counts), seed, names)
-    else:
-        first, total = group.place(len(samples.images))
-        write_samples(samples, out, first, total, seed, names)
-        group.wait()
-    return Produced("captchas" if texts else "samples", sum(counts), out, run) if group.leads else None
-
-
-def _joined(parts: list[Samples]) -> Samples:
-    labels = [part.labels for part in parts if part.labels is not None]
-    return Samples(
-        np.concatenate([part.images for part in parts]),
-        tuple(text for part in parts for text in part.texts),
-        np.concatenate(labels) if labels else None,
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ class Request:
     """One order for samples.
 
     Raises:
-        UsageError: two orders at once.
+        UsageError: two orders at once, or nothing of that kind can be written there.
     """
 
     text: str = ""  # whole captchas of this text; with `interpolate`, the two classes to walk between
@@ -37,6 +38,19 @@ class Request:
         of_a_walk = (False, False) if self.interpolate else named
         if sum((*of_a_walk, self.per_class > 0, self.grid, self.interpolate)) > 1 or all(named):
             raise UsageError("Choose one of --text, --per-class, --grid, --interpolate and --attributes.")
+        self._check_target(Path(self.out))
+
+    def _check_target(self, out: Path) -> None:
+        from captcha_lab.store.images import check_target
+
+        if self.grid or self.interpolate:
+            if out.suffix and not out.is_dir():
+                check_target(out)
+        elif out.suffix != ".h5" and not out.is_dir() and (out.suffix or out.exists()):
+            raise UsageError(
+                f"{out} is {'a' if out.exists() else 'named like a'} file: name a folder (make one whose name has a "
+                "dot first) or a path that ends in .h5 with --out."
+            )
 
 
 @dataclass(frozen=True)
@@ -49,7 +63,13 @@ class Produced:
     run: str
 
 
-def fulfil(request: Request, generator: Generator, run: str, group: Group) -> Produced | None:
+def fulfil(
+    request: Request,
+    generator: Generator,
+    run: str,
+    group: Group,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Produced | None:
     """Make what was asked for and write it; None in the processes that only helped.
 
     Raises:
@@ -57,6 +77,8 @@ def fulfil(request: Request, generator: Generator, run: str, group: Group) -> Pr
         CaptchaLabError: the disk refuses.
     """
     from captcha_lab.generate import produce
+    from captcha_lab.generate.deliver import deliver
+    from captcha_lab.generate.pictures import save_picture
 
     out, seed = Path(request.out), request.seed
     if request.grid or request.interpolate:
@@ -68,14 +90,16 @@ def fulfil(request: Request, generator: Generator, run: str, group: Group) -> Pr
             if request.interpolate
             else produce.sheet(generator, seed)
         )
-        path = out if out.suffix else out / f"{what}.png"
-        produce.save_picture(path, pixels, request.scale)
+        path = out if out.suffix and not out.is_dir() else out / f"{what}.png"
+        save_picture(path, pixels, request.scale)
         return Produced(f"picture ({what})", 1, path, run)
     if request.text:
-        samples = produce.captchas(generator, request.text, request.count, seed, group)
+        order = produce.captchas(generator, request.text, request.count, seed)
     elif request.attributes:
-        samples = produce.attributed(generator, request.attributes, request.count, seed, group)
+        order = produce.attributed(generator, request.attributes, request.count, seed)
     else:
         number = request.per_class or request.count
-        samples = produce.single(generator, number, seed, group, per_class=request.per_class > 0)
-    return produce.write_shares(samples, out, seed, generator.classes, group, run, bool(request.text))
+        order = produce.single(generator, number, seed, per_class=request.per_class > 0)
+    deliver(order, out, group, progress)
+    what = "captchas" if request.text else "samples"
+    return Produced(what, order.count, out, run) if group.leads else None

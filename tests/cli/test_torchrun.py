@@ -79,7 +79,7 @@ def test_training(arguments: tuple[str, ...], workspace: Path, cli) -> None:
 
 def test_generating(workspace: Path, cli) -> None:
     by_one(cli, workspace, *GLYPHS, "--name", "made")
-    arguments = ("generate", "--per-class", "7", "--out")
+    arguments = ("generate", "--per-class", "100", "--out")
     one = by_one(cli, workspace, *arguments, "one.h5")
     two = by_two(workspace, *arguments, "two.h5")
     assert two["count"] == one["count"]
