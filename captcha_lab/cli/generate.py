@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from captcha_lab.cli.output import JsonFlag, emit, names
+from captcha_lab.cli.output import JsonFlag, SeedOption, emit, names, progress
 from captcha_lab.generate.request import Request
 
 
@@ -42,9 +42,13 @@ def run(
         ),
     ] = None,
     scale: Annotated[int, typer.Option(min=1, max=32, help="Enlarge grids and walks.")] = Request.scale,
-    seed: Annotated[int, typer.Option(help="Seed of the noise.")] = Request.seed,
+    seed: SeedOption = Request.seed,
     out: Annotated[
-        Path, typer.Option(help="Folder, FILE.h5 (with labels), or FILE.png for one picture.")
+        Path,
+        typer.Option(
+            help="Folder, FILE.h5 (single samples are labelled), or FILE.png for one picture. "
+            "datasets/NAME/packed.h5 makes a dataset, for `train --dataset NAME`."
+        ),
     ] = Path(Request.out),
     json: JsonFlag = False,
 ) -> None:
@@ -54,6 +58,7 @@ def run(
     request = Request(
         text, count, per_class, grid, interpolate, steps, names(attribute), scale, seed, str(out)
     )
-    report = pipeline.generate(request, run)
+    with progress("Drawing") as bar:
+        report = pipeline.generate(request, run, bar)
     if report is not None:
         emit(report, json, f"Wrote {report.count} {report.what} of {report.run} to {report.path}.")

@@ -19,7 +19,9 @@ DatasetOption = Annotated[
     str | None,
     typer.Option("--dataset", help="Dataset in the workspace [default: the configured one, else 'captcha']."),
 ]
-SeedOption = Annotated[int, typer.Option("--seed", help="Seed of everything drawn at random.")]
+SeedOption = Annotated[
+    int, typer.Option("--seed", min=0, max=2**32 - 1, help="Seed of everything drawn at random.")
+]
 
 
 def names(given: Sequence[str] | None) -> tuple[str, ...]:

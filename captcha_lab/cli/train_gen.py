@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, names, progress, say, table
+from captcha_lab.cli.output import DatasetOption, JsonFlag, SeedOption, emit, names, progress, say, table
 from captcha_lab.generate.choose import FACES, GLYPHS, Choice
 from captcha_lab.generate.config import TrainConfig
 
@@ -40,7 +40,7 @@ def run(
     max_seconds: Annotated[
         float | None, typer.Option(help="Length of the run as a time; the schedule is tied to it.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything drawn at random.")] = TrainConfig.seed,
+    seed: SeedOption = TrainConfig.seed,
     seeds: Annotated[
         int, typer.Option(min=1, help="Train so many seeds one after the other; name the best.")
     ] = 1,

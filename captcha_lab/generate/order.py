@@ -13,6 +13,7 @@ from torch import Tensor
 
 from captcha_lab.datasets.base import random_split
 from captcha_lab.errors import UsageError
+from captcha_lab.generate.request import KIND
 from captcha_lab.generate.sample import BLOCK, Generator
 from captcha_lab.store.packed import PackedSet
 
@@ -94,7 +95,7 @@ class Order:
             attributes=attributes,
             classes=() if labels is None else names,
             attribute_names=() if attributes is None else names,
-            info={"kind": "generated", "seed": self.seed, "texts": sorted(set(self.texts))},
+            info={"kind": KIND, "seed": self.seed, "texts": sorted(set(self.texts))},
         )
 
     def fingerprint(self) -> str:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from captcha_lab.generate.parallel import Group
     from captcha_lab.generate.sample import Generator
 
+KIND = "generated"  # of a packed file, in its facts
+
 
 @dataclass(frozen=True)
 class Request:
@@ -42,6 +44,7 @@ class Request:
 
     def _check_target(self, out: Path) -> None:
         from captcha_lab.store.images import check_target
+        from captcha_lab.store.packed import packed_info
 
         if self.grid or self.interpolate:
             if out.suffix and not out.is_dir():
@@ -51,6 +54,8 @@ class Request:
                 f"{out} is {'a' if out.exists() else 'named like a'} file: name a folder (make one whose name has a "
                 "dot first) or a path that ends in .h5 with --out."
             )
+        elif (packed_info(out) or {}).get("kind", KIND) != KIND:
+            raise UsageError(f"{out} holds pictures that were not generated: name another file with --out.")
 
 
 @dataclass(frozen=True)

@@ -267,11 +267,12 @@ def load_generator(workspace: Workspace, model: str | None = None) -> Generator:
     return load(find_model(workspace, model, "generator"))
 
 
-def generate(request: Request, model: str | None = None) -> Produced | None:
+def generate(request: Request, model: str | None = None, progress: Progress = silent) -> Produced | None:
     """Draw samples from a generator of the workspace (see `generate.request.fulfil` for errors)."""
     from captcha_lab.generate.parallel import join_group
     from captcha_lab.generate.request import fulfil
 
     workspace = Workspace.find()
     path = find_model(workspace, model, "generator")
-    return fulfil(request, load_generator(workspace, model), path.name, join_group())
+    run = path.resolve().parent if path.is_file() else path.resolve()
+    return fulfil(request, load_generator(workspace, model), run.name, join_group(), progress)

@@ -59,6 +59,17 @@ def test_train_and_generate(workspace: Path) -> None:
         assert one.read_bytes() == (again / one.name).read_bytes()
 
 
+def test_samples_become_a_dataset_that_a_recogniser_trains_on(workspace: Path) -> None:
+    trained("--loss", "wgan", "--label", "--name", "first")
+    out = Path("datasets/made/packed.h5")
+    weights = "models/first/weights.safetensors"
+    asked = ("generate", "--run", weights, "--per-class", "40", "--out", str(out), "--json")
+    made = json.loads(call(*asked).stdout)
+    assert (made["count"], made["run"]) == (160, "first")
+    report = json.loads(call("train", "--dataset", "made", "--epochs", "1", "--json").stdout)
+    assert load_weights(Path(report["run"]["root"]))[1]["classes"] == list("2A7K")
+
+
 def test_seeds_and_the_best_of_them(workspace: Path) -> None:
     report = trained("--loss", "gan", "--seeds", "2", "--seed", "5", "--name", "pair")
     runs = {run["run"].rsplit("/", 1)[1]: run for run in report["runs"]}
@@ -132,6 +143,8 @@ def test_list_and_dry_run(workspace: Path) -> None:
         (["generate"], 1, "There is no generator in"),
         (["generate", "--run", "none"], 1, "There is no model none"),
         (["generate", "--grid", "--per-class", "3"], 2, "Choose one of --text"),
+        (["generate", "--count", "5", "--out", "five.png"], 2, "five.png is named like a file"),
+        (["generate", "--grid", "--out", "g.h5"], 2, "g.h5: name a picture"),
     ],
 )
 def test_mistakes_are_one_clear_line(workspace: Path, arguments: list[str], code: int, message: str) -> None:
@@ -158,3 +171,9 @@ def test_attributes_are_spelt_alike_by_both_commands(workspace: Path) -> None:
     ]
     refused = call("generate", "--attributes", "smiling,mail", code=2)
     assert "There is no attribute 'mail': did you mean Male" in refused.stderr
+
+
+@pytest.mark.parametrize(("seed", "bound"), [("-1", "0"), ("99999999999999999999", "4294967295")])
+@pytest.mark.parametrize("command", ["generate", "train-gen", "train"])
+def test_seeds_that_no_generator_takes(workspace: Path, command: str, seed: str, bound: str) -> None:
+    assert f"equal to {bound}\n" in call(command, "--seed", seed, code=2).stderr

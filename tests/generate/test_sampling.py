@@ -19,7 +19,7 @@ from captcha_lab.generate.recipes import get_recipe
 from captcha_lab.generate.request import Request, fulfil
 from captcha_lab.generate.sample import BLOCK, Generator, load_generator, save_generator
 from captcha_lab.generate.trainer import Trainer, draw_noise
-from captcha_lab.store.packed import read_packed
+from captcha_lab.store.packed import read_packed, write_packed
 from captcha_lab.store.runs import save_weights
 
 
@@ -295,6 +295,15 @@ def test_targets_that_cannot_be_are_refused(out: str, what: dict, message: str, 
     (tmp_path / "file").write_text("x")
     with pytest.raises(UsageError, match=message):
         Request(**what, out=str(tmp_path / out))
+
+
+def test_a_real_dataset_is_not_written_over(letters: Generator, tmp_path) -> None:
+    out = tmp_path / "packed.h5"
+    fulfilled(Request(count=20, out=str(out)), letters)
+    fulfilled(Request(count=10, out=str(out)), letters)
+    write_packed(out, replace(read_packed(out), info={"kind": "captcha"}))
+    with pytest.raises(UsageError, match="holds pictures that were not generated"):
+        Request(count=20, out=str(out))
 
 
 def test_a_folder_with_a_dot_in_its_name(letters: Generator, tmp_path) -> None:
