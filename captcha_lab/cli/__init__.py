@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
-from captcha_lab.errors import CaptchaLabError
+from captcha_lab.cli.output import leads
+from captcha_lab.errors import CaptchaLabError, UsageError
 
 # In the order in which a newcomer needs them; each is the function `run` of the module of that name, imported only when
 # the command is asked for: that keeps `--help` at the time Typer itself takes.
@@ -60,8 +62,15 @@ class _Group(TyperGroup):
         try:
             return super().invoke(ctx)
         except CaptchaLabError as error:
-            typer.echo(f"Error: {error}", err=True)
+            if leads() or not _alike(error):
+                typer.echo(f"Error: {error}", err=True)
             raise typer.Exit(error.exit_code) from error
+
+
+def _alike(error: CaptchaLabError) -> bool:
+    """Whether all of the processes that torchrun started have this error: before they meet they do the same."""
+    distributed = sys.modules.get("torch.distributed")
+    return isinstance(error, UsageError) or distributed is None or not distributed.is_initialized()
 
 
 app = typer.Typer(name="captcha-lab", cls=_Group, no_args_is_help=True, **_STYLE)

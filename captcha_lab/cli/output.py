@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -38,15 +39,22 @@ def emit(result: Any, as_json: bool, *lines: str) -> None:
             typer.echo(line)
 
 
+def leads() -> bool:
+    """Whether this is the first of the processes that torchrun started on this machine, which speaks for the others."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
+
+
 def say(message: str) -> None:
-    """Tell a person what is going on; on stderr, so that it never mixes with a result."""
-    typer.echo(message, err=True)
+    """Tell a person what is going on, once for all processes; on stderr, so that it never mixes with a result."""
+    if leads():
+        typer.echo(message, err=True)
 
 
 @contextmanager
 def progress(description: str) -> Iterator[Progress]:
-    """A progress bar on stderr as a callback `(done, total)`; silent when that is not a terminal."""
-    if not sys.stderr.isatty():
+    """A progress bar on stderr as a callback `(done, total)`; silent when that is not a terminal, or another
+    process speaks."""
+    if not sys.stderr.isatty() or not leads():
         yield lambda done, total: None
         return
     from rich.console import Console
