@@ -10,7 +10,6 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from captcha_lab.cli.output import leads
 from captcha_lab.errors import CaptchaLabError, UsageError
 
 # In the order in which a newcomer needs them; each is the function `run` of the module of that name, imported only when
@@ -65,6 +64,11 @@ class _Group(TyperGroup):
             if leads() or not _alike(error):
                 typer.echo(f"Error: {error}", err=True)
             raise typer.Exit(error.exit_code) from error
+
+
+def leads() -> bool:
+    """Whether this is the first of the processes that torchrun started on this machine, which speaks for the others."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
 def _alike(error: CaptchaLabError) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from captcha_lab.cli import leads
 from captcha_lab.store.plain import plain
 
 Progress = Callable[[int, int], None]  # (done, total)
@@ -37,11 +37,6 @@ def emit(result: Any, as_json: bool, *lines: str) -> None:
     else:
         for line in lines:
             typer.echo(line)
-
-
-def leads() -> bool:
-    """Whether this is the first of the processes that torchrun started on this machine, which speaks for the others."""
-    return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
 def say(message: str) -> None:
