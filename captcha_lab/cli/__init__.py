@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import time
 from typing import Any
 
 import typer
@@ -31,7 +32,7 @@ COMMANDS = {
     "export": "Write a dataset's captchas and labels for other programs; `import` reads every format back.",
 }
 
-
+HEARD = 10.0  # seconds a silent process leaves to the one that speaks: torchrun ends all of them as soon as one ends
 _STYLE: dict[str, Any] = {
     "rich_markup_mode": None,  # Typer's Rich help doubles the start-up time
     "pretty_exceptions_enable": False,
@@ -63,6 +64,8 @@ class _Group(TyperGroup):
         except CaptchaLabError as error:
             if leads() or not _alike(error):
                 typer.echo(f"Error: {error}", err=True)
+            else:
+                time.sleep(HEARD)
             raise typer.Exit(error.exit_code) from error
 
 
