@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
+import time
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
-from captcha_lab.errors import CaptchaLabError
+from captcha_lab.errors import CaptchaLabError, UsageError
 
 # In the order in which a newcomer needs them; each is the function `run` of the module of that name, imported only when
 # the command is asked for: that keeps `--help` at the time Typer itself takes.
@@ -30,7 +32,7 @@ COMMANDS = {
     "export": "Write a dataset's captchas and labels for other programs; `import` reads every format back.",
 }
 
-
+HEARD = 10.0  # seconds a silent process leaves to the one that speaks: torchrun ends all of them as soon as one ends
 _STYLE: dict[str, Any] = {
     "rich_markup_mode": None,  # Typer's Rich help doubles the start-up time
     "pretty_exceptions_enable": False,
@@ -60,8 +62,22 @@ class _Group(TyperGroup):
         try:
             return super().invoke(ctx)
         except CaptchaLabError as error:
-            typer.echo(f"Error: {error}", err=True)
+            if leads() or not _alike(error):
+                typer.echo(f"Error: {error}", err=True)
+            else:
+                time.sleep(HEARD)
             raise typer.Exit(error.exit_code) from error
+
+
+def leads() -> bool:
+    """Whether this is the first of the processes that torchrun started on this machine, which speaks for the others."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
+
+
+def _alike(error: CaptchaLabError) -> bool:
+    """Whether all of the processes that torchrun started have this error: before they meet they do the same."""
+    distributed = sys.modules.get("torch.distributed")
+    return isinstance(error, UsageError) or distributed is None or not distributed.is_initialized()
 
 
 app = typer.Typer(name="captcha-lab", cls=_Group, no_args_is_help=True, **_STYLE)

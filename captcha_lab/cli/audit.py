@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, progress, say
+from captcha_lab.cli.output import DatasetOption, JsonFlag, SeedOption, emit, progress, say
 from captcha_lab.collect.scrape_config import ScrapeConfig
 from captcha_lab.evaluate.audit_config import AuditConfig
 
@@ -35,7 +35,7 @@ def run(
     remedies: Annotated[
         bool, typer.Option(help="Train readers on damaged glyphs, to see what would help.")
     ] = AuditConfig.remedies,
-    seed: Annotated[int, typer.Option(help="Seed of everything drawn at random.")] = AuditConfig.seed,
+    seed: SeedOption = AuditConfig.seed,
     report: Annotated[
         Path | None, typer.Option(help="Folder of audit.json and audit.html [default: the dataset's audit/].")
     ] = None,

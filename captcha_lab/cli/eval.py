@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, progress, say
+from captcha_lab.cli.output import DatasetOption, JsonFlag, SeedOption, emit, progress, say
 from captcha_lab.evaluate.config import EvalConfig
 from captcha_lab.evaluate.request import EvalRequest
 
@@ -40,7 +40,7 @@ def run(
     retrain: Annotated[
         bool, typer.Option("--retrain", help="Repeat the training too, a run for each of --seeds (slow).")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Seed of everything drawn at random.")] = EvalConfig.seed,
+    seed: SeedOption = EvalConfig.seed,
     judge: Annotated[bool, typer.Option(help="Ask the independent judge too.")] = EvalConfig.judge,
     gan_train: Annotated[
         bool, typer.Option(help="Train a fresh recogniser on samples only (the slowest part).")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from captcha_lab.cli.output import JsonFlag, emit
+from captcha_lab.cli.output import JsonFlag, SeedOption, emit, names, progress
 from captcha_lab.generate.request import Request
 
 
@@ -18,21 +18,37 @@ def run(
     text: Annotated[str, typer.Option(help="Whole captchas that say this.")] = Request.text,
     count: Annotated[int, typer.Option(min=1, help="How many captchas or samples.")] = Request.count,
     per_class: Annotated[
-        int, typer.Option(min=0, help="So many single samples of every class.")
+        int, typer.Option(min=0, help="So many single samples of every class, or of each attribute alone.")
     ] = Request.per_class,
     grid: Annotated[
         bool, typer.Option("--grid", help="One picture: 8 samples per class, 16 columns.")
     ] = Request.grid,
     interpolate: Annotated[
         bool,
-        typer.Option("--interpolate", help="One picture: walks between noises; with --text AB, from A to B."),
+        typer.Option(
+            "--interpolate",
+            help="One picture: walks between noises, or from no attribute to each; "
+            "with --text AB or --attributes A,B, from A to B.",
+        ),
     ] = Request.interpolate,
     steps: Annotated[int, typer.Option(min=2, help="Pictures per walk.")] = Request.steps,
-    attribute: Annotated[list[str] | None, typer.Option(help="Samples with this attribute (repeat).")] = None,
+    attribute: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--attributes",
+            "--attribute",
+            metavar="A,B",
+            help="Samples with these attributes and no others, with commas between.",
+        ),
+    ] = None,
     scale: Annotated[int, typer.Option(min=1, max=32, help="Enlarge grids and walks.")] = Request.scale,
-    seed: Annotated[int, typer.Option(help="Seed of the noise.")] = Request.seed,
+    seed: SeedOption = Request.seed,
     out: Annotated[
-        Path, typer.Option(help="Folder, FILE.h5 (with labels), or FILE.png for one picture.")
+        Path,
+        typer.Option(
+            help="Folder, FILE.h5 (single samples are labelled), or FILE.png for one picture. "
+            "datasets/NAME/packed.h5 makes a dataset, for `train --dataset NAME`."
+        ),
     ] = Path(Request.out),
     json: JsonFlag = False,
 ) -> None:
@@ -40,8 +56,9 @@ def run(
     from captcha_lab import pipeline
 
     request = Request(
-        text, count, per_class, grid, interpolate, steps, tuple(attribute or ()), scale, seed, str(out)
+        text, count, per_class, grid, interpolate, steps, names(attribute), scale, seed, str(out)
     )
-    report = pipeline.generate(request, run)
+    with progress("Drawing") as bar:
+        report = pipeline.generate(request, run, bar)
     if report is not None:
         emit(report, json, f"Wrote {report.count} {report.what} of {report.run} to {report.path}.")

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from captcha_lab.cli import leads
 from captcha_lab.store.plain import plain
 
 Progress = Callable[[int, int], None]  # (done, total)
@@ -19,7 +20,14 @@ DatasetOption = Annotated[
     str | None,
     typer.Option("--dataset", help="Dataset in the workspace [default: the configured one, else 'captcha']."),
 ]
-SeedOption = Annotated[int, typer.Option("--seed", help="Seed of everything drawn at random.")]
+SeedOption = Annotated[
+    int, typer.Option("--seed", min=0, max=2**32 - 1, help="Seed of everything drawn at random.")
+]
+
+
+def names(given: Sequence[str] | None) -> tuple[str, ...]:
+    """Names with commas between, the option repeated, or both."""
+    return tuple(name.strip() for part in given or () for name in part.split(",") if name.strip())
 
 
 def emit(result: Any, as_json: bool, *lines: str) -> None:
@@ -32,14 +40,16 @@ def emit(result: Any, as_json: bool, *lines: str) -> None:
 
 
 def say(message: str) -> None:
-    """Tell a person what is going on; on stderr, so that it never mixes with a result."""
-    typer.echo(message, err=True)
+    """Tell a person what is going on, once for all processes; on stderr, so that it never mixes with a result."""
+    if leads():
+        typer.echo(message, err=True)
 
 
 @contextmanager
 def progress(description: str) -> Iterator[Progress]:
-    """A progress bar on stderr as a callback `(done, total)`; silent when that is not a terminal."""
-    if not sys.stderr.isatty():
+    """A progress bar on stderr as a callback `(done, total)`; silent when that is not a terminal, or another
+    process speaks."""
+    if not sys.stderr.isatty() or not leads():
         yield lambda done, total: None
         return
     from rich.console import Console

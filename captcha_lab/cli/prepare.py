@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from captcha_lab.cli.output import JsonFlag, SeedOption, emit, progress, say
+from captcha_lab.cli.output import JsonFlag, SeedOption, emit, names, progress, say
 from captcha_lab.datasets.base import CROPS, PrepareOptions, dataset_names, prepare
 from captcha_lab.store.workspace import Workspace
 
@@ -31,7 +31,8 @@ def run(
         ),
     ] = PrepareOptions.crop,
     attributes: Annotated[
-        str | None, typer.Option(help="Attributes to keep, with commas between [default: all].")
+        list[str] | None,
+        typer.Option(metavar="A,B", help="Attributes to keep, with commas between [default: all]."),
     ] = None,
     grey: Annotated[bool, typer.Option("--grey", help="Pack grey pictures.")] = PrepareOptions.grey,
     workers: Annotated[
@@ -42,8 +43,7 @@ def run(
     json: JsonFlag = False,
 ) -> None:
     """Pack a published set of pictures (faces, digits, any folder) for training."""
-    chosen = tuple(name.strip() for name in (attributes or "").split(",") if name.strip())
-    options = PrepareOptions(size, crop, chosen, grey, seed, workers)
+    options = PrepareOptions(size, crop, names(attributes), grey, seed, workers)
     folder = Workspace.find().dataset(dataset or module)
     with progress("Packing") as bar:
         report = prepare(module, path, folder, options, bar)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from captcha_lab.cli.output import DatasetOption, JsonFlag, SeedOption, emit, progress, say, table
+from captcha_lab.cli.output import DatasetOption, JsonFlag, SeedOption, emit, names, progress, say, table
 from captcha_lab.generate.choose import FACES, GLYPHS, Choice
 from captcha_lab.generate.config import TrainConfig
 
@@ -91,7 +91,7 @@ def run(
         precision=precision,
         threads=threads,
     )
-    attributes = _names(attribute)
+    attributes = names(attribute)
     if dry_run:
         _dry_run(pipeline.overview_generator(folder, choice, config, attributes), json)
         return
@@ -111,11 +111,6 @@ def run(
         raise typer.Exit(130)
     if best.broken:
         raise typer.Exit(1)
-
-
-def _names(given: list[str] | None) -> tuple[str, ...]:
-    """Names with commas between, the option repeated, or both."""
-    return tuple(name.strip() for part in given or () for name in part.split(",") if name.strip())
 
 
 def _lines(reports: list[Any], best: Any) -> list[str]:

@@ -35,9 +35,8 @@ def load_inception(path: Path) -> Extractor:
             network = torch.jit.load(str(path), map_location="cpu").eval()
         _features(network, np.zeros((1, 32, 32, 3), np.uint8))
     except (RuntimeError, ValueError, TypeError) as error:
-        line = (str(error).strip().splitlines() or ["unknown reason"])[-1]
         raise CaptchaLabError(
-            f"{path} is not the Inception TorchScript file ({line}): `inception-2015-12-05.pt` is what fits."
+            f"{path} is not the Inception TorchScript file: `inception-2015-12-05.pt` is what fits."
         ) from error
     return Extractor("inception-v3", lambda images: _features(network, images))
 

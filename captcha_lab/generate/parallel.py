@@ -9,20 +9,26 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from captcha_lab.errors import UsageError
+from captcha_lab.errors import CaptchaLabError, UsageError
+
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True)
 class Group:
-    """This process among `world`; rank 0 writes files and speaks."""
+    """This process among `world`; rank 0 writes files and speaks.
+
+    Whatever the processes do together raises CaptchaLabError where one of them has ended.
+    """
 
     rank: int = 0
     world: int = 1
@@ -52,20 +58,13 @@ class Group:
         bounds = [n * k // self.world for k in range(self.world + 1)]
         return slice(bounds[self.rank], bounds[self.rank + 1])
 
-    def place(self, count: int) -> tuple[int, int]:
-        """Where this process's `count` things begin among everyone's, and how many there are in all."""
-        if self.world == 1:
-            return 0, count
-        counts = [0] * self.world
-        dist.all_gather_object(counts, count)
-        return sum(counts[: self.rank]), sum(counts)
-
     def gather(self, value: Any) -> list[Any]:
         """Every process's value in the first process, in order; empty in the others."""
         if self.world == 1:
             return [value]
         parts: list[Any] | None = [None] * self.world if self.leads else None
-        dist.gather_object(value, parts)
+        with _together():
+            dist.gather_object(value, parts)
         return parts or []
 
     def mean(self, tensors: Sequence[Tensor]) -> list[Tensor]:
@@ -73,7 +72,8 @@ class Group:
         if self.world == 1:
             return list(tensors)
         flat = torch.cat([t.detach().reshape(-1).to(self.device, torch.get_default_dtype()) for t in tensors])
-        dist.all_reduce(flat)
+        with _together():
+            dist.all_reduce(flat)
         flat /= self.world
         parts = flat.split([t.numel() for t in tensors])
         return [p.view(t.shape).to(t) for p, t in zip(parts, tensors, strict=True)]
@@ -85,15 +85,16 @@ class Group:
     def wait(self) -> None:
         """Until all processes have come this far."""
         if self.world > 1:
-            dist.barrier()
+            with _together():
+                dist.barrier()
 
-    def first(self, number: int) -> int:
-        """The first process's number, in all of them."""
-        if self.world == 1:
-            return number
-        shared = torch.tensor([number], device=self.device)
-        dist.broadcast(shared, 0)
-        return int(shared[0])
+    def first(self, value: _Value) -> _Value:
+        """The first process's value, in all of them."""
+        shared = [value]
+        if self.world > 1:
+            with _together():
+                dist.broadcast_object_list(shared, 0)
+        return shared[0]
 
 
 def join_group(device: str = "cpu") -> Group:
@@ -118,6 +119,22 @@ def join_group(device: str = "cpu") -> Group:
 def _leave() -> None:
     if dist.is_initialized():
         dist.destroy_process_group()
+
+
+@contextmanager
+def _together() -> Iterator[None]:
+    """What all processes must do at once.
+
+    Raises:
+        CaptchaLabError: one of them has ended.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        raise CaptchaLabError(
+            "Another process of this job has ended, so this one can't go on: `captcha-lab train-gen --resume RUN`, "
+            "started in as many processes, continues a training from its last checkpoint."
+        ) from error
 
 
 class SharedDropout(nn.Module):
@@ -154,7 +171,8 @@ class _Sum(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, values: Tensor) -> Tensor:
         total = values.detach().clone(memory_format=torch.contiguous_format)
-        dist.all_reduce(total)
+        with _together():
+            dist.all_reduce(total)
         return total
 
     @staticmethod

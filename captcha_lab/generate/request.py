@@ -1,16 +1,13 @@
-"""What `generate` is asked for, and the one function that fulfils it. No torch at import."""
+"""What `generate` is asked for. No torch here."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from captcha_lab.errors import UsageError
 
-if TYPE_CHECKING:
-    from captcha_lab.generate.parallel import Group
-    from captcha_lab.generate.sample import Generator
+KIND = "generated"  # of a packed file, in its facts
 
 
 @dataclass(frozen=True)
@@ -18,7 +15,7 @@ class Request:
     """One order for samples.
 
     Raises:
-        UsageError: two orders at once.
+        UsageError: two orders at once, or nothing of that kind can be written there.
     """
 
     text: str = ""  # whole captchas of this text; with `interpolate`, the two classes to walk between
@@ -27,15 +24,32 @@ class Request:
     grid: bool = False
     interpolate: bool = False
     steps: int = 10  # pictures per walk
-    attributes: tuple[str, ...] = ()
+    attributes: tuple[str, ...] = ()  # with `interpolate`, the one or two to walk between
     scale: int = 1  # of grids and walks
     seed: int = 0
     out: str = "generated"
 
     def __post_init__(self) -> None:
-        text = bool(self.text) and not self.interpolate
-        if sum((text, self.per_class > 0, self.grid, self.interpolate, bool(self.attributes))) > 1:
-            raise UsageError("Choose one of --text, --per-class, --grid, --interpolate and --attribute.")
+        named = (bool(self.text), bool(self.attributes))
+        of_a_walk = (False, False) if self.interpolate else named
+        if sum((*of_a_walk, self.per_class > 0, self.grid, self.interpolate)) > 1 or all(named):
+            raise UsageError("Choose one of --text, --per-class, --grid, --interpolate and --attributes.")
+        self._check_target(Path(self.out))
+
+    def _check_target(self, out: Path) -> None:
+        from captcha_lab.store.images import check_target
+        from captcha_lab.store.packed import packed_info
+
+        if self.grid or self.interpolate:
+            if out.suffix and not out.is_dir():
+                check_target(out)
+        elif out.suffix != ".h5" and not out.is_dir() and (out.suffix or out.exists()):
+            raise UsageError(
+                f"{out} is {'a' if out.exists() else 'named like a'} file: name a folder (make one whose name has a "
+                "dot first) or a path that ends in .h5 with --out."
+            )
+        elif (packed_info(out) or {}).get("kind", KIND) != KIND:
+            raise UsageError(f"{out} holds pictures that were not generated: name another file with --out.")
 
 
 @dataclass(frozen=True)
@@ -46,35 +60,3 @@ class Produced:
     count: int
     path: Path
     run: str
-
-
-def fulfil(request: Request, generator: Generator, run: str, group: Group) -> Produced | None:
-    """Make what was asked for and write it; None in the processes that only helped.
-
-    Raises:
-        UsageError: the generator can't make it (no labels, an unknown class or attribute).
-        CaptchaLabError: the disk refuses.
-    """
-    from captcha_lab.generate import produce
-
-    out, seed = Path(request.out), request.seed
-    if request.grid or request.interpolate:
-        if not group.leads:
-            return None
-        what = "walks" if request.interpolate else "grid"
-        pixels = (
-            produce.walks(generator, seed, request.steps, request.text)
-            if request.interpolate
-            else produce.sheet(generator, seed)
-        )
-        path = out if out.suffix else out / f"{what}.png"
-        produce.save_picture(path, pixels, request.scale)
-        return Produced(f"picture ({what})", 1, path, run)
-    if request.text:
-        samples = produce.captchas(generator, request.text, request.count, seed, group)
-    elif request.attributes:
-        samples = produce.attributed(generator, request.attributes, request.count, seed)
-    else:
-        number = request.per_class or request.count
-        samples = produce.single(generator, number, seed, group, per_class=request.per_class > 0)
-    return produce.write_shares(samples, out, seed, generator.classes, group, run, bool(request.text))

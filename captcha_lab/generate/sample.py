@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,20 +49,13 @@ class Generator:
         c, h, w = self.spec.image_shape
         return (h, w) if c == 1 else (h, w, c)
 
-    def sample(
-        self,
-        labels: np.ndarray | None = None,
-        count: int | None = None,
-        seed: int = 0,
-        rows: slice | None = None,
-    ) -> np.ndarray:
-        """Images; the same for the same seed, whichever rows of them a process makes.
+    def sample(self, labels: np.ndarray | None = None, count: int | None = None, seed: int = 0) -> np.ndarray:
+        """Images in memory; the same for the same seed (`order.Order` draws more than memory holds).
 
         Args:
             labels: class numbers [N], or conditions [N, K]; None where the generator is unlabelled.
             count: N for an unlabelled generator.
             seed: of the noise.
-            rows: make only these of the N (the noise of all is drawn, so that several processes can share them).
 
         Returns:
             uint8 [N, H, W] or [N, H, W, 3].
@@ -74,21 +68,31 @@ class Generator:
         if n is None or n < 1:
             raise UsageError("Say how many samples to draw (at least 1).")
         noise = draw_noise(self.noise, n, self.spec.noise_size, torch.Generator().manual_seed(seed))
-        return self.images(noise, None if condition is None else torch.from_numpy(condition), rows)
+        return self.images(noise, None if condition is None else torch.from_numpy(condition))
+
+    def noise_blocks(self, count: int, seed: int) -> Iterator[Tensor]:
+        """The noise of `count` samples, [BLOCK, Z] at a time, the same as if it were drawn at once.
+
+        A generator's normal numbers continue so where each draw is a multiple of 16; so what is left after the last
+        block is drawn together with that one.
+        """
+        rng = torch.Generator().manual_seed(seed)
+        alone = max(count // BLOCK - 1, 0)
+        for _ in range(alone):
+            yield draw_noise(self.noise, BLOCK, self.spec.noise_size, rng)
+        yield from draw_noise(self.noise, count - alone * BLOCK, self.spec.noise_size, rng).split(BLOCK)
 
     @torch.no_grad()
-    def images(self, noise: Tensor, condition: Tensor | None, rows: slice | None = None) -> np.ndarray:
-        """Images of given noise [N, Z] and conditions [N, K], or some rows: uint8 [N, H, W] or [N, H, W, 3]."""
-        first, last, _ = (rows or slice(None)).indices(len(noise))
+    def images(self, noise: Tensor, condition: Tensor | None) -> np.ndarray:
+        """Images of given noise [N, Z] and conditions [N, K]: uint8 [N, H, W] or [N, H, W, 3]."""
         device = next(self.network.parameters()).device
         training = self.network.training
         self.network.eval()
-        parts = [np.empty((0, *self.image_shape), np.uint8)]
-        for start in range(first - first % BLOCK, last, BLOCK):
+        parts = []
+        for start in range(0, len(noise), BLOCK):
             block = slice(start, start + BLOCK)
             told = None if condition is None else condition[block].to(device)
-            made = to_images(self.network(noise[block].to(device), told), self.spec.output_range)
-            parts.append(made[max(first - start, 0) : last - start])
+            parts.append(to_images(self.network(noise[block].to(device), told), self.spec.output_range))
         self.network.train(training)
         return np.concatenate(parts)
 

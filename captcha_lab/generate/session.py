@@ -30,6 +30,7 @@ from captcha_lab.store.runs import Run, save_resume, save_weights
 # A look takes as long as several iterations of a slow recipe: a run of a few has fewer looks than were asked for.
 BETWEEN_LOOKS, LEAST_LOOKS = 5, 2
 LOG_ENTRIES = 400  # lines of training figures in a run's metrics, at most
+MEETING = 8  # iterations after which processes ask each other whether to stop: torchrun kills 30 s after its SIGTERM
 # Scores of one generator differ by so much between looks at 1,024 samples. Among generators that differ by no more, the
 # later one is kept: it has trained longer, at a lower rate.
 LOOK_NOISE = 0.01
@@ -105,6 +106,7 @@ class Session:
                     self._iterate()
                     if self._should_stop(interrupted):
                         self._checkpoint()
+                        trainer.group.wait()  # who leaves before it is written has torchrun end the one that writes
                         return self._report(interrupted=trainer.iteration < trainer.iterations)
             self._finish()
         finally:
@@ -113,11 +115,10 @@ class Session:
         return self._report()
 
     def _should_stop(self, interrupted: threading.Event) -> bool:
-        """At once in a single process; several agree on it at log entries, where they all meet."""
+        """At once in a single process; several agree on it every `MEETING` iterations."""
         if self.trainer.group.world == 1:
             return interrupted.is_set()
-        meeting = self.trainer.iteration % self.log_every == 0
-        return meeting and self.trainer.group.any(interrupted.is_set())
+        return self.trainer.iteration % MEETING == 0 and self.trainer.group.any(interrupted.is_set())
 
     @property
     def seconds(self) -> float:
@@ -283,7 +284,10 @@ class Session:
 
 @contextmanager
 def _interruptions() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C sets, so that the iteration ends well; the second one is as usual."""
+    """An event that the first Ctrl-C or SIGTERM sets, so that the iteration ends well; a second one breaks off.
+
+    SIGTERM is what torchrun and schedulers send.
+    """
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield event
@@ -294,8 +298,9 @@ def _interruptions() -> Iterator[threading.Event]:
             raise KeyboardInterrupt
         event.set()
 
-    previous = signal.signal(signal.SIGINT, note)
+    previous = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield event
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)

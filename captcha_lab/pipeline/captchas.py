@@ -162,10 +162,12 @@ def read(paths: list[Path], model: str | None = None, progress: Progress = silen
     Processes that torchrun started read a share each; the first has the whole report, the others None.
     """
     from captcha_lab.generate.parallel import join_group
-    from captcha_lab.recognise.read import ReadReport, read_files
+    from captcha_lab.recognise.read import ReadReport, files_in, read_files
 
-    group = join_group()
-    share = read_files(load_recogniser(Workspace.find(), model), paths, progress, share=group.share)
+    recogniser = load_recogniser(Workspace.find(), model)
+    files = [file for path in paths for file in files_in(path)]
+    group = join_group()  # last: what is wrong for all processes is found before they meet
+    share = read_files(recogniser, files[group.share(len(files))], progress)
     parts = group.gather(share)
     if not parts:
         return None

@@ -61,6 +61,7 @@ def evaluate(
         raise UsageError("--retrain repeats the training once for each further seed: give --seeds 2 or more.")
     folder = _folder_of(workspace, folder, request)
     _check_there(workspace, folder)
+    extra = _extra(request)  # before any work: the file may be another one
     real, data = load_data(workspace, folder, say, config.seed)
     notes: list[str] = []
     recogniser, reader_run = _recogniser(workspace, folder, real, request, say, notes)
@@ -100,7 +101,7 @@ def evaluate(
     if candidates:
         evaluator = Evaluator(
             real, recogniser, judge, config, counter=counter,
-            reader_name=f"lenet ({reader_run})", extra=_extra(request), attributes=reads_attributes,
+            reader_name=f"lenet ({reader_run})", extra=extra, attributes=reads_attributes,
             panel=panel, progress=progress,
         )  # fmt: skip
         evaluation = evaluator.run(candidates)

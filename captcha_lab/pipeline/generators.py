@@ -110,12 +110,9 @@ def packed_condition(folder: DatasetFolder, attributes: tuple[str, ...]) -> Gene
     with open_packed(folder.packed_path) as (_, facts):
         if attributes and facts.attributes is None:
             raise UsageError(f"The dataset {folder.name} has no attributes: leave --attributes away.")
-        labels = np.empty(0, np.int64) if facts.labels is None else facts.labels[()]
-        labels = (
-            labels[(labels != UNLABELLED) & (facts.split[()] == SPLITS.index("train"))]
-            if len(labels)
-            else labels
-        )
+        train = facts.split[()] == SPLITS.index("train")
+        labels = np.full(0, UNLABELLED) if facts.labels is None else facts.labels[()][train]
+        labels = labels[labels != UNLABELLED]
         if len(labels) and not attributes:
             condition = "classes"
         else:
@@ -290,11 +287,12 @@ def load_generator(workspace: Workspace, model: str | None = None) -> Generator:
     return load(find_model(workspace, model, "generator"))
 
 
-def generate(request: Request, model: str | None = None) -> Produced | None:
+def generate(request: Request, model: str | None = None, progress: Progress = silent) -> Produced | None:
     """Draw samples from a generator of the workspace (see `generate.request.fulfil` for errors)."""
+    from captcha_lab.generate.deliver import fulfil
     from captcha_lab.generate.parallel import join_group
-    from captcha_lab.generate.request import fulfil
 
     workspace = Workspace.find()
     path = find_model(workspace, model, "generator")
-    return fulfil(request, load_generator(workspace, model), path.name, join_group())
+    run = path.resolve().parent if path.is_file() else path.resolve()
+    return fulfil(request, load_generator(workspace, model), run.name, join_group(), progress)

@@ -141,17 +141,15 @@ def read_files(
     paths: Sequence[Path],
     progress: Callable[[int, int], None] = lambda done, total: None,
     batch: int = 256,
-    share: Callable[[int], slice] = lambda count: slice(count),
 ) -> ReadReport:
     """Read image files, and the files in folders (recursively, by name), in batches.
 
-    A file that is no image is reported and the rest goes on. Of so many files only the `share` is read.
+    A file that is no image is reported and the rest goes on.
 
     Raises:
         CaptchaLabError: a named path does not exist, or a folder holds no file.
     """
     files = [file for path in paths for file in files_in(path)]
-    files = files[share(len(files))]
     readings: list[FileReading] = []
     problems: list[str] = []
     started = time.perf_counter()

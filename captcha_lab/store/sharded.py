@@ -41,6 +41,7 @@ class ShardedWriter:
         target: where the finished file goes.
         columns: everything but the pixels, one row per picture; `images` only states the row's shape.
         fingerprint: names the job: what an interrupted job with another fingerprint left is discarded.
+        shard_rows: rows of a shard; None: as many as `SHARD_BYTES` hold.
 
     Attributes:
         shard_rows: rows of every shard but the last.
@@ -50,13 +51,15 @@ class ShardedWriter:
         CaptchaLabError: no space, no permission, or another process is at the same job.
     """
 
-    def __init__(self, target: Path, columns: PackedSet, fingerprint: str) -> None:
+    def __init__(
+        self, target: Path, columns: PackedSet, fingerprint: str, shard_rows: int | None = None
+    ) -> None:
         self.target = target
         self.columns = columns
         self.rows = len(columns.split)
         self.row_shape = columns.images.shape[1:]
         self.row_bytes = int(np.prod(self.row_shape))
-        self.shard_rows = max(1, SHARD_BYTES // self.row_bytes)
+        self.shard_rows = shard_rows or max(1, SHARD_BYTES // self.row_bytes)
         self.done: dict[int, Shard] = {}
         self._layout = lay_out(columns, self.rows)
         self._partial = target.with_name(f".{target.name}.partial")

@@ -62,6 +62,17 @@ def test_train_and_generate(workspace: Path) -> None:
         assert one.read_bytes() == (again / one.name).read_bytes()
 
 
+def test_samples_become_a_dataset_that_a_recogniser_trains_on(workspace: Path) -> None:
+    trained("--loss", "wgan", "--label", "--name", "first")
+    out = Path("datasets/made/packed.h5")
+    weights = "models/first/weights.safetensors"
+    asked = ("generate", "--run", weights, "--per-class", "40", "--out", str(out), "--json")
+    made = json.loads(call(*asked).stdout)
+    assert (made["count"], made["run"]) == (160, "first")
+    report = json.loads(call("train", "--dataset", "made", "--epochs", "1", "--json").stdout)
+    assert load_weights(Path(report["run"]["root"]))[1]["classes"] == list("2A7K")
+
+
 def test_seeds_and_the_best_of_them(workspace: Path) -> None:
     report = trained("--loss", "gan", "--seeds", "2", "--seed", "5", "--name", "pair")
     runs = {run["run"].rsplit("/", 1)[1]: run for run in report["runs"]}
@@ -191,6 +202,8 @@ def test_a_dry_run_shows_the_run_that_would_be(workspace: Path) -> None:
         (["generate"], 1, "There is no generator in"),
         (["generate", "--run", "none"], 1, "There is no model none"),
         (["generate", "--grid", "--per-class", "3"], 2, "Choose one of --text"),
+        (["generate", "--count", "5", "--out", "five.png"], 2, "five.png is named like a file"),
+        (["generate", "--grid", "--out", "g.h5"], 2, "g.h5: name a picture"),
     ],
 )
 def test_mistakes_are_one_clear_line(workspace: Path, arguments: list[str], code: int, message: str) -> None:
@@ -198,3 +211,28 @@ def test_mistakes_are_one_clear_line(workspace: Path, arguments: list[str], code
     assert result.stderr.startswith("Error: ")
     assert message in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_attributes_are_spelt_alike_by_both_commands(workspace: Path) -> None:
+    rng = np.random.default_rng(0)
+    attributes = rng.integers(0, 2, (60, 3), dtype=np.int8)
+    images = rng.integers(0, 256, (60, 20, 20), dtype=np.uint8)
+    known = PackedSet(
+        images, np.zeros(60, np.uint8), attributes=attributes, attribute_names=("Smiling", "Male", "Hat")
+    )
+    write_packed(workspace / "datasets/known/packed.h5", known)
+    asked = ("--attributes", "smiling, MALE", "--attribute", "hat")
+    trained("--dataset", "known", "--loss", "wgan", *asked)
+    call("generate", "--count", "2", "--out", "out", *asked)
+    assert sorted(path.name for path in (workspace / "out").iterdir()) == [
+        "Smiling+Male+Hat_0.png",
+        "Smiling+Male+Hat_1.png",
+    ]
+    refused = call("generate", "--attributes", "smiling,mail", code=2)
+    assert "There is no attribute 'mail': did you mean Male" in refused.stderr
+
+
+@pytest.mark.parametrize(("seed", "bound"), [("-1", "0"), ("99999999999999999999", "4294967295")])
+@pytest.mark.parametrize("command", ["generate", "train-gen", "train"])
+def test_seeds_that_no_generator_takes(workspace: Path, command: str, seed: str, bound: str) -> None:
+    assert f"equal to {bound}\n" in call(command, "--seed", seed, code=2).stderr

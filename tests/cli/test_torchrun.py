@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from captcha_lab.store.packed import PackedSet, read_packed, write_packed
+from captcha_lab.store.runs import Run, load_resume
 
 pytestmark = pytest.mark.slow
 GLYPHS = (
@@ -25,27 +28,65 @@ FACES = (
 )  # fmt: skip
 
 
-def by_two(workspace: Path, *arguments: str) -> dict:
-    """The JSON object that two processes print together."""
+def free_port() -> str:
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    launch = (
-        "torch.distributed.run",
-        "--nproc-per-node",
-        "2",
-        "--master-port",
-        str(port),
-        "-m",
-        "captcha_lab",
-    )
-    done = subprocess.run(
-        [sys.executable, "-m", *launch, *arguments, "--json"],
-        cwd=workspace, capture_output=True, text=True, env={**os.environ, "GLOO_SOCKET_IFNAME": "lo"}, check=False,
-    )  # fmt: skip
+        return str(s.getsockname()[1])
+
+
+def started(workspace: Path, *arguments: str) -> list[subprocess.Popen[str]]:
+    """Two processes as torchrun starts them, without torchrun, which ends both when one ends."""
+    shared = {
+        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port(), "WORLD_SIZE": "2", "GLOO_SOCKET_IFNAME": "lo",
+    }  # fmt: skip
+    return [
+        subprocess.Popen(
+            [sys.executable, "-m", "captcha_lab", *arguments],
+            cwd=workspace,
+            env={**os.environ, **shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
+    """Exit code, and what was said."""
+    try:
+        said = process.communicate(timeout=60)[1]
+    finally:
+        process.kill()
+    return process.returncode, said
+
+
+def until_logged(metrics: Path, entries: int) -> None:
+    """Wait until a run has logged so much."""
+    for _ in range(600):
+        if metrics.is_file() and len(metrics.read_text().splitlines()) >= entries:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{metrics} does not grow")
+
+
+def by_two(workspace: Path, *arguments: str) -> dict:
+    """The JSON object that two processes print together."""
+    done = torchrun(workspace, *arguments, "--json")
     assert done.returncode == 0, done.stderr
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("{")]
     return json.loads(line)
+
+
+def torchrun(workspace: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Two processes, as a user starts them."""
+    launch = (
+        "torch.distributed.run", "--nproc-per-node", "2", "--master-port", free_port(), "-m", "--", "captcha_lab",
+    )  # fmt: skip
+    return subprocess.run(
+        [sys.executable, "-m", *launch, *arguments],
+        cwd=workspace, capture_output=True, text=True, env={**os.environ, "GLOO_SOCKET_IFNAME": "lo"}, check=False,
+    )  # fmt: skip
 
 
 def by_one(cli, workspace: Path, *arguments: str) -> dict:
@@ -77,9 +118,52 @@ def test_training(arguments: tuple[str, ...], workspace: Path, cli) -> None:
             assert theirs["critic_loss"] == pytest.approx(mine["critic_loss"], abs=2e-3)
 
 
+LONG = (*GLYPHS, "--iterations", "4000", "--evaluations", "2", "--name", "long")
+
+
+def test_terminated_processes_save_and_a_killed_one_ends_the_other(workspace: Path) -> None:
+    run = workspace / "models/long"
+    pair = started(workspace, *LONG)
+    until_logged(run / "metrics.jsonl", 1)
+    for process in pair:
+        process.send_signal(signal.SIGTERM)
+    (first, said), (second, silent) = (ended(process) for process in pair)
+    assert (first, second) == (130, 130), said + silent
+    assert "continue with `captcha-lab train-gen --resume long`" in said
+    assert "resume" not in silent
+    assert (run / "resume.pt").is_file()
+
+    reached = load_resume(run / "resume.pt")["trainer"]["iteration"]
+    for killed in (1, 0):
+        (run / "metrics.jsonl").unlink()  # what is logged from now on shows that training goes on
+        pair = started(workspace, "train-gen", "--resume", "long")
+        until_logged(run / "metrics.jsonl", 1)
+        pair[killed].kill()
+        code, said = ended(pair[1 - killed])
+        ended(pair[killed])
+        assert code == 1, said
+        assert said.count("Error: Another process of this job has ended") == 1
+        assert "--resume RUN" in said
+        assert "Traceback" not in said
+        assert Run(run).history()[0]["iteration"] > reached > 0
+
+
+def test_what_is_wrong_for_all_is_said_once(workspace: Path) -> None:
+    for arguments in (
+        ("generate", "--run", "ghost"),
+        ("generate", "--grid", "--out", "g.h5"),
+        ("read", "nofile"),
+        ("train-gen", "--recipe", "ghost"),
+    ):
+        done = torchrun(workspace, *arguments)
+        assert done.returncode != 0
+        said = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
+        assert len(said) == 1, done.stderr
+
+
 def test_generating(workspace: Path, cli) -> None:
     by_one(cli, workspace, *GLYPHS, "--name", "made")
-    arguments = ("generate", "--per-class", "7", "--out")
+    arguments = ("generate", "--per-class", "100", "--out")
     one = by_one(cli, workspace, *arguments, "one.h5")
     two = by_two(workspace, *arguments, "two.h5")
     assert two["count"] == one["count"]

@@ -148,7 +148,10 @@ def test_inception_weights_give_features(tmp_path, real):
 def test_inception_weights_that_are_none(captcha_lab, workspace, tmp_path):
     captcha_lab("train-gen", "--iterations", "2", "--recipe", "gan-fc", "--name", "plain")
     (tmp_path / "weights.pt").write_bytes(b"no")
+    models = set((workspace / "models").iterdir())
     error = captcha_lab(
-        "eval", "--run", "plain", "--inception-weights", str(tmp_path / "weights.pt"), "--no-judge", code=1
+        "eval", "--run", "plain", "--inception-weights", str(tmp_path / "weights.pt"), code=1
     ).stderr
-    assert "is not the Inception TorchScript file" in error
+    assert error.endswith("is not the Inception TorchScript file: `inception-2015-12-05.pt` is what fits.\n")
+    assert len(error.splitlines()) == 1
+    assert set((workspace / "models").iterdir()) == models, "a reader or judge was trained first"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,13 @@ from PIL import Image
 from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.generate import produce
 from captcha_lab.generate.batches import ArrayBatches
+from captcha_lab.generate.deliver import fulfil
 from captcha_lab.generate.parallel import Group
 from captcha_lab.generate.recipes import get_recipe
-from captcha_lab.generate.request import Request, fulfil
+from captcha_lab.generate.request import Request
 from captcha_lab.generate.sample import BLOCK, Generator, load_generator, save_generator
-from captcha_lab.generate.trainer import Trainer
-from captcha_lab.store.packed import read_packed
+from captcha_lab.generate.trainer import Trainer, draw_noise
+from captcha_lab.store.packed import read_packed, write_packed
 from captcha_lab.store.runs import save_weights
 
 
@@ -38,14 +40,35 @@ def letters() -> Generator:
     return generator()
 
 
-def test_same_seed_same_images_whichever_rows_are_made(letters: Generator) -> None:
+def alike(one: np.ndarray, other: np.ndarray) -> bool:
+    """To a grey level: batches of another size may round otherwise."""
+    return one.shape == other.shape and int(np.abs(one.astype(int) - other).max()) <= 1
+
+
+def test_same_seed_same_images_whichever_blocks_are_drawn(letters: Generator) -> None:
     labels = np.arange(2 * BLOCK + 5) % 5
     first = letters.sample(labels, seed=3)
     assert first.shape == (len(labels), 20, 20)
-    for rows in (slice(2, 4), slice(100, 200), slice(BLOCK, 2 * BLOCK), slice(250, None), slice(3, 3)):
-        assert np.array_equal(first[rows], letters.sample(labels, seed=3, rows=rows))
+    order = produce.single(letters, len(labels), seed=3)
+    assert np.array_equal(first, order.images())
+    for numbers in ({0}, {1}, {2}, {0, 2}, set[int]()):
+        drawn = dict(order.drawn(numbers))
+        assert set(drawn) == numbers
+        for number, images in drawn.items():
+            assert np.array_equal(first[number * BLOCK : (number + 1) * BLOCK], images)
     assert not np.array_equal(first, letters.sample(labels, seed=4))
     assert not np.array_equal(first[2], first[3])
+
+
+@pytest.mark.parametrize("kind", ["normal", "uniform"])
+@pytest.mark.parametrize("size", [1, 6, 100])
+def test_noise_by_the_block_is_the_noise_drawn_at_once(letters: Generator, kind: str, size: int) -> None:
+    drawing = replace(letters, noise=kind, spec=replace(letters.spec, noise_size=size))
+    for count in (1, 7, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK + 3, 5 * BLOCK):
+        at_once = draw_noise(kind, count, size, torch.Generator().manual_seed(4))
+        blocks = list(drawing.noise_blocks(count, 4))
+        assert torch.equal(torch.cat(blocks), at_once)
+        assert {len(block) for block in blocks[:-1]} <= {BLOCK}
 
 
 def test_sampling_leaves_the_training_mode_alone(letters: Generator) -> None:
@@ -94,15 +117,15 @@ def test_walk_between_noises_ends_where_the_noises_are(letters: Generator) -> No
     walk = letters.walk(7, 9, 5, classes=(2, 2))
     assert walk.shape == (5, 20, 20)
     ends = [letters.walk(seed, seed, 2, classes=(2, 2))[0] for seed in (7, 9)]
-    assert np.abs(walk[0].astype(int) - ends[0]).max() <= 1
-    assert np.abs(walk[-1].astype(int) - ends[1]).max() <= 1
+    assert alike(walk[0], ends[0])
+    assert alike(walk[-1], ends[1])
     assert not np.array_equal(walk[1], walk[0])
 
 
 def test_walk_between_classes_keeps_the_noise(letters: Generator) -> None:
     walk = letters.walk(7, 7, 3, classes=(0, 4))
     for at, k in (0, 0), (2, 4):
-        assert np.abs(walk[at].astype(int) - letters.walk(7, 7, 2, classes=(k, k))[0]).max() <= 1
+        assert alike(walk[at], letters.walk(7, 7, 2, classes=(k, k))[0])
 
 
 def test_normal_noise_keeps_its_length_on_the_way() -> None:
@@ -116,30 +139,68 @@ def test_normal_noise_keeps_its_length_on_the_way() -> None:
 
 
 def test_captchas_are_the_texts_glyphs_side_by_side(letters: Generator) -> None:
-    made = produce.captchas(letters, "CAB", 2, seed=1)
-    assert made.images.shape == (2, 20, 60)
-    glyphs = letters.sample(np.array([2, 0, 1, 2, 0, 1]), seed=1)
-    assert np.array_equal(made.images[1, :, 20:40], glyphs[4])
-    shares = [produce.captchas(letters, "CAB", 2, 1, Group(rank, 2)).images for rank in range(2)]
-    assert np.array_equal(np.concatenate(shares), made.images)
+    count = BLOCK + 2
+    order = produce.captchas(letters, "CAB", count, seed=1)
+    made = order.images()
+    assert made.shape == (count, 20, 60)
+    glyphs = letters.sample(np.tile([2, 0, 1], count), seed=1)
+    for captcha in (1, count - 1):
+        assert np.array_equal(made[captcha], np.concatenate(glyphs[3 * captcha :][:3], axis=1))
+    assert np.array_equal(dict(order.drawn({1}))[1], made[BLOCK:])
 
 
 def test_samples_per_class(letters: Generator) -> None:
     made = produce.single(letters, 3, 0, per_class=True)
-    assert made.labels.tolist() == [k for k in range(5) for _ in range(3)]
-    assert made.texts == tuple("AAABBBCCCDDDEEE")
+    labels = np.repeat(np.arange(5), 3)
+    assert np.array_equal(made.images(), letters.sample(labels, seed=0))
+    assert made.columns().labels.tolist() == labels.tolist()
+    assert "".join(map(made.text, range(15))) == "AAABBBCCCDDDEEE"
 
 
 def test_attributes() -> None:
     faces = generator("wgan-fc", attributes=True)
-    made = produce.attributed(faces, ("hair",), 2, seed=0)
-    assert made.texts == ("hair", "hair")
-    assert np.array_equal(made.images, faces.sample(np.array([[0, 1.0], [0, 1.0]]), seed=0))
+    made = produce.attributed(faces, ("Hair",), 2, seed=0)
+    assert (made.text(0), made.text(1)) == ("hair", "hair")
+    assert np.array_equal(made.images(), faces.sample(np.array([[0, 1.0], [0, 1.0]]), seed=0))
     assert produce.sheet(faces, 0).shape == (2 * 20, 8 * 20)
-    with pytest.raises(UsageError, match="No attribute 'nose': choose from hat, hair"):
-        produce.attributed(faces, ("nose",), 1, 0)
-    with pytest.raises(UsageError, match="knows attributes, not classes"):
-        produce.single(faces, 1, 0)
+    with pytest.raises(UsageError, match="There is no attribute 'hiar': did you mean hair"):
+        produce.attributed(faces, ("hiar",), 1, 0)
+    with pytest.raises(UsageError, match="knows attributes, not characters: use --attributes instead"):
+        produce.captchas(faces, "ha", 1, 0)
+
+
+def test_attributes_alone_in_turn_where_none_is_named() -> None:
+    faces = generator("wgan-fc", attributes=True)
+    made = produce.single(faces, 3, seed=1)
+    told = made.columns()
+    assert (told.labels, told.attribute_names) == (None, ("hat", "hair"))
+    assert told.attributes.tolist() == [[1, 0], [0, 1], [1, 0]]
+    assert np.array_equal(made.images(), faces.sample(told.attributes, seed=1))
+    assert [produce.single(faces, 2, 1, per_class=True).text(k) for k in (1, 2)] == ["hat", "hair"]
+
+
+def test_walks_between_attributes_keep_the_noise() -> None:
+    faces = generator("wgan-fc", attributes=True)
+
+    def ends(seed: int, *conditions: list[float]) -> np.ndarray:
+        return np.concatenate([faces.sample(np.array([c]), seed=seed) for c in conditions])
+
+    def first_row(sheet: np.ndarray) -> np.ndarray:
+        return np.stack([sheet[:20, :20], sheet[:20, -20:]])
+
+    to_each = produce.walks(faces, 5, 4)
+    assert to_each.shape == (2 * 20, 4 * 20)
+    assert alike(first_row(to_each), ends(5, [0, 0], [1, 0]))
+    assert alike(first_row(to_each[20:]), ends(5, [0, 0], [0, 1]))
+    between = produce.walks(faces, 5, 4, attributes=("hair", "HAT"))
+    assert between.shape == (8 * 20, 4 * 20)
+    assert alike(first_row(between), ends(5, [0, 1], [1, 0]))
+    assert alike(first_row(between[20:]), ends(6, [0, 1], [1, 0]))
+    assert alike(first_row(produce.walks(faces, 5, 4, attributes=("hair",))), ends(5, [0, 0], [0, 1]))
+    with pytest.raises(UsageError, match="name two, not 3"):
+        produce.walks(replace(faces, classes=("hat", "hair", "tie")), 5, 4, attributes=("hair", "hat", "tie"))
+    with pytest.raises(UsageError, match="use --attributes A,B instead of --text"):
+        produce.walks(faces, 5, 4, "ha")
 
 
 def test_sheet_has_the_thesis_layout(letters: Generator) -> None:
@@ -160,7 +221,7 @@ def test_folder_of_captchas(letters: Generator, tmp_path) -> None:
     names = sorted(p.name for p in out.iterdir())
     assert (names[0], names[-1], len(names)) == ("ABE_00.png", "ABE_10.png", 11)
     with Image.open(out / "ABE_03.png") as picture:
-        assert np.array_equal(np.asarray(picture), produce.captchas(letters, "ABE", 11, 5).images[3])
+        assert np.array_equal(np.asarray(picture), produce.captchas(letters, "ABE", 11, 5).images()[3])
 
 
 def test_packed_file_trains_a_recogniser(letters: Generator, tmp_path) -> None:
@@ -169,7 +230,42 @@ def test_packed_file_trains_a_recogniser(letters: Generator, tmp_path) -> None:
     assert packed.classes == tuple("ABCDE")
     assert np.bincount(packed.labels).tolist() == [4] * 5
     assert {len(packed.part(split)) for split in ("validation", "test")} == {2}
-    assert np.array_equal(packed.images, produce.single(letters, 4, 0, per_class=True).images)
+    assert np.array_equal(packed.images, produce.single(letters, 4, 0, per_class=True).images())
+
+
+class InTurn(Group):
+    """A process among several whose share is drawn here one after the other: nobody is waited for."""
+
+    def wait(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("what", [{"attributes": ("hair",)}, {}], ids=["attributes", "any"])
+def test_processes_share_the_samples(what: dict, tmp_path) -> None:
+    faces, count = generator("wgan-fc", attributes=True), 2 * BLOCK + 9
+    alone = fulfilled(Request(**what, count=count, out=str(tmp_path / "alone")), faces)
+    written = []
+    for rank in range(2):
+        out = tmp_path / f"rank{rank}"
+        fulfil(Request(**what, count=count, out=str(out)), faces, "run", InTurn(rank, 2))
+        written.append({path.name: path.read_bytes() for path in out.iterdir()})
+    assert not set(written[0]) & set(written[1])
+    assert {**written[0], **written[1]} == {path.name: path.read_bytes() for path in alone.iterdir()}
+
+
+def test_an_interrupted_packed_file_goes_on(letters: Generator, tmp_path) -> None:
+    out, drawn = tmp_path / "made.h5", []
+    request = Request(count=3 * BLOCK, out=str(out))
+
+    def interrupted(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fulfil(request, letters, "run", Group(), interrupted)
+    assert not out.exists()
+    fulfil(request, letters, "run", Group(), lambda done, total: drawn.append((done, total)))
+    assert drawn == [(2 * BLOCK, 3 * BLOCK), (3 * BLOCK, 3 * BLOCK)]
+    assert np.array_equal(read_packed(out).images, letters.sample(np.arange(3 * BLOCK) % 5))
 
 
 def test_pictures(letters: Generator, tmp_path) -> None:
@@ -184,12 +280,42 @@ def test_pictures(letters: Generator, tmp_path) -> None:
         assert picture.size == (60, 100)
 
 
-def test_two_orders_at_once_are_refused(tmp_path) -> None:
+def test_two_orders_at_once_are_refused() -> None:
     with pytest.raises(UsageError, match="Choose one of --text"):
         Request(text="A", grid=True)
+
+
+@pytest.mark.parametrize(
+    ("out", "what", "message"),
+    [
+        ("file", {}, "is a file: name a folder"),
+        ("five.png", {}, "five.png is named like a file: name a folder .* or a path that ends in .h5"),
+        ("five.csv", {"text": "A"}, "five.csv is named like a file"),
+        ("g.h5", {"grid": True}, "name a picture, for example g.png"),
+        ("g.xyz", {"interpolate": True}, "name a picture, for example g.png"),
+    ],
+)
+def test_targets_that_cannot_be_are_refused(out: str, what: dict, message: str, tmp_path) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(CaptchaLabError, match="is a file: name a folder"):
-        fulfil(Request(count=1, out=str(tmp_path / "file")), generator("dcgan"), "run", Group())
+    with pytest.raises(UsageError, match=message):
+        Request(**what, out=str(tmp_path / out))
+
+
+def test_a_real_dataset_is_not_written_over(letters: Generator, tmp_path) -> None:
+    out = tmp_path / "packed.h5"
+    fulfilled(Request(count=20, out=str(out)), letters)
+    fulfilled(Request(count=10, out=str(out)), letters)
+    write_packed(out, replace(read_packed(out), info={"kind": "captcha"}))
+    with pytest.raises(UsageError, match="holds pictures that were not generated"):
+        Request(count=20, out=str(out))
+
+
+def test_a_folder_with_a_dot_in_its_name(letters: Generator, tmp_path) -> None:
+    folder = tmp_path / "v1.5"
+    folder.mkdir()
+    fulfilled(Request(count=2, out=str(folder)), letters)
+    fulfilled(Request(grid=True, out=str(folder)), letters)
+    assert sorted(path.name for path in folder.iterdir()) == ["A_0.png", "B_1.png", "grid.png"]
 
 
 def test_damaged_generators_are_refused(letters: Generator, tmp_path) -> None:
