@@ -55,6 +55,22 @@ def test_parameters_of_the_cs231n_notebook() -> None:
     assert (counting_statistics(critic), trainable(critic)) == (3_411_649, 3_411_393)
 
 
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_projection_begins_no_louder_than_the_score(scheme: str) -> None:
+    """Whatever the other weights' scheme: with as many features as faces have, it drowned everything else."""
+    spec = NetworkSpec("faces-fast", (3, 64, 64), 6, 2, "projection", (-1, 1), scheme)
+    critic = build_critic(spec, 0)
+    lengths = critic.head.projection.weight.norm(dim=0)
+    assert lengths.tolist() == pytest.approx([1, 1], rel=0.1)
+    torch.manual_seed(0)
+    images = torch.rand(16, 3, 64, 64) * 2 - 1
+    with torch.no_grad():
+        score = {k: critic(images, torch.full((16, 2), float(k))).score for k in (0, 1)}
+        features = critic.convolutions(images)
+    added = (score[1] - score[0]).abs()
+    assert (added <= 2 * features.norm(dim=1)).all()
+
+
 def test_parameters_of_the_thesis_by_hand() -> None:
     generator, critic = pair("fc", 128, 20)
     assert trainable(critic) == 400 * 500 + 500 + 500 + 1

@@ -23,6 +23,7 @@ from captcha_lab.generate.networks.base import (
     GeneratorNetwork,
     NetworkSpec,
 )
+from captcha_lab.generate.networks.heads import Projection
 from captcha_lab.generate.networks.layers import joined
 
 TEXTURE_SEED = 20  # of the fixed matrix that spreads the noise over the pixels
@@ -135,11 +136,7 @@ class FastCritic(CriticNetwork):
         self.body = _stack(pixels + INK_FIGURES + self.conditions, options.critic, options.slope)
         features = options.critic[-1]
         self.score = nn.Linear(features, 1)
-        told = spec.conditioning == "projection"
-        # Miyato and Koyama 2018, eq. 3.
-        self.projection = (
-            nn.Parameter(torch.randn(spec.classes, features) / math.sqrt(features)) if told else None
-        )
+        self.projection = Projection(spec.classes, features) if spec.conditioning == "projection" else None
         self.classifier = nn.Linear(features, spec.classes) if spec.classes else None
 
     def forward(self, images: Tensor, condition: Tensor | None = None) -> Criticism:
@@ -152,7 +149,7 @@ class FastCritic(CriticNetwork):
         features = self.body(joined(seen, condition if self.concat else None))
         score = self.score(features).squeeze(1)
         if self.projection is not None and condition is not None:
-            score = score + ((condition @ self.projection) * features).sum(1)
+            score = score + (self.projection(condition) * features).sum(1)
         return Criticism(score, features, None if self.classifier is None else self.classifier(features))
 
 
