@@ -78,7 +78,7 @@ RECIPES: tuple[Recipe, ...] = (
     replace(
         DCGAN,
         name="slides-wgan",
-        summary="the same networks with the Wasserstein loss and the critic clipped; survives without batch norm",
+        summary="the same networks with the Wasserstein loss and the critic clipped",
         source="GAN slides, WGAN",
         loss="wgan",
         optimiser="rmsprop",
@@ -87,7 +87,9 @@ RECIPES: tuple[Recipe, ...] = (
         clip=0.01,
         critic_steps=5,
         notes=_SILENT
-        + " RMSProp of the two optimisers it offers; learning rate and five critic steps are the paper's.",
+        + " RMSProp of the two optimisers it offers; learning rate and five critic steps are the paper's. The deck shows "
+        "it without batch norm too, where the DCGAN fails: "
+        """`--set options={"critic_norm":"none","generator_norm":"none"}` on either.""",
     ),
     replace(
         DCGAN,
