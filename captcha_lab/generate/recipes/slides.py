@@ -89,7 +89,7 @@ RECIPES: tuple[Recipe, ...] = (
         notes=_SILENT
         + " RMSProp of the two optimisers it offers; learning rate and five critic steps are the paper's. The deck shows "
         "it without batch norm too, where the DCGAN fails: "
-        """`--set options={"critic_norm":"none","generator_norm":"none"}` on either.""",
+        '`--set options={"critic_norm":"none","generator_norm":"none"}` on either.',
     ),
     replace(
         DCGAN,
