@@ -87,8 +87,8 @@ RECIPES: tuple[Recipe, ...] = (
         clip=0.01,
         critic_steps=5,
         notes=_SILENT
-        + " RMSProp of the two optimisers it offers; learning rate and five critic steps are the paper's. The deck shows "
-        "it without batch norm too, where the DCGAN fails: "
+        + " RMSProp of the two optimisers it offers; learning rate and five critic steps are the paper's."
+        " The deck shows it without batch norm too, where the DCGAN fails: "
         '`--set options={"critic_norm":"none","generator_norm":"none"}` on either.',
     ),
     replace(
