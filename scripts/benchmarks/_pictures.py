@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from captcha_lab.generate.pictures import grid
+from captcha_lab.generate.produce import single
 from captcha_lab.generate.sample import load_generator
 
 SIDE = 8  # samples in a row, and rows, of each generator
@@ -19,12 +20,8 @@ TONES = 48  # of a picture of grey sheets, which makes it a third as large
 
 
 def sheet(run: Path) -> np.ndarray:
-    """SIDE x SIDE samples of a trained run, classes in order where it is told them, as one picture."""
-    generator = load_generator(run)
-    count, labels = SIDE * SIDE, None
-    if generator.labelled and generator.exclusive:
-        labels = np.sort(np.arange(count) % len(generator.classes))
-    return grid(generator.sample(labels, count, seed=0), SIDE)
+    """SIDE x SIDE samples of a trained run as one picture; classes, or attributes, in turn where it is told them."""
+    return grid(single(load_generator(run), SIDE * SIDE, seed=0).images(), SIDE)
 
 
 def montage(path: Path, sheets: Sequence[tuple[str, np.ndarray]]) -> None:
