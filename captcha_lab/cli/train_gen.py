@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from captcha_lab.cli.output import DatasetOption, JsonFlag, SeedOption, emit, names, progress, say, table
+from captcha_lab.errors import UsageError
 from captcha_lab.generate.choose import FACES, GLYPHS, Choice
 from captcha_lab.generate.config import TrainConfig
 
@@ -82,6 +83,8 @@ def run(
     changes = tuple(change or ())
     choice = Choice(recipe, loss, label, update, critic_steps, generator_steps, clip, lr, batch_size, changes)
     workspace, folder = pipeline.locate(dataset)
+    if iterations is not None and max_seconds is not None:
+        raise UsageError("A run's length is either --iterations or --max-seconds: choose one.")
     config = TrainConfig(
         seed=seed,
         iterations=iterations,
@@ -106,10 +109,11 @@ def run(
     best = max(reports, key=lambda report: report.figures.get("score", 0.0))
     if best.leads:
         emit(best if len(reports) == 1 else {"best": best, "runs": reports}, json, *_lines(reports, best))
-    if best.interrupted:
-        say(f"Interrupted; continue with `captcha-lab train-gen --resume {best.run.name}`.")
+    last = reports[-1]
+    if last.interrupted:
+        say(f"Interrupted; continue with `captcha-lab train-gen --resume {last.run.name}`.")
         raise typer.Exit(130)
-    if best.broken:
+    if all(report.broken for report in reports):
         raise typer.Exit(1)
 
 

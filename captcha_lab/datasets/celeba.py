@@ -105,7 +105,8 @@ def read_attributes(text: str, chosen: tuple[str, ...] = ()) -> Table:
     names = tuple(lines[1].split()) if len(lines) > 1 else ()
     if not names or "-1" in names:
         raise CaptchaLabError(f"{ATTRIBUTES} has no line of attribute names: give the official file.")
-    twice = sorted(name for name, count in Counter(names).items() if count > 1)
+    count = Counter(name.casefold() for name in names)
+    twice = sorted({name for name in names if count[name.casefold()] > 1})
     if twice:
         raise CaptchaLabError(
             f"{ATTRIBUTES} names {', '.join(twice)} more than once: give the official file."

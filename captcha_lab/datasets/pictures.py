@@ -74,7 +74,7 @@ def frame(data: bytes, framing: Framing, out: np.ndarray) -> str:
         pixels = upright(decode_jpeg(data, header.kind), data)
         kind = header.kind
     else:
-        pixels = decode(data, MAX_PIXELS, FORMATS | OTHER_FORMATS)
+        pixels = upright(decode(data, MAX_PIXELS, FORMATS | OTHER_FORMATS), data)
         _check_size((pixels.shape[1], pixels.shape[0]), framing)
         kind = "grey" if pixels.ndim == 2 else "rgb"
     _fit(pixels, framing, out)

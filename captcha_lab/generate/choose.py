@@ -97,9 +97,8 @@ def choose(choice: Choice, *, labelled: bool = True, defaults: Defaults = GLYPHS
         "clip": choice.clip,
         "learning_rate": choice.learning_rate,
         "batch_size": choice.batch_size,
-        **_parsed(choice.changes),
     }
-    given = {key: value for key, value in plain.items() if value is not None}
+    given = {key: value for key, value in plain.items() if value is not None} | _parsed(choice.changes)
     if "critic_steps" in given or "generator_steps" in given:
         given |= {"opening": None, "switch": False}
     for name in ("options", "loss_options"):
@@ -166,7 +165,9 @@ def _with_loss(recipe: Recipe, choice: Choice) -> Recipe:
         if choice.label is False:
             raise UsageError("--loss acgan classifies what is asked for: leave --no-label away.")
         weight = recipe.auxiliary_weight or 1.0
-        return replace(recipe, loss="gan", conditioning="auxiliary", auxiliary_weight=weight)
+        return replace(
+            recipe, loss="gan", conditioning="auxiliary", auxiliary_weight=weight, wrong_labels=False
+        )
     if loss == recipe.loss:
         return recipe
     options = {key: value for key, value in recipe.options.items() if (key, value) not in ENERGY.items()}

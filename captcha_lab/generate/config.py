@@ -20,7 +20,7 @@ class TrainConfig:
 
     seed: int = 0
     iterations: int | None = None  # None: the recipe's own length
-    # Turned into iterations, anew where the machine changes its speed.
+    # Turned into iterations, anew where the machine changes its speed; wins over `iterations`.
     max_seconds: float | None = None
     evaluations: int = 20  # looks at samples, evenly spread over the run
     samples: int = 1024  # images per look
@@ -40,8 +40,6 @@ class TrainConfig:
             raise UsageError(f"--iterations {self.iterations}: at least 1 is needed.")
         if self.max_seconds is not None and not 0 < self.max_seconds < math.inf:
             raise UsageError(f"--max-seconds {self.max_seconds:g}: give a time above 0.")
-        if self.iterations is not None and self.max_seconds is not None:
-            raise UsageError("A run's length is either --iterations or --max-seconds: choose one.")
         if self.precision not in PRECISIONS:
             raise UsageError(f"--precision {self.precision}: choose one of {', '.join(PRECISIONS)}.")
         if self.threads is not None and self.threads < 1:

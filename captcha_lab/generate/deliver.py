@@ -71,6 +71,7 @@ def _deliver(order: Order, out: Path, group: Group, progress: Progress) -> None:
     else:
         _write_pictures(order, out, group, progress)
         group.wait()
+        progress(order.count, order.count)
 
 
 def _write_pictures(order: Order, folder: Path, group: Group, progress: Progress) -> None:

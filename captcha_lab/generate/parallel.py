@@ -126,14 +126,14 @@ def _together() -> Iterator[None]:
     """What all processes must do at once.
 
     Raises:
-        CaptchaLabError: one of them has ended.
+        CaptchaLabError: one of them has ended, or has not answered for long.
     """
     try:
         yield
     except RuntimeError as error:
         raise CaptchaLabError(
-            "Another process of this job has ended, so this one can't go on: `captcha-lab train-gen --resume RUN`, "
-            "started in as many processes, continues a training from its last checkpoint."
+            "Another process of this job has ended, so this one can't go on: start the command again in as many "
+            "processes; a training goes on from its last checkpoint with `captcha-lab train-gen --resume RUN`."
         ) from error
 
 

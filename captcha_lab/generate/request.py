@@ -48,8 +48,10 @@ class Request:
                 f"{out} is {'a' if out.exists() else 'named like a'} file: name a folder (make one whose name has a "
                 "dot first) or a path that ends in .h5 with --out."
             )
-        elif (packed_info(out) or {}).get("kind", KIND) != KIND:
-            raise UsageError(f"{out} holds pictures that were not generated: name another file with --out.")
+        elif out.suffix == ".h5":
+            info = packed_info(out)
+            if out.is_dir() or (info is not None and info.get("kind") != KIND):
+                raise UsageError(f"{out} holds no generated pictures: name another file with --out.")
 
 
 @dataclass(frozen=True)

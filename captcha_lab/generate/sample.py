@@ -21,7 +21,7 @@ from captcha_lab.generate.trainer import draw_noise
 from captcha_lab.store.runs import load_weights, save_weights
 
 ARCHITECTURE = "generator"
-BLOCK = 128  # images made at a time; a sum's last bit depends on how many, so it's the same wherever they are made
+BLOCK = 128  # images made at a time; a sum's last bit depends on how many, so all processes make as many at a time
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,7 @@ class Session:
                         trainer.group.wait()  # who leaves before it is written has torchrun end the one that writes
                         return self._report(interrupted=trainer.iteration < trainer.iterations)
             self._finish()
+            trainer.group.wait()  # likewise
         finally:
             if self._board is not None:
                 self._board.close()
@@ -284,9 +285,9 @@ class Session:
 
 @contextmanager
 def _interruptions() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C or SIGTERM sets, so that the iteration ends well; a second one breaks off.
+    """An event that Ctrl-C or SIGTERM sets, so that the iteration ends well; a second Ctrl-C breaks off.
 
-    SIGTERM is what torchrun and schedulers send.
+    SIGTERM is what torchrun and schedulers send, at times one after the other.
     """
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():
@@ -294,7 +295,7 @@ def _interruptions() -> Iterator[threading.Event]:
         return
 
     def note(number: int, frame: Any) -> None:
-        if event.is_set():
+        if number == signal.SIGINT and event.is_set():
             raise KeyboardInterrupt
         event.set()
 

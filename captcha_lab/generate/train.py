@@ -145,7 +145,10 @@ def choose_device(name: str) -> str:
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        torch.empty(0, device=name)
-    except (AssertionError, RuntimeError) as error:
-        raise UsageError(f"--device {name}: there is none here; choose auto, cpu or cuda.") from error
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise UsageError(f"--device {name}: choose auto, cpu or cuda.") from error
+    here = torch.cuda.device_count() > (device.index or 0) if device.type == "cuda" else device.type == "cpu"
+    if not here:
+        raise UsageError(f"--device {name}: there is none here; choose auto or cpu.")
     return name

@@ -46,7 +46,7 @@ def run_critic_weights(run: Run) -> NDArray[np.float32]:
     if not (run.root / CRITIC).is_file():
         raise CaptchaLabError(
             f"The run {run.name} has no {CRITIC}: let it finish (`captcha-lab train-gen --resume {run.name}`); "
-            "recipes without a critic have none."
+            "recipes without a critic, and runs stopped by NaN, have none."
         )
     return critic_weights(load_weights(run.root / CRITIC)[0])
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from captcha_lab.errors import CaptchaLabError
 from captcha_lab.pipeline.common import Progress, Say
 from captcha_lab.store.workspace import DatasetFolder, Workspace
 
@@ -197,6 +198,8 @@ def _generate(workspace: Workspace, folder: DatasetFolder, config: DemoConfig, s
     length = TrainConfig(max_seconds=config.generator_seconds, seed=config.seed)
     with bars("Training the generator") as bar:
         report = train_generator(workspace, folder, Choice(), length, name="generator", say=say, progress=bar)
+    if report.interrupted:
+        raise CaptchaLabError("The demo was interrupted while its generator trained.")
     return report.recipe
 
 

@@ -288,7 +288,7 @@ def load_generator(workspace: Workspace, model: str | None = None) -> Generator:
 
 
 def generate(request: Request, model: str | None = None, progress: Progress = silent) -> Produced | None:
-    """Draw samples from a generator of the workspace (see `generate.request.fulfil` for errors)."""
+    """Draw samples from a generator of the workspace (see `generate.deliver.fulfil` for errors)."""
     from captcha_lab.generate.deliver import fulfil
     from captcha_lab.generate.parallel import join_group
 

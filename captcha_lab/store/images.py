@@ -25,6 +25,9 @@ OTHER_FORMATS = {"PPM": "pgm", "TIFF": "tif"}
 # What TurboJPEG calls the colours of a JPEG, in our words; and what each is decoded to.
 _JPEG_KINDS = {"Gray": "grey", "CMYK": "cmyk", "YCCK": "cmyk"}
 _JPEG_PIXELS = {"grey": "GRAY", "rgb": "RGB", "cmyk": "CMYK"}
+HARMLESS = (
+    "Invalid SOS parameters"  # a warning about numbers that some encoders leave empty and no decoder uses
+)
 MAX_PIXELS = 4_000_000  # larger than any captcha or face; a small file can decode to gigabytes
 
 
@@ -74,7 +77,7 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS, formats: Mapping[str, str]
     jpeg = jpeg_header(data) if header.extension == "jpg" else None
     if jpeg is not None:
         return decode_jpeg(data, jpeg.kind)
-    if header.extension in ("gif", "jpg"):  # every GIF, and a JPEG that is odd
+    if header.extension in ("gif", "jpg", "pgm"):  # every GIF, every depth of PGM, and a JPEG that is odd
         return _decode_with_pil(data)
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
@@ -121,7 +124,9 @@ def decode_jpeg(data: bytes, kind: str) -> np.ndarray:
     try:
         pixels: np.ndarray = simplejpeg.decode_jpeg(data, _JPEG_PIXELS[kind], strict=True)
     except ValueError as error:
-        raise CaptchaLabError("the JPEG is damaged or cut short") from error
+        if HARMLESS not in str(error):
+            raise CaptchaLabError("the JPEG is damaged or cut short") from error
+        pixels = simplejpeg.decode_jpeg(data, _JPEG_PIXELS[kind], strict=False)
     if kind == "cmyk":
         return _decode_with_pil(data)  # it knows which of them are stored inverted
     return pixels[..., 0] if kind == "grey" else pixels
@@ -181,6 +186,8 @@ def _decode_with_pil(data: bytes) -> np.ndarray:
         with Image.open(io.BytesIO(data)) as image:
             if image.mode in ("L", "RGB"):
                 return np.asarray(image)
+            if image.mode == "I":  # what it makes of more than 8 bits
+                return (np.asarray(image) // 257).astype(np.uint8)
             if image.mode == "CMYK":
                 return np.asarray(image.convert("RGB"))
             return _on_white(np.asarray(image.convert("RGBA")))

@@ -104,6 +104,8 @@ class Trained:
 def train_and_score(bench: Bench, choice: Choice, config: GeneratorConfig, name: str) -> Trained:
     """Train one recipe in the bench's workspace and measure its kept weights."""
     report = pipeline.train_generator(bench.workspace, bench.folder, choice, config, name=name)
+    if report.interrupted:
+        raise KeyboardInterrupt
     run = Run.open(bench.workspace.models / name)
     return Trained(
         recipe=report.recipe,

@@ -17,7 +17,7 @@ from captcha_lab.evaluate.result import CandidateResult
 from captcha_lab.generate.choose import Choice
 from captcha_lab.generate.config import TrainConfig as GeneratorConfig
 from captcha_lab.generate.recipes import get_recipe
-from captcha_lab.generate.weights import run_critic_weights, save_weight_histograms, share_at_limit
+from captcha_lab.generate.weights import CRITIC, run_critic_weights, save_weight_histograms, share_at_limit
 from captcha_lab.store.runs import Run
 from scripts.benchmarks._generators import beyond_floor, figures, prepared, train_and_score
 from scripts.benchmarks._machine import facts, shared_data
@@ -82,15 +82,18 @@ def measure(scale: float, gan_train: bool, picture: Path | None, critics: Path |
                 }
             )
         names = [name for pair in CLIPPED for name in pair]
-        weights = {name: run_critic_weights(Run.open(bench.workspace.models / name)) for name in names}
+        runs = {name: Run.open(bench.workspace.models / name) for name in names}
+        weights = {
+            name: run_critic_weights(run) for name, run in runs.items() if (run.root / CRITIC).is_file()
+        }
     limit = get_recipe(CLIPPED[0][0]).clip
     if picture is not None:
         montage(picture, sheets)
-    if critics is not None:
+    if critics is not None and weights:
         save_weight_histograms(critics, weights, limit)
     ours: dict[str, Any] = {str(r["recipe"]): r["ours"] for r in rows}
     shares = {name: share_at_limit(own, limit) for name, own in weights.items()}
-    told = [*claims(ours, scale), gather_claim(shares)]
+    told = [*claims(ours, scale), gather_claim(shares, scale)]
     return {"machine": facts(), "scale": scale, "seeds": 1, "rows": rows, "claims": told}
 
 
@@ -125,10 +128,14 @@ def collapse_claim(ours: dict[str, Any]) -> dict[str, Any]:
     return judged(COLLAPSE, gan and not wgan, said)
 
 
-def gather_claim(shares: dict[str, float]) -> dict[str, Any]:
+def gather_claim(shares: dict[str, float], scale: float) -> dict[str, Any]:
     """The Wasserstein chapter's remark on weight clipping, from the shares of weights at the clip's limits."""
-    said = ", ".join(f"{name} {100 * share:.1f} %" for name, share in shares.items())
-    return judged(GATHER, all(shares[a] > 2 * shares[b] for a, b in CLIPPED), f"at the clip's limits: {said}")
+    said = "at the clip's limits: " + ", ".join(
+        f"{name} {100 * share:.1f} %" for name, share in shares.items()
+    )
+    if scale != 1.0 or any(name not in shares for pair in CLIPPED for name in pair):
+        return judged(GATHER, None, said)
+    return judged(GATHER, all(shares[a] > 2 * shares[b] for a, b in CLIPPED), said)
 
 
 def judged(text: str, holds: bool | None, said: str) -> dict[str, Any]:

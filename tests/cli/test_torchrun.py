@@ -169,7 +169,8 @@ def test_generating(workspace: Path, cli) -> None:
     assert two["count"] == one["count"]
     first, second = read_packed(workspace / "one.h5"), read_packed(workspace / "two.h5")
     np.testing.assert_array_equal(first.labels, second.labels)
-    np.testing.assert_array_equal(first.images, second.images)
+    # To a grey level: with another number of threads sums may round otherwise.
+    assert np.abs(first.images.astype(int) - second.images).max() <= 1
 
 
 def test_reading(workspace: Path, captcha_files: Path, cli) -> None:

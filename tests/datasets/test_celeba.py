@@ -200,7 +200,8 @@ def test_pictures_are_turned_as_their_exif_header_says(orientation: int) -> None
     out = np.empty((24, 24, 3), np.uint8)
     assert frame(data, Framing(24, 24), out) == "rgb"
     top, left = (turned.shape[0] - 24) // 2, (turned.shape[1] - 24) // 2
-    assert np.array_equal(out, turned[top : top + 24, left : left + 24])
+    # Another build of the decoder may round a colour otherwise.
+    assert np.abs(out.astype(int) - turned[top : top + 24, left : left + 24]).max() <= 2
 
 
 def test_grey_and_cmyk_jpegs_are_converted_and_said(celeba: Path, tmp_path: Path) -> None:

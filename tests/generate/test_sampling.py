@@ -305,9 +305,10 @@ def test_a_real_dataset_is_not_written_over(letters: Generator, tmp_path) -> Non
     out = tmp_path / "packed.h5"
     fulfilled(Request(count=20, out=str(out)), letters)
     fulfilled(Request(count=10, out=str(out)), letters)
-    write_packed(out, replace(read_packed(out), info={"kind": "captcha"}))
-    with pytest.raises(UsageError, match="holds pictures that were not generated"):
-        Request(count=20, out=str(out))
+    for info in ({"kind": "captcha"}, {}):  # prepared faces and digits name no kind
+        write_packed(out, replace(read_packed(out), info=info))
+        with pytest.raises(UsageError, match="holds no generated pictures"):
+            Request(count=20, out=str(out))
 
 
 def test_a_folder_with_a_dot_in_its_name(letters: Generator, tmp_path) -> None:

@@ -10,7 +10,16 @@ from PIL import Image
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.store.blobs import BlobStore
 from captcha_lab.store.files import atomic_path, write_bytes
-from captcha_lab.store.images import decode, encode, identify, jpeg_header, read_image, write_image
+from captcha_lab.store.images import (
+    FORMATS,
+    OTHER_FORMATS,
+    decode,
+    encode,
+    identify,
+    jpeg_header,
+    read_image,
+    write_image,
+)
 
 
 def encoded(image: Image.Image, format: str = "PNG", **options: object) -> bytes:
@@ -123,3 +132,19 @@ def test_pictures_survive_the_disk(tmp_path: Path) -> None:
         encode(PICTURE, ".doc")
     with pytest.raises(CaptchaLabError, match=r"none\.png"):
         read_image(tmp_path / "none.png")
+
+
+@pytest.mark.parametrize("white", [15, 255, 1023, 65535])
+def test_grey_maps_of_any_depth_go_from_black_to_white(white: int) -> None:
+    pixel = white.to_bytes(1 if white < 256 else 2, "big")
+    data = b"P5\n2 1\n%d\n" % white + pixel + bytes(len(pixel))
+    assert decode(data, formats=FORMATS | OTHER_FORMATS).tolist() == [[255, 0]]
+
+
+def test_a_jpeg_with_an_odd_but_harmless_header_is_read() -> None:
+    data = bytearray(encoded(Image.fromarray(PICTURE), "JPEG"))
+    scan = data.index(b"\xff\xda")
+    data[scan + 2 + int.from_bytes(data[scan + 2 : scan + 4], "big") - 2] = (
+        0  # the last coefficient, always 63
+    )
+    assert decode(bytes(data)).shape == (20, 80, 3)
