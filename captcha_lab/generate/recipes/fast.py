@@ -57,13 +57,12 @@ DIGITS = replace(
     summary="the default for light ink on black with soft edges, as MNIST's",
     image_shape=(1, 28, 28),
     classes=10,
-    noise_size=64,
     options={"paper": 0.0, "crisp": False, "codes": 0},
     r1=10.0,
     r2=10.0,
     penalty_end=1.0,
     notes="With crisp edges and white paper MNIST collapses; with weaker or fading penalties the critic runs away "
-    "after some 700 iterations, with twice the learning rate too. Codes are no better than noise as it is; half of the glyphs' noise is better than all of it.",
+    "after some 700 iterations, with twice the learning rate too. Codes are no better than noise as it is.",
 )
 
 RECIPES = (FAST, DIGITS, DRAFT, QUALITY)
