@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from captcha_lab.cli.output import JsonFlag, SeedOption, emit, names, progress
+from captcha_lab.cli.output import JsonFlag, SeedOption, attributes_option, emit, names, progress
 from captcha_lab.generate.request import Request
 
 
@@ -34,12 +34,7 @@ def run(
     steps: Annotated[int, typer.Option(min=2, help="Pictures per walk.")] = Request.steps,
     attribute: Annotated[
         list[str] | None,
-        typer.Option(
-            "--attributes",
-            "--attribute",
-            metavar="A,B",
-            help="Samples with these attributes and no others, with commas between.",
-        ),
+        attributes_option("Samples with these attributes and no others, with commas between."),
     ] = None,
     scale: Annotated[int, typer.Option(min=1, max=32, help="Enlarge grids and walks.")] = Request.scale,
     seed: SeedOption = Request.seed,

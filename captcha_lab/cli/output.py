@@ -25,6 +25,11 @@ SeedOption = Annotated[
 ]
 
 
+def attributes_option(help: str) -> Any:
+    """The option that names attributes, spelt alike by every command (see `names`)."""
+    return typer.Option("--attributes", "--attribute", metavar="A,B", help=help)
+
+
 def names(given: Sequence[str] | None) -> tuple[str, ...]:
     """Names with commas between, the option repeated, or both."""
     return tuple(name.strip() for part in given or () for name in part.split(",") if name.strip())

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from captcha_lab.cli.output import JsonFlag, SeedOption, emit, names, progress, say
+from captcha_lab.cli.output import JsonFlag, SeedOption, attributes_option, emit, names, progress, say
 from captcha_lab.datasets.base import CROPS, PrepareOptions, dataset_names, prepare
 from captcha_lab.store.workspace import Workspace
 
@@ -31,8 +31,7 @@ def run(
         ),
     ] = PrepareOptions.crop,
     attributes: Annotated[
-        list[str] | None,
-        typer.Option(metavar="A,B", help="Attributes to keep, with commas between [default: all]."),
+        list[str] | None, attributes_option("Attributes to keep, with commas between [default: all].")
     ] = None,
     grey: Annotated[bool, typer.Option("--grey", help="Pack grey pictures.")] = PrepareOptions.grey,
     workers: Annotated[

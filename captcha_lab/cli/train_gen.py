@@ -6,7 +6,17 @@ from typing import Annotated, Any
 
 import typer
 
-from captcha_lab.cli.output import DatasetOption, JsonFlag, SeedOption, emit, names, progress, say, table
+from captcha_lab.cli.output import (
+    DatasetOption,
+    JsonFlag,
+    SeedOption,
+    attributes_option,
+    emit,
+    names,
+    progress,
+    say,
+    table,
+)
 from captcha_lab.errors import UsageError
 from captcha_lab.generate.choose import FACES, GLYPHS, Choice
 from captcha_lab.generate.config import TrainConfig
@@ -47,12 +57,7 @@ def run(
     ] = 1,
     attribute: Annotated[
         list[str] | None,
-        typer.Option(
-            "--attributes",
-            "--attribute",
-            metavar="A,B",
-            help="Condition on these attributes, with commas between [default, with --label: all].",
-        ),
+        attributes_option("Condition on these attributes, with commas between [default, with --label: all]."),
     ] = None,
     evaluations: Annotated[
         int, typer.Option(help="Looks at samples during the run.")

@@ -10,6 +10,7 @@ import json
 import statistics
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,39 +51,35 @@ WAYS = (
 
 
 def trainer_for(recipe: Recipe, way: Way, device: str) -> Trainer:
-    """A trainer on random pixels (the time does not depend on them) that computes in this way."""
+    """A trainer on random pixels (the time does not depend on them) that computes in this way.
+
+    In bfloat16 a trainer has its channels last by itself; here each way says where they are.
+    """
     trainer = Trainer(recipe, random_batches(recipe, 2048), 10_000, 0, device, precision=way.precision)
     layout = torch.channels_last if way.channels_last else torch.contiguous_format
-    for network in (trainer.generator, trainer.critic):
-        if network is not None:
-            network.to(memory_format=layout)  # type: ignore[call-overload]
-            if way.compiled:
-                network.compile()
-    if not way.fused:
-        for optimiser in (trainer.generator_optimiser, trainer.critic_optimiser):
+    players: list[tuple[torch.nn.Module, torch.optim.Optimizer]] = [
+        (trainer.generator, trainer.generator_optimiser)
+    ]
+    if trainer.critic is not None:
+        players.append((trainer.critic, trainer.critic_optimiser))
+    for network, optimiser in players:
+        network.to(memory_format=layout)  # type: ignore[call-overload]
+        if way.compiled:
+            network.compile()
+        if not way.fused:
             for group in optimiser.param_groups:
                 group |= {"fused": False, "foreach": True}
     return trainer
 
 
-def seconds_of(trainer: Trainer, iterations: int) -> float:
-    """Seconds an iteration, once all work is done."""
+def seconds_of(work: Callable[[], object], times: int) -> float:
+    """Seconds that it takes once, the device's part included."""
     started = time.perf_counter()
-    for _ in range(iterations):
-        trainer.iterate()
-    if trainer.device.type == "cuda":
+    for _ in range(times):
+        work()
+    if torch.cuda.is_available():
         torch.cuda.synchronize()
-    return (time.perf_counter() - started) / iterations
-
-
-def drawing(trainer: Trainer, batches: int) -> float:
-    """Seconds it takes to draw a batch and bring it to the device."""
-    started = time.perf_counter()
-    for _ in range(batches):
-        trainer._draw_real()
-    if trainer.device.type == "cuda":
-        torch.cuda.synchronize()
-    return (time.perf_counter() - started) / batches
+    return (time.perf_counter() - started) / times
 
 
 def measure(name: str, device: str, seconds: float) -> list[dict[str, Any]]:
@@ -95,8 +92,10 @@ def measure(name: str, device: str, seconds: float) -> list[dict[str, Any]]:
         rows[way.name] = {"recipe": name, "way": way.name}
         try:
             trainer = trainer_for(recipe, way, device)
-            seconds_of(trainer, recipe.penalty_every + 1)  # allocates, compiles, and takes every penalty once
-            guess = seconds_of(trainer, recipe.penalty_every)
+            seconds_of(
+                trainer.iterate, recipe.penalty_every + 1
+            )  # allocates, compiles, and takes every penalty once
+            guess = seconds_of(trainer.iterate, recipe.penalty_every)
         except (RuntimeError, torch._dynamo.exc.TorchDynamoException) as error:
             rows[way.name]["refused"] = str(error).splitlines()[0]
             continue
@@ -105,11 +104,11 @@ def measure(name: str, device: str, seconds: float) -> list[dict[str, Any]]:
     taken: dict[str, list[float]] = {key: [] for key in running}
     for _ in range(ROUNDS):
         for key, (trainer, iterations) in running.items():
-            taken[key].append(seconds_of(trainer, iterations))
+            taken[key].append(seconds_of(trainer.iterate, iterations))
     first = statistics.median(taken[WAYS[0].name])
     for key, (trainer, _) in running.items():
         each = statistics.median(taken[key])
-        draws = recipe.critic_steps * drawing(trainer, 20)
+        draws = recipe.critic_steps * seconds_of(trainer._draw_real, 20)
         rows[key] |= {
             "ms": 1000 * each,
             "images_per_second": recipe.batch_size * recipe.critic_steps / each,
