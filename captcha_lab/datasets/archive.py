@@ -110,9 +110,8 @@ class Archive:
         try:
             with zipfile.ZipFile(self.path) as archive:
                 infos = archive.infolist()
-            if any(
-                info.header_offset < 0 for info in infos
-            ):  # its directory lies before where it says it does
+            # Where bytes are missing the directory lies before the place that the entries count from.
+            if any(info.header_offset < 0 for info in infos):
                 raise zipfile.BadZipFile("bytes are missing in it")
             self._descriptor = os.open(self.path, os.O_RDONLY)
         except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError) as error:

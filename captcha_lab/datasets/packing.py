@@ -19,6 +19,7 @@ from captcha_lab.datasets.archive import Archive
 from captcha_lab.datasets.base import PrepareOptions, PrepareReport, Progress, count_splits
 from captcha_lab.datasets.pictures import Framing, frame
 from captcha_lab.errors import CaptchaLabError
+from captcha_lab.store.bare import row_digest
 from captcha_lab.store.packed import PackedSet
 from captcha_lab.store.sharded import ShardedWriter
 
@@ -156,7 +157,7 @@ def _pack_shard(job: PictureJob, writer: ShardedWriter, number: int) -> None:
         try:
             data = job.archive.read(job.names[row])
             kind = frame(data, job.framing, out)
-            digests.append(hashlib.blake2b(data, digest_size=8).digest())
+            digests.append(row_digest(data))
             if kind != usual:
                 remarks[kind] += 1
         except CaptchaLabError as error:

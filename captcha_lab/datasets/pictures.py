@@ -93,7 +93,10 @@ def upright(pixels: np.ndarray, data: bytes) -> np.ndarray:
 
 
 def _orientation(exif: bytes) -> int:
-    """The orientation that an Exif header (a TIFF directory) states; 0 where it states none."""
+    """The orientation that an Exif header (a TIFF directory) states; 0 where it states none.
+
+    Read here because PIL warns of or refuses a damaged header of a sound picture.
+    """
     order: Literal["little", "big"] = "little" if exif[:2] == b"II" else "big"
     start = int.from_bytes(exif[4:8], order)
     count = int.from_bytes(exif[start : start + 2], order)

@@ -86,18 +86,15 @@ class Alarms:
         late = iteration >= max(SETTLED * self.iterations, EARLY)
         stuck = late and (few or variance < POOR) and not grows
         s["stuck"] = s["stuck"] + 1 if stuck else 0
-        fallen = bool(reasons)
-        if stuck and not fallen:
+        found = "has collapsed" if alike else "has lost part of what is real"
+        if stuck and not reasons:
+            found = "has collapsed, or has not begun to learn"
             reasons.append(f"recall is only {recall:.2f} and variance {variance:.2f} of real")
         if recall >= POOR:  # before it is any good, a generator's noise has variety too
             s["best_recall"] = max(s["best_recall"], recall)
             s["best_variance"] = max(s["best_variance"], min(1.0, variance) if math.isfinite(variance) else 0)
         lasting = s["fallen"] >= TWICE or s["stuck"] >= THRICE
         if reasons and (lasting or iteration >= self.iterations):
-            if not fallen:
-                found = "has collapsed, or has not begun to learn"
-            else:
-                found = "has collapsed" if alike else "has lost part of what is real"
             after = "its samples are too much alike" if alike else "it collapses or falls apart"
             text = f"the generator {found} ({'; '.join(reasons)}): {after}; the best weights are kept."
             return self._new([Alarm("collapse", iteration, text)])

@@ -24,6 +24,7 @@ class Defaults:
     """What `--loss L` means: the thesis's networks with that loss."""
 
 
+NEED_OTHER_NETWORKS = ("magan", "mrgan", "vae")  # than the thesis has for faces
 GLYPHS = Defaults("fast", {
     "gan": "dcgan", "wgan": "wdcgan", "lsgan": "lsgan", "ali": "ali", "acgan": "acgan", "magan": "magan",
     "mrgan": "mrgan", "vae": "pml-vae", "minimax": "dcgan", "hinge": "dcgan", "rpgan": "dcgan",
@@ -33,8 +34,7 @@ FACES = Defaults(
     {
         loss: "face-wdcgan" if loss == "wgan" else "face-dcgan"
         for loss in GLYPHS.of_loss
-        if loss
-        not in ("magan", "mrgan", "vae")  # which ask for networks that the thesis has for glyphs alone
+        if loss not in NEED_OTHER_NETWORKS
     },
 )
 DIGITS = replace(GLYPHS, recipe="fast-digits")

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-import numpy as np
-
+from captcha_lab.datasets.base import Progress
 from captcha_lab.generate import produce
 from captcha_lab.generate.order import Order
 from captcha_lab.generate.parallel import Group
 from captcha_lab.generate.pictures import save_picture
 from captcha_lab.generate.request import Produced, Request
 from captcha_lab.generate.sample import BLOCK, Generator
+from captcha_lab.store.bare import row_digest
 from captcha_lab.store.sharded import ShardedWriter
-
-Progress = Callable[[int, int], None]  # (pictures done, of how many)
 
 
 def fulfil(
@@ -96,14 +92,10 @@ def _pack(order: Order, path: Path, group: Group, progress: Progress) -> None:
             for made in group.gather(next(mine, None)):
                 if made is not None and writer is not None:
                     block, images = made
-                    writer.write(block, images, {}, {}, [_digest(image) for image in images])
+                    writer.write(block, images, {}, {}, [row_digest(image.tobytes()) for image in images])
                     progress(_done(order, block), order.count)
         if writer is not None:
             writer.finish()
-
-
-def _digest(image: np.ndarray) -> bytes:
-    return hashlib.blake2b(image.tobytes(), digest_size=8).digest()
 
 
 def _done(order: Order, block: int) -> int:

@@ -25,9 +25,8 @@ OTHER_FORMATS = {"PPM": "pgm", "TIFF": "tif"}
 # What TurboJPEG calls the colours of a JPEG, in our words; and what each is decoded to.
 _JPEG_KINDS = {"Gray": "grey", "CMYK": "cmyk", "YCCK": "cmyk"}
 _JPEG_PIXELS = {"grey": "GRAY", "rgb": "RGB", "cmyk": "CMYK"}
-HARMLESS = (
-    "Invalid SOS parameters"  # a warning about numbers that some encoders leave empty and no decoder uses
-)
+# A decoder's warning about numbers that some encoders leave empty and no decoder uses.
+HARMLESS = "Invalid SOS parameters"
 MAX_PIXELS = 4_000_000  # larger than any captcha or face; a small file can decode to gigabytes
 
 
