@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from captcha_lab.generate.sample import Generator
+    from captcha_lab.generate.sampling.sample import Generator
     from captcha_lab.recognise.read import Recogniser
 
 __all__ = ["load_generator", "load_recogniser"]
@@ -32,6 +32,6 @@ def load_generator(path: Path | str) -> Generator:
     Raises:
         CaptchaLabError: the file is absent, damaged, or another kind of model.
     """
-    from captcha_lab.generate.sample import load_generator as load
+    from captcha_lab.generate.sampling.sample import load_generator as load
 
     return load(Path(path))

@@ -18,7 +18,7 @@ LAYERS: list[set[str]] = [
     {"recognise"},
     {"segment", "metrics", "datasets"},
     {"store"},
-    {"errors", "alphabet"},
+    {"errors", "alphabet", "parallel"},
 ]
 RANK = {room: rank for rank, layer in enumerate(LAYERS) for room in layer}
 HEAVY = ("torch", "cv2", "numpy", "h5py", "requests")

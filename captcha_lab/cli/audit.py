@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from captcha_lab.cli.output import DatasetOption, JsonFlag, SeedOption, emit, progress, say
-from captcha_lab.collect.scrape_config import ScrapeConfig
-from captcha_lab.evaluate.audit_config import AuditConfig
+from captcha_lab.collect.scrape.config import ScrapeConfig
+from captcha_lab.evaluate.audit.config import AuditConfig
 
 if TYPE_CHECKING:
-    from captcha_lab.evaluate.audit_result import Audit
+    from captcha_lab.evaluate.audit.result import Audit
 
 
 def run(
@@ -59,7 +59,7 @@ def run(
 
 
 def _lines(found: Audit) -> list[str]:
-    from captcha_lab.evaluate.effort import spread_text
+    from captcha_lab.evaluate.audit.effort import spread_text
 
     lines = [found.verdict, ""]
     for milestone in found.milestones:

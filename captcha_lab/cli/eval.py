@@ -77,7 +77,7 @@ def run(
     with progress("Evaluating") as bar:
         done = evaluate(workspace, folder, request, config, say, lambda what, k, n: bar(k, n))
     if json:
-        from captcha_lab.evaluate.report import report_json
+        from captcha_lab.evaluate.report.report import report_json
 
         paths = {"report_json": str(done.json_path), "report_html": str(done.html_path)}
         emit(report_json(done.report) | paths, json)
@@ -89,8 +89,8 @@ def _lines(done: Evaluated) -> list[str]:
     report = done.report
     lines = [report.verdict]
     if report.evaluation is not None:
-        from captcha_lab.evaluate.board import board_lines
-        from captcha_lab.evaluate.groups import entries
+        from captcha_lab.evaluate.generators.groups import entries
+        from captcha_lab.evaluate.report.board import board_lines
 
         lines += ["", *board_lines(report.evaluation), ""]
         lines += [f"{e.name}: {', '.join(e.faults)}" for e in entries(report.evaluation.results) if e.faults]

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, progress
-from captcha_lab.collect.import_options import FORMATS
+from captcha_lab.collect.exchange.options import FORMATS
 from captcha_lab.store.workspace import Workspace
 
 
@@ -19,7 +19,7 @@ def run(
     json: JsonFlag = False,
 ) -> None:
     """Write a dataset's captchas and labels for other programs; `import` reads every format back."""
-    from captcha_lab.collect.exporter import export_dataset
+    from captcha_lab.collect.exchange.exporter import export_dataset
 
     with progress("Exporting") as bar:
         report = export_dataset(Workspace.find().dataset(dataset), directory, format, bar)

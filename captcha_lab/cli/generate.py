@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from captcha_lab.cli.output import JsonFlag, SeedOption, attributes_option, emit, names, progress
-from captcha_lab.generate.request import Request
+from captcha_lab.generate.sampling.request import Request
 
 
 def run(

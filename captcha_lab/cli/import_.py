@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, progress, say
-from captcha_lab.collect.import_options import LABELS, ImportOptions
+from captcha_lab.collect.exchange.options import LABELS, ImportOptions
 from captcha_lab.store.workspace import Workspace
 
 
@@ -33,7 +33,7 @@ def run(
     json: JsonFlag = False,
 ) -> None:
     """Copy images that you have already, and their labels, into a dataset."""
-    from captcha_lab.collect.importer import import_path
+    from captcha_lab.collect.exchange.importer import import_path
 
     options = ImportOptions(labels, pattern, split_from_folders)
     workspace = Workspace.find()

@@ -12,7 +12,7 @@ import typer
 
 from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, progress, say, table
 from captcha_lab.errors import UsageError
-from captcha_lab.label.types import QUEUE_NAMES
+from captcha_lab.label.questions.types import QUEUE_NAMES
 from captcha_lab.label.web.config import ReviewConfig
 from captcha_lab.store.workspace import Workspace
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from captcha_lab.cli.output import DatasetOption, JsonFlag, Progress, emit, progress, say
-from captcha_lab.collect.scrape_config import ScrapeConfig
+from captcha_lab.collect.scrape.config import ScrapeConfig
 
 
 def _ask(question: str) -> bool:
@@ -40,7 +40,7 @@ def run(
 ) -> None:
     """Fetch captchas, politely and one at a time, from an endpoint you are authorised to test."""
     config = ScrapeConfig(count=count, rate=rate, contact=contact, cookies=cookies, authorised=authorised)
-    from captcha_lab.collect.scrape_source import scrape_source
+    from captcha_lab.collect.scrape.source import scrape_source
     from captcha_lab.store.workspace import Workspace
 
     with ExitStack() as stack:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from captcha_lab.cli.output import JsonFlag, emit
-from captcha_lab.collect.endpoint_config import ANSWER_HEADER, STYLES, EndpointConfig
+from captcha_lab.collect.endpoint.config import ANSWER_HEADER, STYLES, EndpointConfig
 
 
 def run(
@@ -28,7 +28,7 @@ def run(
 ) -> None:
     """Serve captchas on this machine, a fresh one for each GET of /captcha, until interrupted."""
     config = EndpointConfig(style, port, length, alphabet, seed, with_answers, faults)
-    from captcha_lab.collect.endpoint import serve
+    from captcha_lab.collect.endpoint.server import serve
 
     def started(url: str) -> None:
         emit({"url": url, "config": config}, json, f"Serving {style} captchas at {url} (Ctrl-C ends it).")

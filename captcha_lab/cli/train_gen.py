@@ -19,7 +19,7 @@ from captcha_lab.cli.output import (
 )
 from captcha_lab.errors import UsageError
 from captcha_lab.generate.choose import FACES, GLYPHS, Choice
-from captcha_lab.generate.config import TrainConfig
+from captcha_lab.generate.training.config import TrainConfig
 
 
 def run(

@@ -18,8 +18,8 @@ from types import TracebackType
 import numpy as np
 
 from captcha_lab.errors import CaptchaLabError, UsageError
-from captcha_lab.store.packed import SPLITS, UNLABELLED, PackedSet
-from captcha_lab.store.rows import RowReader
+from captcha_lab.store.packed.packed import SPLITS, UNLABELLED, PackedSet
+from captcha_lab.store.packed.rows import RowReader
 
 
 @dataclass(frozen=True)

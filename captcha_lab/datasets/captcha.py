@@ -17,10 +17,17 @@ from captcha_lab.datasets.base import PrepareOptions, PrepareReport, Progress, c
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.segment import Segmenter
 from captcha_lab.store.blobs import BlobStore
-from captcha_lab.store.catalog import Catalog, GlyphRow, ImageRow
+from captcha_lab.store.catalog.catalog import Catalog, GlyphRow, ImageRow
+from captcha_lab.store.catalog.labels import LabelLog, Place
 from captcha_lab.store.images import decode
-from captcha_lab.store.labels import LabelLog, Place
-from captcha_lab.store.packed import SPLITS, UNLABELLED, PackedSet, mark_duplicates, packed_info, write_packed
+from captcha_lab.store.packed.packed import (
+    SPLITS,
+    UNLABELLED,
+    PackedSet,
+    mark_duplicates,
+    packed_info,
+    write_packed,
+)
 from captcha_lab.store.workspace import DatasetFolder
 
 POSITIONS = 256  # a packed row's source is image id * POSITIONS + position

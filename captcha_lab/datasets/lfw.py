@@ -13,7 +13,7 @@ from captcha_lab.datasets.base import PrepareOptions, PrepareReport, Progress, c
 from captcha_lab.datasets.packing import PictureJob, pack_pictures
 from captcha_lab.datasets.pictures import PICTURE_EXTENSIONS, Framing
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.store.packed import PackedSet, mark_duplicates, write_packed
+from captcha_lab.store.packed.packed import PackedSet, mark_duplicates, write_packed
 
 SIZE = 64
 CROP = "none"

@@ -18,7 +18,7 @@ from captcha_lab.datasets.base import (
     random_split,
 )
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.store.packed import PackedSet, mark_duplicates, write_packed
+from captcha_lab.store.packed.packed import PackedSet, mark_duplicates, write_packed
 
 SIDE = 28
 VALIDATION = 5000  # of the 60,000 official training digits; the official test digits stay test

@@ -19,9 +19,9 @@ from captcha_lab.datasets.archive import Archive
 from captcha_lab.datasets.base import PrepareOptions, PrepareReport, Progress, count_splits
 from captcha_lab.datasets.pictures import Framing, frame
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.store.bare import row_digest
-from captcha_lab.store.packed import PackedSet
-from captcha_lab.store.sharded import ShardedWriter
+from captcha_lab.store.packed.bare import row_digest
+from captcha_lab.store.packed.packed import PackedSet
+from captcha_lab.store.packed.sharded import ShardedWriter
 
 # Each worker holds one shard of `sharded.SHARD_BYTES`. One more than there are cores by default: while one waits
 # for the disk, the others decode.

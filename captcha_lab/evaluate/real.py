@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.evaluate.subject import Images
 from captcha_lab.metrics.neighbours import fingerprints
-from captcha_lab.store.packed import SPLITS, UNLABELLED, PackedSet
-from captcha_lab.store.rows import RowReader
+from captcha_lab.store.packed.packed import SPLITS, UNLABELLED, PackedSet
+from captcha_lab.store.packed.rows import RowReader
 
 FEW_HELD_OUT = 50  # test images; with fewer, the validation images join them
 MOST_BYTES = 256 * 2**20  # of real images taken into memory from a set without classes

@@ -65,7 +65,7 @@ class Recipe:
 
     # Loss
     loss: str = "gan"
-    """A name of `captcha_lab.generate.losses.LOSSES`."""
+    """A name of `captcha_lab.generate.losses.losses.LOSSES`."""
     loss_options: Mapping[str, Any] = field(default_factory=dict)
 
     # Constraints on the critic

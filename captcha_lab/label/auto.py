@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from captcha_lab.alphabet import Alphabet
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.store.catalog import Catalog
-from captcha_lab.store.labels import LabelEvent, LabelLog
-from captcha_lab.store.predictions import register_run
+from captcha_lab.store.catalog.catalog import Catalog
+from captcha_lab.store.catalog.labels import LabelEvent, LabelLog
+from captcha_lab.store.catalog.predictions import register_run
 from captcha_lab.store.workspace import DatasetFolder
 
 if TYPE_CHECKING:

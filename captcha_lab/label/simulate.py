@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from captcha_lab.alphabet import Alphabet
 from captcha_lab.errors import UsageError
-from captcha_lab.label.engine import Engine
-from captcha_lab.label.pages import STRAY_KEYS
-from captcha_lab.label.types import Answer, Item, LabelConfig, Place
-from captcha_lab.store.catalog import Catalog
-from captcha_lab.store.labels import LabelLog
+from captcha_lab.label.questions.engine import Engine
+from captcha_lab.label.questions.pages import STRAY_KEYS
+from captcha_lab.label.questions.types import Answer, Item, LabelConfig, Place
+from captcha_lab.store.catalog.catalog import Catalog
+from captcha_lab.store.catalog.labels import LabelLog
 
 IN_MEMORY = Path(":memory:")  # SQLite's own name for a database that is on no disk
 

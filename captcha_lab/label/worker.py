@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from captcha_lab.alphabet import Alphabet
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.label.asking import Engine, EngineMaker
+from captcha_lab.label.questions.asking import Engine, EngineMaker
 from captcha_lab.segment import Segmenter
 from captcha_lab.store.workspace import DatasetFolder
 

@@ -13,11 +13,11 @@ from captcha_lab.store.runs import all_runs
 from captcha_lab.store.workspace import DatasetFolder, Workspace
 
 if TYPE_CHECKING:
-    from captcha_lab.collect.scrape_config import ScrapeConfig
-    from captcha_lab.evaluate.audit_config import AuditConfig
-    from captcha_lab.evaluate.audit_result import Audit
+    from captcha_lab.collect.scrape.config import ScrapeConfig
+    from captcha_lab.evaluate.audit.config import AuditConfig
+    from captcha_lab.evaluate.audit.result import Audit
     from captcha_lab.recognise.read import Recogniser
-    from captcha_lab.store.packed import PackedSet
+    from captcha_lab.store.packed.packed import PackedSet
 
 
 def audit_dataset(
@@ -35,12 +35,12 @@ def audit_dataset(
     Raises:
         CaptchaLabError: there are no captchas, or scraping was refused or stopped.
     """
-    from captcha_lab.collect.scrape_source import scrape_source
-    from captcha_lab.evaluate.audit import audit
-    from captcha_lab.evaluate.audit_html import write_audit
-    from captcha_lab.evaluate.reading import measure_reading
+    from captcha_lab.collect.scrape.source import scrape_source
+    from captcha_lab.evaluate.audit.audit import audit
+    from captcha_lab.evaluate.audit.html import write_audit
+    from captcha_lab.evaluate.reading.measure import measure_reading
     from captcha_lab.pipeline.simulation import guided_sessions
-    from captcha_lab.store.catalog import Catalog
+    from captcha_lab.store.catalog.catalog import Catalog
 
     workspace = Workspace.find()
     if url is not None:
@@ -78,7 +78,7 @@ def audit_dataset(
 
 def _readable(data: PackedSet) -> bool:
     """Whether training and test captchas are labelled."""
-    from captcha_lab.store.packed import UNLABELLED
+    from captcha_lab.store.packed.packed import UNLABELLED
 
     if data.labels is None:
         return False
@@ -92,9 +92,9 @@ def _with_answers(folder: DatasetFolder, data: PackedSet, say: Say) -> PackedSet
 
     import numpy as np
 
-    from captcha_lab.collect.scrape import answers
-    from captcha_lab.store.catalog import Catalog
-    from captcha_lab.store.packed import UNLABELLED
+    from captcha_lab.collect.scrape.scrape import answers
+    from captcha_lab.store.catalog.catalog import Catalog
+    from captcha_lab.store.packed.packed import UNLABELLED
 
     with Catalog(folder.catalog_path, create=False) as catalog:
         told = answers(catalog)

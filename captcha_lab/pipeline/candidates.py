@@ -13,11 +13,11 @@ from captcha_lab.store.workspace import DatasetFolder, Workspace
 if TYPE_CHECKING:
     import numpy as np
 
-    from captcha_lab.evaluate.candidate import Candidate
+    from captcha_lab.evaluate.generators.candidate import Candidate
     from captcha_lab.evaluate.real import RealData
     from captcha_lab.evaluate.request import EvalRequest
     from captcha_lab.evaluate.subject import Images
-    from captcha_lab.generate.sample import Generator
+    from captcha_lab.generate.sampling.sample import Generator
 
 STRIPS, STEPS = 4, 9  # walks through a generator, and pictures in each
 
@@ -30,7 +30,7 @@ def generator_candidates(
     repeated: Callable[[Run], list[Run]],
 ) -> tuple[list[Candidate], list[str]]:
     """Candidates of the runs asked for, each with those that `repeated` gives for it, and notes on those left out."""
-    from captcha_lab.evaluate.check import check_candidate
+    from captcha_lab.evaluate.generators.check import check_candidate
 
     if request.runs:
         runs = [Run.open(find_model(workspace, name, "generator")) for name in request.runs]
@@ -62,9 +62,9 @@ def generator_candidates(
 
 def run_candidate(run: Run) -> Candidate:
     """A generator run as a candidate: its sampler, its configuration and its history."""
-    from captcha_lab.evaluate.candidate import Candidate
+    from captcha_lab.evaluate.generators.candidate import Candidate
     from captcha_lab.generate.pixels import scaled
-    from captcha_lab.generate.sample import load_generator
+    from captcha_lab.generate.sampling.sample import load_generator
 
     generator = load_generator(run.root)
     config = run.config()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from captcha_lab.recognise.config import TrainConfig
     from captcha_lab.recognise.read import ReadReport, Recogniser
     from captcha_lab.recognise.train import TrainReport
-    from captcha_lab.store.packed import PackedSet
+    from captcha_lab.store.packed.packed import PackedSet
 
 PREVIEWED = 24  # captchas drawn by `segment --preview`
 
@@ -48,7 +48,7 @@ def _draw_preview(folder: DatasetFolder, segmenter: Segmenter, path: Path) -> No
 
     from captcha_lab.datasets.captcha import captchas
     from captcha_lab.segment.preview import preview as draw
-    from captcha_lab.store.catalog import Catalog
+    from captcha_lab.store.catalog.catalog import Catalog
     from captcha_lab.store.images import write_image
 
     with Catalog(folder.catalog_path, create=False) as catalog:
@@ -83,7 +83,7 @@ def ensure_segmented(
         CaptchaLabError: there is no dataset.
     """
     from captcha_lab.datasets.captcha import segment_dataset, segmenter_of
-    from captcha_lab.store.catalog import Catalog
+    from captcha_lab.store.catalog.catalog import Catalog
 
     with Catalog(folder.catalog_path, create=False) as catalog:
         segmenter = segmenter_of(catalog, Segmenter(glyphs=workspace.config.length))
@@ -122,7 +122,7 @@ def ensure_packed(
     workspace: Workspace, folder: DatasetFolder, say: Say, seed: int = 0, progress: Progress = silent
 ) -> PackedSet:
     """The dataset's packed set in memory, up to date (see `ensure_packed_file`)."""
-    from captcha_lab.store.packed import read_packed
+    from captcha_lab.store.packed.packed import read_packed
 
     ensure_packed_file(workspace, folder, say, seed, progress)
     return read_packed(folder.packed_path)
@@ -161,7 +161,7 @@ def read(paths: list[Path], model: str | None = None, progress: Progress = silen
 
     Processes that torchrun started read a share each; the first has the whole report, the others None.
     """
-    from captcha_lab.generate.parallel import join_group
+    from captcha_lab.parallel import join_group
     from captcha_lab.recognise.read import ReadReport, files_in, read_files
 
     recogniser = load_recogniser(Workspace.find(), model)

@@ -16,8 +16,8 @@ from captcha_lab.store.workspace import DatasetFolder, Workspace
 if TYPE_CHECKING:
     import numpy as np
 
-    from captcha_lab.evaluate.result import CandidateResult
-    from captcha_lab.generate.sample import Generator
+    from captcha_lab.evaluate.generators.result import CandidateResult
+    from captcha_lab.generate.sampling.sample import Generator
     from captcha_lab.metrics.intervals import Share
 
 Bars = Callable[[str], AbstractContextManager[Progress]]  # a progress bar with that title
@@ -70,7 +70,7 @@ def demo(root: Path, config: DemoConfig, say: Say, bars: Bars) -> DemoReport:
     Raises:
         CaptchaLabError: the folder can't be written.
     """
-    from captcha_lab.collect.endpoint import running_endpoint
+    from captcha_lab.collect.endpoint.server import running_endpoint
     from captcha_lab.pipeline.captchas import train
     from captcha_lab.recognise.config import TrainConfig
 
@@ -121,9 +121,9 @@ def demo(root: Path, config: DemoConfig, say: Say, bars: Bars) -> DemoReport:
 
 def _scrape(folder: DatasetFolder, url: str, count: int, bars: Bars) -> dict[int, str]:
     """The texts of the captchas, which this endpoint sends along: what the simulated person reads off."""
-    from captcha_lab.collect.scrape import answers, scrape
-    from captcha_lab.collect.scrape_config import ScrapeConfig
-    from captcha_lab.store.catalog import Catalog
+    from captcha_lab.collect.scrape.config import ScrapeConfig
+    from captcha_lab.collect.scrape.scrape import answers, scrape
+    from captcha_lab.store.catalog.catalog import Catalog
 
     with bars(f"Scraping {count}") as bar:
         scrape(folder, url, ScrapeConfig(count=count), on_progress=bar)
@@ -145,11 +145,11 @@ def _label(
     recorded as the model's, with one key counted for accepting it.
     """
     from captcha_lab.alphabet import Alphabet
-    from captcha_lab.label.opening import open_engine
+    from captcha_lab.label.questions.opening import open_engine
     from captcha_lab.label.simulate import Labeller, play
     from captcha_lab.pipeline.captchas import ensure_segmented
-    from captcha_lab.store.catalog import Catalog
-    from captcha_lab.store.labels import LabelEvent, LabelLog
+    from captcha_lab.store.catalog.catalog import Catalog
+    from captcha_lab.store.catalog.labels import LabelEvent, LabelLog
 
     alphabet = Alphabet(workspace.config.alphabet or Alphabet().characters)
     with bars("Segmenting") as bar:
@@ -178,7 +178,7 @@ def _read(workspace: Workspace, folder: DatasetFolder, truth: dict[int, str]) ->
     from captcha_lab.datasets.captcha import captchas
     from captcha_lab.metrics.intervals import share_of
     from captcha_lab.pipeline.captchas import load_recogniser
-    from captcha_lab.store.catalog import Catalog
+    from captcha_lab.store.catalog.catalog import Catalog
 
     with Catalog(folder.catalog_path) as catalog:
         rows = catalog.images()
@@ -192,7 +192,7 @@ def _read(workspace: Workspace, folder: DatasetFolder, truth: dict[int, str]) ->
 
 def _generate(workspace: Workspace, folder: DatasetFolder, config: DemoConfig, say: Say, bars: Bars) -> str:
     from captcha_lab.generate.choose import Choice
-    from captcha_lab.generate.config import TrainConfig
+    from captcha_lab.generate.training.config import TrainConfig
     from captcha_lab.pipeline.generators import train_generator
 
     length = TrainConfig(max_seconds=config.generator_seconds, seed=config.seed)
@@ -224,9 +224,9 @@ def _contact_sheet(workspace: Workspace, folder: DatasetFolder, path: Path, seed
     """Real glyphs beside generated ones of the same class: black on white, the generated half tinted."""
     import numpy as np
 
-    from captcha_lab.generate.pictures import save_picture
+    from captcha_lab.generate.watching.pictures import save_picture
     from captcha_lab.pipeline.generators import load_generator
-    from captcha_lab.store.packed import read_packed
+    from captcha_lab.store.packed.packed import read_packed
 
     data = read_packed(folder.packed_path)
     generator = load_generator(workspace)
@@ -242,7 +242,7 @@ def _contact_sheet(workspace: Workspace, folder: DatasetFolder, path: Path, seed
 def _sheet_row(real: np.ndarray, generator: Generator, label: int, seed: int) -> np.ndarray:
     import numpy as np
 
-    from captcha_lab.generate.pictures import grid
+    from captcha_lab.generate.watching.pictures import grid
 
     size = generator.image_shape[0]
     shown = np.full((SHEET_PER_CLASS, size, size), 255, np.uint8)

@@ -16,10 +16,10 @@ from captcha_lab.store.runs import Run, all_runs
 from captcha_lab.store.workspace import DatasetFolder, Workspace
 
 if TYPE_CHECKING:
-    from captcha_lab.evaluate.candidate import Candidate
     from captcha_lab.evaluate.config import EvalConfig
+    from captcha_lab.evaluate.generators.candidate import Candidate
     from captcha_lab.evaluate.real import RealData
-    from captcha_lab.evaluate.report import Report
+    from captcha_lab.evaluate.report.report import Report
     from captcha_lab.evaluate.request import EvalRequest
     from captcha_lab.evaluate.subject import Extractor
     from captcha_lab.recognise.read import Recogniser
@@ -50,12 +50,12 @@ def evaluate(
         CaptchaLabError: there is nothing to evaluate, or a run doesn't fit the data.
         UsageError: a repeated training with one seed.
     """
-    from captcha_lab.evaluate.core import Evaluator
-    from captcha_lab.evaluate.judge import COUNTER, JUDGE, ensure_second, what_each_saw
-    from captcha_lab.evaluate.printed import load_grids, train_panel
-    from captcha_lab.evaluate.reading import measure_reading
-    from captcha_lab.evaluate.report import Report, verdict_sentence
-    from captcha_lab.evaluate.write import write_report
+    from captcha_lab.evaluate.generators.core import Evaluator
+    from captcha_lab.evaluate.generators.printed import load_grids, train_panel
+    from captcha_lab.evaluate.judging.judge import COUNTER, JUDGE, ensure_second, what_each_saw
+    from captcha_lab.evaluate.reading.measure import measure_reading
+    from captcha_lab.evaluate.report.report import Report, verdict_sentence
+    from captcha_lab.evaluate.report.write import write_report
 
     if request.retrain and config.seeds < 2:
         raise UsageError("--retrain repeats the training once for each further seed: give --seeds 2 or more.")
@@ -175,7 +175,7 @@ def _recogniser(
 def _extra(request: EvalRequest) -> dict[str, Extractor]:
     if request.inception is None:
         return {}
-    from captcha_lab.evaluate.inception import load_inception
+    from captcha_lab.evaluate.judging.inception import load_inception
 
     return {"fid": load_inception(request.inception)}
 

@@ -10,9 +10,9 @@ from captcha_lab.pipeline.common import Say, StageProgress
 from captcha_lab.store.workspace import DatasetFolder, Workspace
 
 if TYPE_CHECKING:
-    from captcha_lab.evaluate.attributes import AttributeJudge
+    from captcha_lab.evaluate.generators.attributes import AttributeJudge
     from captcha_lab.evaluate.real import RealData
-    from captcha_lab.store.packed import PackedSet
+    from captcha_lab.store.packed.packed import PackedSet
 
 LESS_THAN = 0.05  # above the commoner answer, on average: such a network hardly reads anything
 
@@ -28,7 +28,7 @@ def load_data(
         CaptchaLabError: see `ensure_packed_file` and `RealData`.
     """
     from captcha_lab.evaluate.real import MOST_BYTES, RealData
-    from captcha_lab.store.packed import open_packed, read_packed
+    from captcha_lab.store.packed.packed import open_packed, read_packed
 
     ensure_packed_file(workspace, folder, say)
     with open_packed(folder.packed_path) as (_, facts):

@@ -13,17 +13,17 @@ from captcha_lab.store.runs import Run, check_new
 from captcha_lab.store.workspace import DatasetFolder, Workspace
 
 if TYPE_CHECKING:
-    from captcha_lab.generate.batches import PackedBatches
     from captcha_lab.generate.choose import Choice
-    from captcha_lab.generate.config import TrainConfig as GeneratorConfig
-    from captcha_lab.generate.overview import Overview
-    from captcha_lab.generate.parallel import Group
-    from captcha_lab.generate.quality import RecogniserQuality
     from captcha_lab.generate.recipe import Recipe
-    from captcha_lab.generate.request import Produced, Request
-    from captcha_lab.generate.sample import Generator
-    from captcha_lab.generate.train import Hooks
-    from captcha_lab.generate.train import TrainReport as GeneratorReport
+    from captcha_lab.generate.sampling.request import Produced, Request
+    from captcha_lab.generate.sampling.sample import Generator
+    from captcha_lab.generate.training.batches import PackedBatches
+    from captcha_lab.generate.training.config import TrainConfig as GeneratorConfig
+    from captcha_lab.generate.training.quality import RecogniserQuality
+    from captcha_lab.generate.training.train import Hooks
+    from captcha_lab.generate.training.train import TrainReport as GeneratorReport
+    from captcha_lab.generate.watching.overview import Overview
+    from captcha_lab.parallel import Group
 
 
 CLASS_SIZE = 10  # images of a class, on average; below it a class is no condition unless one is asked for
@@ -69,7 +69,7 @@ class GeneratorData:
     def batches(self, labelled: bool, seed: int, group: Group) -> PackedBatches:
         """The stream of one run; `labelled` = with conditions."""
         from captcha_lab.datasets.batches import BatchOptions
-        from captcha_lab.generate.batches import PackedBatches
+        from captcha_lab.generate.training.batches import PackedBatches
 
         condition = self.condition if labelled else "none"
         options = BatchOptions(
@@ -105,7 +105,7 @@ def packed_condition(folder: DatasetFolder, attributes: tuple[str, ...]) -> Gene
     """
     import numpy as np
 
-    from captcha_lab.store.packed import SPLITS, UNLABELLED, open_packed
+    from captcha_lab.store.packed.packed import SPLITS, UNLABELLED, open_packed
 
     with open_packed(folder.packed_path) as (_, facts):
         if attributes and facts.attributes is None:
@@ -132,9 +132,9 @@ def recogniser_quality(
 
     A recogniser that reads other classes or another size is no judge.
     """
-    from captcha_lab.generate.quality import RecogniserQuality
+    from captcha_lab.generate.training.quality import RecogniserQuality
     from captcha_lab.recognise.read import Recogniser
-    from captcha_lab.store.packed import open_packed
+    from captcha_lab.store.packed.packed import open_packed
     from captcha_lab.store.runs import latest_run
 
     newest = latest_run(workspace.models, "recogniser")
@@ -175,8 +175,8 @@ def train_generator(
         CaptchaLabError: see `ensure_packed` and `generate.train.train`.
     """
     from captcha_lab.generate.choose import choose
-    from captcha_lab.generate.parallel import join_group
-    from captcha_lab.generate.train import choose_device, train
+    from captcha_lab.generate.training.train import choose_device, train
+    from captcha_lab.parallel import join_group
 
     choose(choice)  # a wrong option is said before any work is done
     check_new(workspace.models, name)
@@ -237,8 +237,8 @@ def overview_generator(
         UsageError: as `train_generator`.
     """
     from captcha_lab.generate.choose import choose
-    from captcha_lab.generate.overview import overview
-    from captcha_lab.generate.parallel import Group
+    from captcha_lab.generate.watching.overview import overview
+    from captcha_lab.parallel import Group
 
     if not folder.packed_path.exists():
         return overview(choose(choice), config=config)
@@ -252,9 +252,9 @@ def resume_generator(
     workspace: Workspace, model: str, say: Say = lambda message: None, progress: Progress = silent
 ) -> GeneratorReport:
     """Continue an interrupted run (see `generate.train.resume` for errors)."""
-    from captcha_lab.generate.parallel import join_group
     from captcha_lab.generate.recipe import Recipe
-    from captcha_lab.generate.train import choose_device, resume
+    from captcha_lab.generate.training.train import choose_device, resume
+    from captcha_lab.parallel import join_group
 
     run = Run.open(workspace.models / model if (workspace.models / model).exists() else Path(model))
     stored = run.config()
@@ -272,7 +272,7 @@ def resume_generator(
 
 
 def _generator_hooks(say: Say, progress: Progress) -> Hooks:
-    from captcha_lab.generate.train import Hooks
+    from captcha_lab.generate.training.train import Hooks
 
     return Hooks(
         progress=lambda done, total, figures: progress(done, total),
@@ -282,15 +282,15 @@ def _generator_hooks(say: Say, progress: Progress) -> Hooks:
 
 def load_generator(workspace: Workspace, model: str | None = None) -> Generator:
     """The generator a user means (see `find_model`)."""
-    from captcha_lab.generate.sample import load_generator as load
+    from captcha_lab.generate.sampling.sample import load_generator as load
 
     return load(find_model(workspace, model, "generator"))
 
 
 def generate(request: Request, model: str | None = None, progress: Progress = silent) -> Produced | None:
     """Draw samples from a generator of the workspace (see `generate.deliver.fulfil` for errors)."""
-    from captcha_lab.generate.deliver import fulfil
-    from captcha_lab.generate.parallel import join_group
+    from captcha_lab.generate.sampling.deliver import fulfil
+    from captcha_lab.parallel import join_group
 
     workspace = Workspace.find()
     path = find_model(workspace, model, "generator")

@@ -6,24 +6,24 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
 
 from captcha_lab.alphabet import Alphabet
-from captcha_lab.label.asking import Engine
-from captcha_lab.label.plain import Ground
+from captcha_lab.label.questions.asking import Engine
+from captcha_lab.label.questions.plain import Ground
 from captcha_lab.label.web.config import ReviewConfig
 from captcha_lab.label.worker import Worker
 from captcha_lab.pipeline.captchas import ensure_segmented
 from captcha_lab.pipeline.common import Progress, Say, find_model, silent
-from captcha_lab.store.catalog import Catalog
+from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.workspace import DatasetFolder, Workspace
 
 if TYPE_CHECKING:
     from captcha_lab.label.auto import AutoReport
-    from captcha_lab.label.terminal import TerminalReport
+    from captcha_lab.label.terminal.labeller import TerminalReport
 
 
 def open_engine(folder: DatasetFolder, alphabet: Alphabet, progress: Progress) -> Engine:
     """The engine that decides what to ask; slow, it compares all shapes (see `label.opening` for errors)."""
     # Imported here: the page must be there before scikit-learn is.
-    from captcha_lab.label import opening
+    from captcha_lab.label.questions import opening
 
     return opening.open_engine(folder, alphabet, progress)
 
@@ -87,7 +87,7 @@ def label_in_terminal(
         UsageError: there is no such queue.
         CaptchaLabError: there is no dataset, or it holds no captchas.
     """
-    from captcha_lab.label.terminal import Terminal
+    from captcha_lab.label.terminal.labeller import Terminal
 
     with Catalog(folder.catalog_path, create=False) as catalog:
         ground = Ground.of(catalog, workspace.config.alphabet, workspace.config.length)

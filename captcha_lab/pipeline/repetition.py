@@ -20,7 +20,7 @@ def repeated_runs(workspace: Workspace, run: Run, seeds: int, say: Say, progress
     Raises:
         CaptchaLabError: the run is no finished generator, or training fails.
     """
-    from captcha_lab.evaluate.groups import family, training_seed
+    from captcha_lab.evaluate.generators.groups import family, training_seed
 
     config = run.config()
     same, first = family({"config": config}), training_seed({"config": config})
@@ -50,10 +50,10 @@ def _train_again(
     say: Say,
     progress: StageProgress,
 ) -> Run:
-    from captcha_lab.generate.config import TrainConfig
-    from captcha_lab.generate.parallel import join_group
     from captcha_lab.generate.recipe import Recipe
-    from captcha_lab.generate.train import Hooks, choose_device, train
+    from captcha_lab.generate.training.config import TrainConfig
+    from captcha_lab.generate.training.train import Hooks, choose_device, train
+    from captcha_lab.parallel import join_group
 
     recipe, how = Recipe.from_json(config["recipe"]), replace(TrainConfig(**config["train"]), seed=seed)
     group = join_group(choose_device(how.device))

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from captcha_lab.label.lookalikes import LookAlikes
+    from captcha_lab.label.proposals.lookalikes import LookAlikes
     from captcha_lab.label.simulate import Curve
-    from captcha_lab.store.packed import PackedSet
+    from captcha_lab.store.packed.packed import PackedSet
 
 MILESTONES = (8, 16, 32, 48, 64, 96, 128, 192, 256)  # keystrokes of which the accuracy is printed
 TARGETS = (0.95, 0.99, 0.995)  # accuracies whose keystrokes are printed
@@ -82,12 +82,12 @@ def simulate_labelling(
         CaptchaLabError: the folder can't be read or holds no labelled captchas.
         UsageError: an impossible error rate.
     """
-    from captcha_lab.collect.importer import import_path
+    from captcha_lab.collect.exchange.importer import import_path
     from captcha_lab.datasets.captcha import alphabet_of, read_glyphs, segment_dataset
     from captcha_lab.label.simulate import simulate
     from captcha_lab.segment import Segmenter
-    from captcha_lab.store.catalog import Catalog
-    from captcha_lab.store.labels import LabelLog
+    from captcha_lab.store.catalog.catalog import Catalog
+    from captcha_lab.store.catalog.labels import LabelLog
 
     with tempfile.TemporaryDirectory(prefix="captcha-lab-") as place:
         folder = DatasetFolder(Path(place) / "simulated")
@@ -134,10 +134,10 @@ def _guided_session(
     import numpy as np
 
     from captcha_lab.alphabet import Alphabet
-    from captcha_lab.label.engine import Engine
-    from captcha_lab.label.lookalikes import find_look_alikes
+    from captcha_lab.label.proposals.lookalikes import find_look_alikes
+    from captcha_lab.label.questions.engine import Engine
+    from captcha_lab.label.questions.types import LabelConfig
     from captcha_lab.label.simulate import Labeller, memory_log, play
-    from captcha_lab.label.types import LabelConfig
 
     train = data.part("train", labelled=True)
     if train.source is None or train.labels is None:

@@ -27,7 +27,7 @@ from captcha_lab.recognise.attributes import (
     to_tensor,
 )
 from captcha_lab.recognise.attributes_config import AttributeConfig
-from captcha_lab.store.packed import open_packed
+from captcha_lab.store.packed.packed import open_packed
 from captcha_lab.store.runs import Run, all_runs, save_weights
 
 MIN_PICTURES = 10

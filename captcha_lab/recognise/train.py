@@ -20,7 +20,7 @@ from captcha_lab.metrics.intervals import Share
 from captcha_lab.recognise.config import TrainConfig
 from captcha_lab.recognise.lenet import ARCHITECTURE, LeNet
 from captcha_lab.recognise.tensors import SCALING, to_tensor
-from captcha_lab.store.packed import PackedSet
+from captcha_lab.store.packed.packed import PackedSet
 from captcha_lab.store.runs import Run, save_weights
 
 EpochHook = Callable[[dict[str, Any]], None]

@@ -13,16 +13,16 @@ import numpy as np
 
 from captcha_lab import pipeline
 from captcha_lab.cli.output import say
-from captcha_lab.collect.import_options import ImportOptions
-from captcha_lab.collect.importer import import_path
+from captcha_lab.collect.exchange.importer import import_path
+from captcha_lab.collect.exchange.options import ImportOptions
 from captcha_lab.datasets.base import PrepareOptions, dataset_module
 from captcha_lab.evaluate.config import EvalConfig
-from captcha_lab.evaluate.core import Evaluator
-from captcha_lab.evaluate.judge import ensure_judge
+from captcha_lab.evaluate.generators.core import Evaluator
+from captcha_lab.evaluate.generators.result import CandidateResult
+from captcha_lab.evaluate.judging.judge import ensure_judge
 from captcha_lab.evaluate.real import RealData
-from captcha_lab.evaluate.result import CandidateResult
 from captcha_lab.generate.choose import Choice
-from captcha_lab.generate.config import TrainConfig as GeneratorConfig
+from captcha_lab.generate.training.config import TrainConfig as GeneratorConfig
 from captcha_lab.pipeline.candidates import run_candidate
 from captcha_lab.pipeline.common import silent
 from captcha_lab.pipeline.evaluation_data import ensure_attribute_judge, load_data

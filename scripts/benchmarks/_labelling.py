@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.cluster import KMeans
 
 from captcha_lab.alphabet import THESIS_ALPHABET, Alphabet
-from captcha_lab.collect.endpoint_classic import render
+from captcha_lab.collect.endpoint.classic import render
 from captcha_lab.label.simulate import Curve, Point, simulate
 from captcha_lab.recognise.config import TrainConfig
 from captcha_lab.recognise.train import build_lenet, fit, readings

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from captcha_lab.generate.pictures import grid
-from captcha_lab.generate.produce import single
-from captcha_lab.generate.sample import load_generator
+from captcha_lab.generate.sampling.produce import single
+from captcha_lab.generate.sampling.sample import load_generator
+from captcha_lab.generate.watching.pictures import grid
 
 SIDE = 8  # samples in a row, and rows, of each generator
 COLUMNS = 5  # generators in a row, at most

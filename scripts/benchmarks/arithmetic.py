@@ -17,11 +17,11 @@ from typing import Any
 import torch
 
 from captcha_lab.cli.output import say, table
-from captcha_lab.generate.overview import random_batches
 from captcha_lab.generate.recipe import Recipe
 from captcha_lab.generate.recipes import get_recipe
-from captcha_lab.generate.train import choose_device
-from captcha_lab.generate.trainer import Trainer
+from captcha_lab.generate.training.train import choose_device
+from captcha_lab.generate.training.trainer import Trainer
+from captcha_lab.generate.watching.overview import random_batches
 from scripts.benchmarks._machine import facts
 
 RECIPES = ("face-fast", "face-dcgan", "fast", "dcgan")

@@ -13,10 +13,10 @@ from typing import Any
 
 from captcha_lab.cli.output import say, table
 from captcha_lab.evaluate.config import EvalConfig
-from captcha_lab.evaluate.measures import MEASURES
+from captcha_lab.evaluate.generators.measures import MEASURES
 from captcha_lab.generate.choose import Choice
-from captcha_lab.generate.config import TrainConfig as GeneratorConfig
 from captcha_lab.generate.recipes import recipes
+from captcha_lab.generate.training.config import TrainConfig as GeneratorConfig
 from scripts.benchmarks._generators import PRINTED_BEST, SHOWN, Trained, figures, prepared, train_and_score
 from scripts.benchmarks._machine import facts
 from scripts.benchmarks._pictures import montage

@@ -19,11 +19,11 @@ import numpy as np
 import torch
 
 from captcha_lab.cli.output import table
-from captcha_lab.label.audit import audit_estimate
-from captcha_lab.label.lookalikes import find_look_alikes
-from captcha_lab.label.proposals import vote
+from captcha_lab.label.proposals.lookalikes import find_look_alikes
+from captcha_lab.label.proposals.propose import vote
+from captcha_lab.label.proposals.suspects import find_suspects, rank_labels
+from captcha_lab.label.questions.audit import audit_estimate
 from captcha_lab.label.simulate import Curve
-from captcha_lab.label.suspects import find_suspects, rank_labels
 from captcha_lab.recognise.config import TrainConfig
 from captcha_lab.recognise.train import build_lenet, fit, readings
 from scripts.benchmarks._labelling import (

@@ -20,12 +20,12 @@ import torch
 
 from captcha_lab.cli.output import table
 from captcha_lab.datasets.batches import BatchOptions
-from captcha_lab.generate.batches import PackedBatches
 from captcha_lab.generate.recipes import get_recipe
-from captcha_lab.generate.trainer import Trainer
-from captcha_lab.store.bare import lay_out
-from captcha_lab.store.packed import PackedSet, write_attributes
-from captcha_lab.store.rows import RowReader
+from captcha_lab.generate.training.batches import PackedBatches
+from captcha_lab.generate.training.trainer import Trainer
+from captcha_lab.store.packed.bare import lay_out
+from captcha_lab.store.packed.packed import PackedSet, write_attributes
+from captcha_lab.store.packed.rows import RowReader
 from scripts.benchmarks._machine import facts
 
 SIDE, BATCH = 128, 64

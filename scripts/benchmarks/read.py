@@ -19,8 +19,8 @@ import numpy as np
 
 from captcha_lab import pipeline
 from captcha_lab.cli.output import table
-from captcha_lab.collect.import_options import ImportOptions
-from captcha_lab.collect.importer import import_path
+from captcha_lab.collect.exchange.importer import import_path
+from captcha_lab.collect.exchange.options import ImportOptions
 from captcha_lab.metrics.intervals import share_of
 from captcha_lab.recognise.config import TrainConfig
 from captcha_lab.recognise.read import Recogniser

@@ -17,9 +17,9 @@ from typing import Any
 import requests
 
 from captcha_lab.cli.output import table
-from captcha_lab.collect.scrape import scrape
-from captcha_lab.collect.scrape_config import ScrapeConfig
-from captcha_lab.collect.scrape_pace import Clock
+from captcha_lab.collect.scrape.config import ScrapeConfig
+from captcha_lab.collect.scrape.pace import Clock
+from captcha_lab.collect.scrape.scrape import scrape
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.store.images import decode
 from captcha_lab.store.workspace import Workspace
@@ -32,8 +32,8 @@ FAULTS = ",".join(
     for fault in ("reset", "html", "truncate", "500", "short", "429=2", "empty", "same", "same") * 5
 )
 _SERVE = (
-    "import sys; from captcha_lab.collect.endpoint import serve;"
-    "from captcha_lab.collect.endpoint_config import EndpointConfig;"
+    "import sys; from captcha_lab.collect.endpoint.server import serve;"
+    "from captcha_lab.collect.endpoint.config import EndpointConfig;"
     "serve(EndpointConfig(port=0, seed=1, faults=sys.argv[1]), lambda url: print(url, flush=True))"
 )
 

@@ -12,12 +12,17 @@ from typing import Any
 
 from captcha_lab.cli.output import say, table
 from captcha_lab.evaluate.config import EvalConfig
-from captcha_lab.evaluate.printed import load_grids
-from captcha_lab.evaluate.result import CandidateResult
+from captcha_lab.evaluate.generators.printed import load_grids
+from captcha_lab.evaluate.generators.result import CandidateResult
 from captcha_lab.generate.choose import Choice
-from captcha_lab.generate.config import TrainConfig as GeneratorConfig
 from captcha_lab.generate.recipes import get_recipe
-from captcha_lab.generate.weights import CRITIC, run_critic_weights, save_weight_histograms, share_at_limit
+from captcha_lab.generate.training.config import TrainConfig as GeneratorConfig
+from captcha_lab.generate.watching.weights import (
+    CRITIC,
+    run_critic_weights,
+    save_weight_histograms,
+    share_at_limit,
+)
 from captcha_lab.store.runs import Run
 from scripts.benchmarks._generators import beyond_floor, figures, prepared, train_and_score
 from scripts.benchmarks._machine import facts, shared_data

@@ -16,7 +16,7 @@ Cli = Callable[..., Result]
 @pytest.fixture(scope="session")
 def captcha_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of 60 captchas of the built-in endpoint, named by their texts, of 6 characters only."""
-    from captcha_lab.collect.endpoint_classic import render
+    from captcha_lab.collect.endpoint.classic import render
     from captcha_lab.store.images import write_image
 
     folder = tmp_path_factory.mktemp("captchas")

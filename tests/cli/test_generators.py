@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from captcha_lab.cli import app
 from captcha_lab.generate.choose import Choice
 from captcha_lab.pipeline.generators import packed_condition
-from captcha_lab.store.packed import PackedSet, write_packed
+from captcha_lab.store.packed.packed import PackedSet, write_packed
 from captcha_lab.store.runs import load_weights
 from captcha_lab.store.workspace import Workspace
 
@@ -84,7 +84,7 @@ def test_seeds_and_the_best_of_them(workspace: Path) -> None:
 
 
 def test_resume_by_name(workspace: Path, monkeypatch) -> None:
-    from captcha_lab.generate import session as module
+    from captcha_lab.generate.training import session as module
 
     straight = trained("--loss", "gan", "--label", "--name", "straight")
     monkeypatch.setattr(module.Session, "_should_stop", lambda self, event: self.trainer.iteration == 2)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from captcha_lab.store.packed import PackedSet, read_packed, write_packed
+from captcha_lab.store.packed.packed import PackedSet, read_packed, write_packed
 from captcha_lab.store.runs import Run, load_resume
 
 pytestmark = pytest.mark.slow

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from captcha_lab.collect.scrape import scrape
-from captcha_lab.collect.scrape_config import ScrapeConfig, ScrapeResult
-from captcha_lab.collect.scrape_pace import Clock
-from captcha_lab.store.catalog import Catalog, FetchRow
+from captcha_lab.collect.scrape.config import ScrapeConfig, ScrapeResult
+from captcha_lab.collect.scrape.pace import Clock
+from captcha_lab.collect.scrape.scrape import scrape
+from captcha_lab.store.catalog.catalog import Catalog, FetchRow
 from captcha_lab.store.workspace import DatasetFolder, Workspace
 
 

@@ -7,9 +7,9 @@ import pytest
 import requests
 from PIL import Image
 
-from captcha_lab.collect.endpoint import Painter, running_endpoint, serve
-from captcha_lab.collect.endpoint_config import ANSWER_HEADER, EndpointConfig
-from captcha_lab.collect.endpoint_faults import FOREVER, Fault, parse_faults
+from captcha_lab.collect.endpoint.config import ANSWER_HEADER, EndpointConfig
+from captcha_lab.collect.endpoint.faults import FOREVER, Fault, parse_faults
+from captcha_lab.collect.endpoint.server import Painter, running_endpoint, serve
 from captcha_lab.errors import CaptchaLabError, UsageError
 
 

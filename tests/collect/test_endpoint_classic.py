@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from captcha_lab.alphabet import THESIS_ALPHABET
-from captcha_lab.collect import endpoint_classic as classic
+from captcha_lab.collect.endpoint import classic
 from captcha_lab.errors import UsageError
 
 

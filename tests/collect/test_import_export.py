@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 import scipy.io
 
-from captcha_lab.collect import exporter
-from captcha_lab.collect.exporter import export_dataset
-from captcha_lab.collect.import_options import FORMATS, ImportOptions
-from captcha_lab.collect.importer import ImportReport, import_path
+from captcha_lab.collect.exchange import exporter
+from captcha_lab.collect.exchange.exporter import export_dataset
+from captcha_lab.collect.exchange.importer import ImportReport, import_path
+from captcha_lab.collect.exchange.options import FORMATS, ImportOptions
 from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.store.blobs import BlobStore
-from captcha_lab.store.catalog import Catalog
+from captcha_lab.store.catalog.catalog import Catalog
+from captcha_lab.store.catalog.labels import LabelEvent, LabelLog
 from captcha_lab.store.images import decode
-from captcha_lab.store.labels import LabelEvent, LabelLog
 from captcha_lab.store.workspace import DatasetFolder, WorkspaceConfig
 
 RNG = np.random.default_rng(5)

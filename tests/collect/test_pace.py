@@ -5,7 +5,7 @@ from email.utils import formatdate
 
 import pytest
 
-from captcha_lab.collect.scrape_pace import FOREVER, Clock, Pace, retry_after
+from captcha_lab.collect.scrape.pace import FOREVER, Clock, Pace, retry_after
 
 
 class FakeTime:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from captcha_lab.collect.robots import RobotsUnknownError, fetch_rules
-from captcha_lab.collect.scrape_http import FetchError, Reply
+from captcha_lab.collect.scrape.http import FetchError, Reply
+from captcha_lab.collect.scrape.robots import RobotsUnknownError, fetch_rules
 
 URL = "http://example.org/captcha?id=1"
 

@@ -11,15 +11,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from captcha_lab.collect import endpoint_classic, scrape_config, scrape_http, scrape_run
-from captcha_lab.collect import scrape as scrape_module
-from captcha_lab.collect.endpoint import Painter, running_endpoint
-from captcha_lab.collect.endpoint_config import EndpointConfig
-from captcha_lab.collect.scrape import answers
-from captcha_lab.collect.scrape_config import ScrapeConfig, ScrapeStopped
-from captcha_lab.collect.scrape_source import scrape_source
+from captcha_lab.collect.endpoint import classic as endpoint_classic
+from captcha_lab.collect.endpoint.config import EndpointConfig
+from captcha_lab.collect.endpoint.server import Painter, running_endpoint
+from captcha_lab.collect.scrape import config as scrape_config
+from captcha_lab.collect.scrape import http as scrape_http
+from captcha_lab.collect.scrape import run as scrape_run
+from captcha_lab.collect.scrape import scrape as scrape_module
+from captcha_lab.collect.scrape.config import ScrapeConfig, ScrapeStopped
+from captcha_lab.collect.scrape.scrape import answers
+from captcha_lab.collect.scrape.source import scrape_source
 from captcha_lab.errors import UsageError
-from captcha_lab.store.catalog import Catalog
+from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.workspace import Workspace
 
 

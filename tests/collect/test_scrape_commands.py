@@ -11,9 +11,9 @@ import requests
 from typer.testing import CliRunner, Result
 
 from captcha_lab.cli import app
-from captcha_lab.collect.endpoint import running_endpoint
-from captcha_lab.collect.endpoint_config import ANSWER_HEADER
-from captcha_lab.store.catalog import Catalog
+from captcha_lab.collect.endpoint.config import ANSWER_HEADER
+from captcha_lab.collect.endpoint.server import running_endpoint
+from captcha_lab.store.catalog.catalog import Catalog
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ import sys
 
 import pytest
 
-from captcha_lab.collect.endpoint import running_endpoint
-from captcha_lab.collect.endpoint_faults import huge_png
-from captcha_lab.collect.scrape_config import ScrapeStopped
+from captcha_lab.collect.endpoint.faults import huge_png
+from captcha_lab.collect.endpoint.server import running_endpoint
+from captcha_lab.collect.scrape.config import ScrapeStopped
 from captcha_lab.store.blobs import BlobStore
-from captcha_lab.store.catalog import Catalog
+from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.images import decode
 
 # Faults that pass: each costs one attempt, which leaves this row; then three captchas come.
@@ -164,9 +164,9 @@ def test_a_random_endpoint_is_not_suspected(scraping) -> None:
 _MEASURE = """
 import resource, sys
 from pathlib import Path
-from captcha_lab.collect.scrape import scrape
-from captcha_lab.collect.scrape_config import ScrapeConfig
-from captcha_lab.collect.scrape_pace import Clock
+from captcha_lab.collect.scrape.scrape import scrape
+from captcha_lab.collect.scrape.config import ScrapeConfig
+from captcha_lab.collect.scrape.pace import Clock
 from captcha_lab.store.workspace import Workspace
 folder, url = Workspace(Path(sys.argv[1])).dataset(), sys.argv[2]
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # KiB

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from captcha_lab.collect.endpoint import running_endpoint
+from captcha_lab.collect.endpoint.server import running_endpoint
 from captcha_lab.store.blobs import BlobStore
-from captcha_lab.store.catalog import Catalog
+from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.images import decode
 from captcha_lab.store.workspace import DatasetFolder, Workspace
 
@@ -20,8 +20,8 @@ from captcha_lab.store.workspace import DatasetFolder, Workspace
 _SCRAPE = """
 import sys
 from pathlib import Path
-from captcha_lab.collect.scrape import scrape
-from captcha_lab.collect.scrape_config import ScrapeConfig
+from captcha_lab.collect.scrape.scrape import scrape
+from captcha_lab.collect.scrape.config import ScrapeConfig
 from captcha_lab.store.workspace import Workspace
 scrape(Workspace(Path(sys.argv[1])).dataset(), sys.argv[2], ScrapeConfig(count=int(sys.argv[3])),
        on_progress=lambda done, total: print(done, flush=True))

@@ -2,8 +2,8 @@
 
 import pytest
 
-from captcha_lab.collect.scrape_http import Reply
-from captcha_lab.collect.scrape_url import Redirected, check_url, follow, is_loopback, origin
+from captcha_lab.collect.scrape.http import Reply
+from captcha_lab.collect.scrape.url import Redirected, check_url, follow, is_loopback, origin
 from captcha_lab.errors import UsageError
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from captcha_lab.datasets.batches import Batches, BatchOptions
 from captcha_lab.errors import CaptchaLabError, UsageError
-from captcha_lab.store.packed import PackedSet, write_attributes, write_packed
+from captcha_lab.store.packed.packed import PackedSet, write_attributes, write_packed
 
 N = 60
 

@@ -15,7 +15,7 @@ from captcha_lab.datasets.base import PrepareOptions, PrepareReport, prepare
 from captcha_lab.datasets.packing import summarise_skipped
 from captcha_lab.datasets.pictures import Framing, frame
 from captcha_lab.errors import CaptchaLabError, UsageError
-from captcha_lab.store.packed import PackedSet, read_packed
+from captcha_lab.store.packed.packed import PackedSet, read_packed
 from captcha_lab.store.workspace import DatasetFolder
 
 

@@ -15,7 +15,7 @@ from captcha_lab.datasets import celeba as celeba_module
 from captcha_lab.datasets import folder, lfw, mnist
 from captcha_lab.datasets.base import PrepareOptions, dataset_module, dataset_names, prepare
 from captcha_lab.errors import CaptchaLabError, UsageError
-from captcha_lab.store.packed import read_packed
+from captcha_lab.store.packed.packed import read_packed
 from captcha_lab.store.workspace import DatasetFolder
 
 

@@ -10,7 +10,7 @@ import pytest
 from captcha_lab.datasets.base import PrepareOptions, dataset_module, dataset_names, ensure_packed, prepare
 from captcha_lab.datasets.mnist import read_idx
 from captcha_lab.errors import CaptchaLabError, UsageError
-from captcha_lab.store.packed import read_packed
+from captcha_lab.store.packed.packed import read_packed
 from captcha_lab.store.workspace import DatasetFolder
 
 

@@ -15,10 +15,10 @@ from datasets_helpers import face, write_jpeg
 from captcha_lab.datasets import packing
 from captcha_lab.datasets.base import PrepareOptions, prepare
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.store import sharded
-from captcha_lab.store.packed import read_packed
-from captcha_lab.store.rows import RowReader
-from captcha_lab.store.sharded import ShardedWriter
+from captcha_lab.store.packed import sharded
+from captcha_lab.store.packed.packed import read_packed
+from captcha_lab.store.packed.rows import RowReader
+from captcha_lab.store.packed.sharded import ShardedWriter
 from captcha_lab.store.workspace import DatasetFolder
 
 OPTIONS = PrepareOptions(size=32, workers=2)
@@ -108,7 +108,7 @@ import sys, time
 from pathlib import Path
 from captcha_lab.datasets import packing
 from captcha_lab.datasets.base import PrepareOptions, prepare
-from captcha_lab.store import sharded
+from captcha_lab.store.packed import sharded
 from captcha_lab.store.workspace import DatasetFolder
 sharded.SHARD_BYTES = 3 * 32 * 32 * 3
 real = packing.frame
@@ -261,7 +261,7 @@ def test_a_write_error_that_only_one_flush_hears_of_is_told(
         flush(descriptor)
 
     monkeypatch.setattr(os, "fsync", broken_once)
-    monkeypatch.setattr("captcha_lab.store.sharded.FLUSH_BYTES", 1)
+    monkeypatch.setattr("captcha_lab.store.packed.sharded.FLUSH_BYTES", 1)
     with pytest.raises(CaptchaLabError, match="Input/output error"):
         prepare("folder", pictures, folder, OPTIONS)
     assert not folder.packed_path.exists()

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from drawn_world import CLASSES, CONFIG, draw_glyphs, quicker
 
-from captcha_lab.evaluate.core import Evaluator
-from captcha_lab.evaluate.judge import COUNTER, JUDGE, train_second
+from captcha_lab.evaluate.generators.core import Evaluator
+from captcha_lab.evaluate.judging.judge import COUNTER, JUDGE, train_second
 from captcha_lab.evaluate.real import RealData
 from captcha_lab.recognise.config import TrainConfig
 from captcha_lab.recognise.read import Recogniser
 from captcha_lab.recognise.train import build_lenet, fit
-from captcha_lab.store.packed import PackedSet, mark_duplicates
+from captcha_lab.store.packed.packed import PackedSet, mark_duplicates
 
 
 @pytest.fixture(scope="session")

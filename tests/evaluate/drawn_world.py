@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from captcha_lab.evaluate.config import EvalConfig
-from captcha_lab.evaluate.judge import Role
+from captcha_lab.evaluate.judging.judge import Role
 
 CLASSES = tuple("237AHX")
 CONFIG = EvalConfig(

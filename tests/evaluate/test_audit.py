@@ -4,11 +4,16 @@ import numpy as np
 import pytest
 
 from captcha_lab.errors import UsageError
-from captcha_lab.evaluate.advice import _remedy
-from captcha_lab.evaluate.audit import audit, character_uniformity, cut_facts, endpoint_facts, shape_facts
-from captcha_lab.evaluate.audit_config import AuditConfig
-from captcha_lab.evaluate.audit_html import write_audit
-from captcha_lab.evaluate.effort import (
+from captcha_lab.evaluate.audit.advice import _remedy
+from captcha_lab.evaluate.audit.audit import (
+    audit,
+    character_uniformity,
+    cut_facts,
+    endpoint_facts,
+    shape_facts,
+)
+from captcha_lab.evaluate.audit.config import AuditConfig
+from captcha_lab.evaluate.audit.effort import (
     EffortPoint,
     Milestone,
     Remedy,
@@ -17,7 +22,8 @@ from captcha_lab.evaluate.effort import (
     spread_text,
     time_text,
 )
-from captcha_lab.evaluate.reading import measure_reading
+from captcha_lab.evaluate.audit.html import write_audit
+from captcha_lab.evaluate.reading.measure import measure_reading
 from captcha_lab.metrics.intervals import wilson
 
 FLAGS = {k: ["", "", "seam", "fragment"] if k % 2 else [""] * 4 for k in range(375)}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from drawn_world import CLASSES, draw_glyphs
 
-from captcha_lab.evaluate.candidate import Candidate
+from captcha_lab.evaluate.generators.candidate import Candidate
 
 
 def honest(labels, count, seed):

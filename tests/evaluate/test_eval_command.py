@@ -11,11 +11,11 @@ from drawn_world import draw_glyphs
 from typer.testing import CliRunner
 
 from captcha_lab.cli import app
-from captcha_lab.evaluate.inception import load_inception
-from captcha_lab.evaluate.tally import extractor_distance
+from captcha_lab.evaluate.generators.tally import extractor_distance
+from captcha_lab.evaluate.judging.inception import load_inception
 from captcha_lab.recognise.config import TrainConfig
 from captcha_lab.recognise.train import train_recogniser
-from captcha_lab.store.packed import write_packed
+from captcha_lab.store.packed.packed import write_packed
 
 QUICK = ["--samples", "120", "--no-gan-train", "--no-judge"]
 

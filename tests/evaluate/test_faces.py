@@ -10,17 +10,17 @@ from typer.testing import CliRunner
 
 from captcha_lab.cli import app
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.evaluate.attributes import measure_attributes
-from captcha_lab.evaluate.candidate import Candidate
 from captcha_lab.evaluate.config import EvalConfig
-from captcha_lab.evaluate.core import Evaluator
-from captcha_lab.evaluate.html import report_html
+from captcha_lab.evaluate.generators.attributes import measure_attributes
+from captcha_lab.evaluate.generators.candidate import Candidate
+from captcha_lab.evaluate.generators.core import Evaluator
 from captcha_lab.evaluate.real import RealData
-from captcha_lab.evaluate.report import Report
+from captcha_lab.evaluate.report.html import report_html
+from captcha_lab.evaluate.report.report import Report
 from captcha_lab.recognise.attributes import AttributeReader
 from captcha_lab.recognise.attributes_config import AttributeConfig
 from captcha_lab.recognise.attributes_train import train_attributes
-from captcha_lab.store.packed import PackedSet, write_packed
+from captcha_lab.store.packed.packed import PackedSet, write_packed
 
 NAMES = ("Bright", "Red")
 SIDE = 48

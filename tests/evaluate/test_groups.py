@@ -7,16 +7,16 @@ import pytest
 from typer.testing import CliRunner
 
 from captcha_lab.cli import app
-from captcha_lab.evaluate.board import board_lines
 from captcha_lab.evaluate.config import EvalConfig
-from captcha_lab.evaluate.groups import entries
-from captcha_lab.evaluate.measures import Value
-from captcha_lab.evaluate.report import verdict_sentence
-from captcha_lab.evaluate.result import CandidateResult, Evaluation
-from captcha_lab.evaluate.verdict import Verdict
+from captcha_lab.evaluate.generators.groups import entries
+from captcha_lab.evaluate.generators.measures import Value
+from captcha_lab.evaluate.generators.result import CandidateResult, Evaluation
+from captcha_lab.evaluate.generators.verdict import Verdict
+from captcha_lab.evaluate.report.board import board_lines
+from captcha_lab.evaluate.report.report import verdict_sentence
 from captcha_lab.recognise.config import TrainConfig
 from captcha_lab.recognise.train import train_recogniser
-from captcha_lab.store.packed import write_packed
+from captcha_lab.store.packed.packed import write_packed
 
 FLOOR = {"gan_test": Value(0.999), "frechet": Value(24.0), "recall": Value(0.98)}
 

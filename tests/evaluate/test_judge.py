@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from captcha_lab.cli import app
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.evaluate.halves import captcha_of, two_halves
-from captcha_lab.evaluate.judge import (
+from captcha_lab.evaluate.judging.halves import captcha_of, two_halves
+from captcha_lab.evaluate.judging.judge import (
     COUNTER,
     JUDGE,
     SEED,
@@ -24,7 +24,7 @@ from captcha_lab.evaluate.judge import (
 from captcha_lab.recognise.config import TrainConfig
 from captcha_lab.recognise.train import train_recogniser
 from captcha_lab.store import runs
-from captcha_lab.store.packed import PackedSet, write_packed
+from captcha_lab.store.packed.packed import PackedSet, write_packed
 
 
 @pytest.fixture(scope="module")

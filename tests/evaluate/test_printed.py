@@ -10,11 +10,11 @@ from drawn_world import CLASSES, draw_glyphs
 from captcha_lab.alphabet import Alphabet
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.evaluate.config import EvalConfig
-from captcha_lab.evaluate.core import Evaluator
-from captcha_lab.evaluate.printed import cut_grid, load_grids, train_panel
+from captcha_lab.evaluate.generators.core import Evaluator
+from captcha_lab.evaluate.generators.printed import cut_grid, load_grids, train_panel
 from captcha_lab.evaluate.real import RealData
 from captcha_lab.segment import Segmenter
-from captcha_lab.store.packed import PackedSet
+from captcha_lab.store.packed.packed import PackedSet
 
 FOREIGN = {"file": "labelled.png", "cell": 20, "labelled": True, "class_order": "Q?", "per_class": 12}
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.evaluate import reading
-from captcha_lab.evaluate.reading import measure_reading
+from captcha_lab.evaluate.reading import measure as reading
+from captcha_lab.evaluate.reading.measure import measure_reading
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from drawn_world import draw_glyphs
 
-from captcha_lab.evaluate.candidate import Candidate
-from captcha_lab.evaluate.core import Evaluator
-from captcha_lab.evaluate.measures import MEASURES
-from captcha_lab.evaluate.reading import measure_reading
-from captcha_lab.evaluate.report import Report, report_json, verdict_sentence
-from captcha_lab.evaluate.write import write_report
+from captcha_lab.evaluate.generators.candidate import Candidate
+from captcha_lab.evaluate.generators.core import Evaluator
+from captcha_lab.evaluate.generators.measures import MEASURES
+from captcha_lab.evaluate.reading.measure import measure_reading
+from captcha_lab.evaluate.report.report import Report, report_json, verdict_sentence
+from captcha_lab.evaluate.report.write import write_report
 
 HISTORY = [
     {"kind": "train", "iteration": k, "seconds": k / 2, "critic_loss": 1.0 / k, "wasserstein": 0.1}

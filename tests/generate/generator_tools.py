@@ -7,10 +7,10 @@ from typing import Any
 
 from torch import nn
 
-from captcha_lab.generate.batches import ArrayBatches
 from captcha_lab.generate.networks import NETWORKS
-from captcha_lab.generate.overview import random_batches
 from captcha_lab.generate.recipe import Recipe
+from captcha_lab.generate.training.batches import ArrayBatches
+from captcha_lab.generate.watching.overview import random_batches
 
 BATCH = 4
 

@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from generator_tools import shrunk
 
-from captcha_lab.generate.batches import ArrayBatches
-from captcha_lab.generate.overview import random_batches
-from captcha_lab.generate.parallel import Group, join_group
 from captcha_lab.generate.recipe import Recipe
 from captcha_lab.generate.recipes import get_recipe
-from captcha_lab.generate.trainer import Trainer
+from captcha_lab.generate.training.batches import ArrayBatches
+from captcha_lab.generate.training.trainer import Trainer
+from captcha_lab.generate.watching.overview import random_batches
+from captcha_lab.parallel import Group, join_group
 
 STEPS = 3
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from captcha_lab.generate.alarms import Alarms
+from captcha_lab.generate.watching.alarms import Alarms
 
 
 def told(alarms: Alarms, figures: list[dict], look: bool = False, start: int = 0) -> list[str]:

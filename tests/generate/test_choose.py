@@ -6,9 +6,9 @@ import pytest
 
 from captcha_lab.errors import UsageError
 from captcha_lab.generate.choose import FACES, Choice, choose, defaults_for
-from captcha_lab.generate.overview import random_batches
 from captcha_lab.generate.recipes import get_recipe
-from captcha_lab.generate.trainer import Trainer
+from captcha_lab.generate.training.trainer import Trainer
+from captcha_lab.generate.watching.overview import random_batches
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,15 @@ from generator_tools import data, shrunk
 from torch import nn
 
 from captcha_lab.errors import UsageError
-from captcha_lab.generate.constraints import clip, clipped_parameters, gradient_penalty, squared_gradients
+from captcha_lab.generate.losses.constraints import (
+    clip,
+    clipped_parameters,
+    gradient_penalty,
+    squared_gradients,
+)
 from captcha_lab.generate.networks.base import Criticism
 from captcha_lab.generate.recipes import get_recipe
-from captcha_lab.generate.trainer import Trainer
+from captcha_lab.generate.training.trainer import Trainer
 
 
 class Curved(nn.Module):

@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from captcha_lab.errors import UsageError
-from captcha_lab.generate.augment import mirrored, moved
-from captcha_lab.generate.batches import ArrayBatches
 from captcha_lab.generate.choose import Choice, choose
 from captcha_lab.generate.networks import NetworkSpec, build_critic, build_generator
-from captcha_lab.generate.sample import Generator, load_generator, save_generator
-from captcha_lab.generate.trainer import Trainer
+from captcha_lab.generate.sampling.sample import Generator, load_generator, save_generator
+from captcha_lab.generate.training.augment import mirrored, moved
+from captcha_lab.generate.training.batches import ArrayBatches
+from captcha_lab.generate.training.trainer import Trainer
 
 RECIPES = (
     "face-dcgan", "face-wdcgan", "face-wdcgan-update", "face-wgan-fc", "face-wgan-fc-update",

@@ -11,13 +11,13 @@ import torch
 from generator_tools import shrunk
 
 from captcha_lab.errors import UsageError
-from captcha_lab.generate.overview import overview
-from captcha_lab.generate.pictures import grid, save_animation, save_curves, save_picture
+from captcha_lab.generate.losses.remedies import Average, Replay, feature_matching
 from captcha_lab.generate.pixels import to_images, to_network
-from captcha_lab.generate.quality import RecogniserQuality, harmonic_mean
 from captcha_lab.generate.recipes import get_recipe
-from captcha_lab.generate.remedies import Average, Replay, feature_matching
-from captcha_lab.generate.schedule import StepRule, learning_rate_factor, penalty_factor
+from captcha_lab.generate.training.quality import RecogniserQuality, harmonic_mean
+from captcha_lab.generate.training.schedule import StepRule, learning_rate_factor, penalty_factor
+from captcha_lab.generate.watching.overview import overview
+from captcha_lab.generate.watching.pictures import grid, save_animation, save_curves, save_picture
 
 
 def rng(seed: int = 0) -> torch.Generator:

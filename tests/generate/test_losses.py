@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from captcha_lab.errors import UsageError
-from captcha_lab.generate.losses import (
+from captcha_lab.generate.losses.losses import (
     LOSSES,
     AdaptiveMargin,
     EvidenceBound,

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from captcha_lab.generate.optimisers import gradient_norm, make_optimiser, set_rate, step
-from captcha_lab.generate.parallel import Group
 from captcha_lab.generate.recipes import get_recipe
+from captcha_lab.generate.training.optimisers import gradient_norm, make_optimiser, set_rate, step
+from captcha_lab.parallel import Group
 
 
 @pytest.mark.parametrize("name", ["adam", "rmsprop", "sgd"])

@@ -14,8 +14,8 @@ import torch
 from parallel_worker import outcome
 
 from captcha_lab.errors import UsageError
-from captcha_lab.generate.parallel import Group
 from captcha_lab.generate.recipes import recipes
+from captcha_lab.parallel import Group
 
 # Everything that couples samples or draws numbers: batch norm in both networks, gradient penalty through batch norm,
 # dropout, minibatch discrimination, feature matching, margin, encoder, wrong labels, switching, EMA.

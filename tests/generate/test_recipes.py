@@ -11,13 +11,13 @@ import torch
 from generator_tools import data, shrunk
 
 from captcha_lab.errors import UsageError
-from captcha_lab.generate.constraints import clipped_parameters, gradient_penalty, squared_gradients
+from captcha_lab.generate.losses.constraints import clipped_parameters, gradient_penalty, squared_gradients
 from captcha_lab.generate.networks import build_generator
-from captcha_lab.generate.overview import overview
 from captcha_lab.generate.recipe import Recipe
 from captcha_lab.generate.recipes import get_recipe, recipes
-from captcha_lab.generate.sample import Generator, load_generator, save_generator
-from captcha_lab.generate.trainer import Trainer
+from captcha_lab.generate.sampling.sample import Generator, load_generator, save_generator
+from captcha_lab.generate.training.trainer import Trainer
+from captcha_lab.generate.watching.overview import overview
 
 UNLABELLED = [name for name, recipe in recipes().items() if not recipe.labelled]
 

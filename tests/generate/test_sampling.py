@@ -12,15 +12,15 @@ from generator_tools import data, shrunk
 from PIL import Image
 
 from captcha_lab.errors import CaptchaLabError, UsageError
-from captcha_lab.generate import produce
-from captcha_lab.generate.batches import ArrayBatches
-from captcha_lab.generate.deliver import fulfil
-from captcha_lab.generate.parallel import Group
 from captcha_lab.generate.recipes import get_recipe
-from captcha_lab.generate.request import Request
-from captcha_lab.generate.sample import BLOCK, Generator, load_generator, save_generator
-from captcha_lab.generate.trainer import Trainer, draw_noise
-from captcha_lab.store.packed import read_packed, write_packed
+from captcha_lab.generate.sampling import produce
+from captcha_lab.generate.sampling.deliver import fulfil
+from captcha_lab.generate.sampling.request import Request
+from captcha_lab.generate.sampling.sample import BLOCK, Generator, load_generator, save_generator
+from captcha_lab.generate.training.batches import ArrayBatches
+from captcha_lab.generate.training.trainer import Trainer, draw_noise
+from captcha_lab.parallel import Group
+from captcha_lab.store.packed.packed import read_packed, write_packed
 from captcha_lab.store.runs import save_weights
 
 
@@ -129,7 +129,7 @@ def test_walk_between_classes_keeps_the_noise(letters: Generator) -> None:
 
 
 def test_normal_noise_keeps_its_length_on_the_way() -> None:
-    from captcha_lab.generate.sample import _great_circle
+    from captcha_lab.generate.sampling.sample import _great_circle
 
     first, last = torch.randn(2, 1, 64, generator=torch.Generator().manual_seed(0)).unbind(0)
     middle = _great_circle(first, last, torch.tensor([[0.5]]))

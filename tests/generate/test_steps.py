@@ -6,7 +6,7 @@ import pytest
 from generator_tools import data, shrunk
 
 from captcha_lab.generate.recipes import get_recipe
-from captcha_lab.generate.trainer import Trainer
+from captcha_lab.generate.training.trainer import Trainer
 
 
 def test_judging_together_equals_judging_one_by_one() -> None:

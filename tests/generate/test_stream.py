@@ -8,12 +8,12 @@ import torch
 from generator_tools import shrunk
 
 from captcha_lab.errors import CaptchaLabError, UsageError
-from captcha_lab.generate.batches import ArrayBatches, PackedBatches, Shuffler
 from captcha_lab.generate.conditioning import as_condition, one_hot, uniform_classes, wrong_condition
-from captcha_lab.generate.parallel import Group
 from captcha_lab.generate.recipes import get_recipe
-from captcha_lab.generate.trainer import Trainer
-from captcha_lab.store.packed import PackedSet, write_packed
+from captcha_lab.generate.training.batches import ArrayBatches, PackedBatches, Shuffler
+from captcha_lab.generate.training.trainer import Trainer
+from captcha_lab.parallel import Group
+from captcha_lab.store.packed.packed import PackedSet, write_packed
 
 
 def rng(seed: int = 0) -> torch.Generator:

@@ -17,15 +17,15 @@ import torch
 from generator_tools import data, shrunk
 
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.generate.batches import ArrayBatches
-from captcha_lab.generate.config import TrainConfig
-from captcha_lab.generate.plan import Pace
 from captcha_lab.generate.recipe import Recipe
 from captcha_lab.generate.recipes import get_recipe, recipes
-from captcha_lab.generate.sample import load_generator
-from captcha_lab.generate.train import Hooks, TrainReport, resume, train
-from captcha_lab.generate.trainer import Trainer
-from captcha_lab.generate.weights import run_critic_weights, share_at_limit
+from captcha_lab.generate.sampling.sample import load_generator
+from captcha_lab.generate.training.batches import ArrayBatches
+from captcha_lab.generate.training.config import TrainConfig
+from captcha_lab.generate.training.plan import Pace
+from captcha_lab.generate.training.train import Hooks, TrainReport, resume, train
+from captcha_lab.generate.training.trainer import Trainer
+from captcha_lab.generate.watching.weights import run_critic_weights, share_at_limit
 from captcha_lab.store.runs import Run, load_resume, load_weights, save_resume
 
 QUIET = {"evaluations": 2, "samples": 16, "tensorboard": False, "device": "cpu"}
@@ -203,7 +203,7 @@ def test_a_slow_start_leaves_time_to_train_and_a_resumed_run_gets_no_more() -> N
 
 
 def test_a_run_whose_plan_was_too_long_is_shortened_and_says_so(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("captcha_lab.generate.train.plan", lambda *_: (20_000, 500))
+    monkeypatch.setattr("captcha_lab.generate.training.train.plan", lambda *_: (20_000, 500))
     report = run_for(shrunk(get_recipe("wgan-fc")), tmp_path, max_seconds=0.5)
     run = Run(report.run)
     (*_, last) = [line["iterations"] for line in run.history() if line["kind"] == "plan"]
@@ -280,10 +280,10 @@ sys.path.insert(0, {tests!r})
 import torch
 torch.set_num_threads(1)
 from generator_tools import data, shrunk
-from captcha_lab.generate.batches import ArrayBatches
-from captcha_lab.generate.config import TrainConfig
+from captcha_lab.generate.training.batches import ArrayBatches
+from captcha_lab.generate.training.config import TrainConfig
 from captcha_lab.generate.recipes import get_recipe
-from captcha_lab.generate.train import Hooks, train
+from captcha_lab.generate.training.train import Hooks, train
 recipe = shrunk(get_recipe({name!r}), iterations=400)
 config = TrainConfig(evaluations=4, samples=16, tensorboard=False, device="cpu", checkpoint_seconds=0.05)
 say = lambda done, total, figures: print(done, flush=True)

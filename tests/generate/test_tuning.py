@@ -6,10 +6,10 @@ import pytest
 import torch
 from generator_tools import data, shrunk
 
-from captcha_lab.generate import tuning
 from captcha_lab.generate.recipes import get_recipe
-from captcha_lab.generate.trainer import Trainer
-from captcha_lab.generate.tuning import choose_precision, choose_threads, limited
+from captcha_lab.generate.training import tuning
+from captcha_lab.generate.training.trainer import Trainer
+from captcha_lab.generate.training.tuning import choose_precision, choose_threads, limited
 
 
 @pytest.mark.parametrize("able", [True, False])

@@ -12,8 +12,8 @@ from PIL import Image
 
 from captcha_lab.errors import UsageError
 from captcha_lab.generate.recipes import get_recipe
-from captcha_lab.generate.trainer import Trainer
-from captcha_lab.generate.weights import critic_weights, save_weight_histograms, share_at_limit
+from captcha_lab.generate.training.trainer import Trainer
+from captcha_lab.generate.watching.weights import critic_weights, save_weight_histograms, share_at_limit
 
 
 def trained(name: str) -> np.ndarray:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from captcha_lab.store.catalog import Catalog
-from captcha_lab.store.labels import LabelLog
+from captcha_lab.store.catalog.catalog import Catalog
+from captcha_lab.store.catalog.labels import LabelLog
 
 
 def open_page(context, served, queue: str | None = None):

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from captcha_lab.alphabet import Alphabet
-from captcha_lab.label.asking import record
-from captcha_lab.label.types import (
+from captcha_lab.label.questions.asking import record
+from captcha_lab.label.questions.types import (
     Answer,
     Confusion,
     CurvePoint,
@@ -22,9 +22,9 @@ from captcha_lab.label.types import (
     Queue,
 )
 from captcha_lab.store.blobs import BlobStore
-from captcha_lab.store.catalog import Catalog
+from captcha_lab.store.catalog.catalog import Catalog
+from captcha_lab.store.catalog.labels import LabelEvent, LabelLog
 from captcha_lab.store.images import encode
-from captcha_lab.store.labels import LabelEvent, LabelLog
 from captcha_lab.store.workspace import DatasetFolder
 
 CHARACTERS = "ABCDEFGH234"

@@ -15,8 +15,8 @@ from captcha_lab.datasets.captcha import read_glyphs, segment_dataset
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.label.auto import label_by_model
 from captcha_lab.segment import Segmenter
-from captcha_lab.store.catalog import Catalog
-from captcha_lab.store.labels import LabelEvent, LabelLog
+from captcha_lab.store.catalog.catalog import Catalog
+from captcha_lab.store.catalog.labels import LabelEvent, LabelLog
 
 ALPHABET = Alphabet(page_data.CHARACTERS)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from browser_steps import choose, labels, open_page, right, saved
 
-from captcha_lab.store.catalog import Catalog
-from captcha_lab.store.labels import LabelLog
+from captcha_lab.store.catalog.catalog import Catalog
+from captcha_lab.store.catalog.labels import LabelLog
 
 pytestmark = pytest.mark.browser
 STRAY = (1, 0)  # a place whose proposal is wrong

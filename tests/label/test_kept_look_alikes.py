@@ -12,9 +12,9 @@ import pytest
 from test_label_engine import drawn
 
 from captcha_lab.alphabet import Alphabet
-from captcha_lab.label import kept
-from captcha_lab.label.lookalikes import LookAlikes
-from captcha_lab.label.opening import open_engine
+from captcha_lab.label.proposals import kept
+from captcha_lab.label.proposals.lookalikes import LookAlikes
+from captcha_lab.label.questions.opening import open_engine
 
 
 def look_alikes(

@@ -5,11 +5,11 @@ import pytest
 
 from captcha_lab.alphabet import Alphabet
 from captcha_lab.errors import CaptchaLabError, UsageError
-from captcha_lab.label.engine import Engine
-from captcha_lab.label.lookalikes import LookAlikes, find_look_alikes
+from captcha_lab.label.proposals.lookalikes import LookAlikes, find_look_alikes
+from captcha_lab.label.questions.engine import Engine
+from captcha_lab.label.questions.types import QUEUE_NAMES, Answer, LabelConfig
 from captcha_lab.label.simulate import Labeller, memory_log, places_of, play, simulate
-from captcha_lab.label.types import QUEUE_NAMES, Answer, LabelConfig
-from captcha_lab.store.labels import StaleRevisionError
+from captcha_lab.store.catalog.labels import StaleRevisionError
 
 TEXT = "2345"
 ALPHABET = Alphabet(TEXT)
@@ -17,7 +17,7 @@ ALPHABET = Alphabet(TEXT)
 
 def drawn(count: int, seed: int = 0, characters: str = TEXT) -> tuple[np.ndarray, list[str]]:
     """Glyphs uint8 [N, 20, 20] of the built-in endpoint and their labels."""
-    from captcha_lab.collect.endpoint_classic import render
+    from captcha_lab.collect.endpoint.classic import render
     from captcha_lab.segment import Segmenter
 
     random = np.random.default_rng(seed)
@@ -104,7 +104,7 @@ def test_labels_outside_the_alphabet_and_unknown_queues_are_refused(engine: Engi
 
 
 def test_another_program_s_labels_are_seen(engine: Engine) -> None:
-    from captcha_lab.store.labels import LabelEvent
+    from captcha_lab.store.catalog.labels import LabelEvent
 
     count = {q.name: q.count for q in engine.queues()}["captcha"]
     engine.log.record("captcha", [LabelEvent(1, p, "2") for p in range(4)])

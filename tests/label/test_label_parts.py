@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from captcha_lab.label.audit import audit_estimate, audit_order
-from captcha_lab.label.lookalikes import find_look_alikes
-from captcha_lab.label.panel import labels_to_go
-from captcha_lab.label.proposals import class_counts, propose, seed_order, vote
-from captcha_lab.label.shapes import centred, corner_shapes, ink_masks
-from captcha_lab.label.suspects import find_suspects, rank_labels
-from captcha_lab.label.types import CurvePoint
+from captcha_lab.label.proposals.lookalikes import find_look_alikes
+from captcha_lab.label.proposals.propose import class_counts, propose, seed_order, vote
+from captcha_lab.label.proposals.shapes import centred, corner_shapes, ink_masks
+from captcha_lab.label.proposals.suspects import find_suspects, rank_labels
+from captcha_lab.label.questions.audit import audit_estimate, audit_order
+from captcha_lab.label.questions.panel import labels_to_go
+from captcha_lab.label.questions.types import CurvePoint
 
 
 def bar(top: int, left: int, grey: int = 20, upright: bool = True) -> np.ndarray:

@@ -10,13 +10,13 @@ import page_data
 import pytest
 from page_client import Client
 
-from captcha_lab.label.types import QUEUE_NAMES
+from captcha_lab.label.questions.types import QUEUE_NAMES
 from captcha_lab.label.web.config import ReviewConfig
 from captcha_lab.label.web.desk import Desk
 from captcha_lab.label.web.server import running_review
 from captcha_lab.pipeline.labels import label_in_terminal, open_engine
-from captcha_lab.store.catalog import Catalog
-from captcha_lab.store.labels import LabelLog
+from captcha_lab.store.catalog.catalog import Catalog
+from captcha_lab.store.catalog.labels import LabelLog
 from captcha_lab.store.workspace import Workspace
 
 

@@ -7,11 +7,11 @@ import pytest
 from test_label_engine import drawn
 
 from captcha_lab.alphabet import Alphabet
-from captcha_lab.label import seeds
-from captcha_lab.label.engine import Engine
-from captcha_lab.label.lookalikes import LookAlikes, find_look_alikes
+from captcha_lab.label.proposals.lookalikes import LookAlikes, find_look_alikes
+from captcha_lab.label.proposals.slips import posterior, weigh_keys
+from captcha_lab.label.questions import seeds
+from captcha_lab.label.questions.engine import Engine
 from captcha_lab.label.simulate import Labeller, best_item, memory_log, places_of, play
-from captcha_lab.label.slips import posterior, weigh_keys
 
 TEXT = "ACEHKMPT"
 ALPHABET = Alphabet(TEXT)

@@ -14,14 +14,14 @@ import pytest
 
 from captcha_lab.alphabet import Alphabet
 from captcha_lab.errors import UsageError
-from captcha_lab.label.blocks import side_by_side, to_lines
-from captcha_lab.label.commands import NotUnderstoodError, parse
-from captcha_lab.label.plain import Ground
-from captcha_lab.label.terminal import Terminal
-from captcha_lab.label.types import Item, Member
+from captcha_lab.label.questions.plain import Ground
+from captcha_lab.label.questions.types import Item, Member
+from captcha_lab.label.terminal.blocks import side_by_side, to_lines
+from captcha_lab.label.terminal.commands import NotUnderstoodError, parse
+from captcha_lab.label.terminal.labeller import Terminal
 from captcha_lab.label.worker import Worker
-from captcha_lab.store.catalog import Catalog
-from captcha_lab.store.labels import LabelLog
+from captcha_lab.store.catalog.catalog import Catalog
+from captcha_lab.store.catalog.labels import LabelLog
 
 STRAY = (1, 0)
 

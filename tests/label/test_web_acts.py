@@ -15,8 +15,8 @@ from captcha_lab.errors import CaptchaLabError
 from captcha_lab.label.web.config import ReviewConfig
 from captcha_lab.label.web.desk import Desk
 from captcha_lab.label.web.server import running_review
-from captcha_lab.store.catalog import Catalog
-from captcha_lab.store.labels import LabelEvent, LabelLog
+from captcha_lab.store.catalog.catalog import Catalog
+from captcha_lab.store.catalog.labels import LabelEvent, LabelLog
 
 
 def labels_of(folder) -> dict:

@@ -17,8 +17,8 @@ import page_data
 import pytest
 from page_client import Client
 
-from captcha_lab.store.catalog import Catalog
-from captcha_lab.store.labels import LabelLog
+from captcha_lab.store.catalog.catalog import Catalog
+from captcha_lab.store.catalog.labels import LabelLog
 
 COMMAND = [sys.executable, "-m", "captcha_lab", "label", "--review", "--no-browser", "--json", "--port"]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from captcha_lab.segment import Segmenter
-from captcha_lab.store.packed import PackedSet, mark_duplicates
+from captcha_lab.store.packed.packed import PackedSet, mark_duplicates
 
 ALPHABET = "ACE7"
 

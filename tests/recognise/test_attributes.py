@@ -10,7 +10,7 @@ from captcha_lab.recognise import attributes
 from captcha_lab.recognise.attributes import AttributeReader
 from captcha_lab.recognise.attributes_config import AttributeConfig
 from captcha_lab.recognise.attributes_train import ensure_attributes, train_attributes
-from captcha_lab.store.packed import PackedSet, write_packed
+from captcha_lab.store.packed.packed import PackedSet, write_packed
 
 CONFIG = AttributeConfig(epochs=6, batch_size=32)
 

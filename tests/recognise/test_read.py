@@ -9,7 +9,7 @@ from captcha_lab.recognise.config import TrainConfig
 from captcha_lab.recognise.read import Recogniser, read_files
 from captcha_lab.recognise.train import train_recogniser
 from captcha_lab.store.images import encode, write_image
-from captcha_lab.store.packed import PackedSet
+from captcha_lab.store.packed.packed import PackedSet
 from captcha_lab.store.runs import load_weights, save_weights
 
 

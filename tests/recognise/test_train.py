@@ -13,7 +13,7 @@ from captcha_lab.recognise.config import TrainConfig
 from captcha_lab.recognise.lenet import LeNet
 from captcha_lab.recognise.tensors import to_tensor
 from captcha_lab.recognise.train import build_lenet, fit, shifted, train_recogniser, warnings_for
-from captcha_lab.store.packed import PackedSet
+from captcha_lab.store.packed.packed import PackedSet
 from captcha_lab.store.runs import load_weights
 
 QUICK = TrainConfig(epochs=6, batch_size=32)

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.store.catalog import Catalog, GlyphRow
-from captcha_lab.store.predictions import Prediction, predictions, put_predictions, register_run
-from captcha_lab.store.schema import MIGRATIONS
+from captcha_lab.store.catalog.catalog import Catalog, GlyphRow
+from captcha_lab.store.catalog.predictions import Prediction, predictions, put_predictions, register_run
+from captcha_lab.store.catalog.schema import MIGRATIONS
 
 
 @pytest.fixture

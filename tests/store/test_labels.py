@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.store.catalog import Catalog
-from captcha_lab.store.labels import LabelEvent, LabelLog, StaleRevisionError
+from captcha_lab.store.catalog.catalog import Catalog
+from captcha_lab.store.catalog.labels import LabelEvent, LabelLog, StaleRevisionError
 
 
 @pytest.fixture
@@ -98,8 +98,8 @@ def test_an_act_with_a_bad_event_is_not_half_applied(log: LabelLog) -> None:
 LABELLER = """
 import sys
 from pathlib import Path
-from captcha_lab.store.catalog import Catalog
-from captcha_lab.store.labels import LabelEvent, LabelLog
+from captcha_lab.store.catalog.catalog import Catalog
+from captcha_lab.store.catalog.labels import LabelEvent, LabelLog
 log = LabelLog(Catalog(Path(sys.argv[1])))
 while True:
     act = log.record("key", [LabelEvent(1, log.revision % 1000, "A"), LabelEvent(2, 0, "B")], keystrokes=1)

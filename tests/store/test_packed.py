@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.store.packed import (
+from captcha_lab.store.packed.packed import (
     PackedSet,
     mark_duplicates,
     open_packed,
@@ -103,7 +103,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 import numpy as np
-from captcha_lab.store.packed import PackedSet, write_packed
+from captcha_lab.store.packed.packed import PackedSet, write_packed
 data = PackedSet(np.zeros((20000, 20, 20), np.uint8), np.zeros(20000, np.uint8))
 print("ready", flush=True)
 for number in range(1, 10000):

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from captcha_lab.errors import UsageError
-from captcha_lab.generate.parallel import sum_over_processes
+from captcha_lab.parallel import sum_over_processes
 
 NORMS = ("batch", "layer", "none")
 

@@ -15,13 +15,13 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.label.types import QUEUE_NAMES
+from captcha_lab.label.questions.types import QUEUE_NAMES
 from captcha_lab.label.web.access import Access
 from captcha_lab.label.web.config import ReviewConfig
 from captcha_lab.label.web.desk import Desk
 from captcha_lab.label.web.guard import Guard, RefusedError
 from captcha_lab.label.web.messages import integer, parse_act, parse_answer, parse_object
-from captcha_lab.store.labels import StaleRevisionError
+from captcha_lab.store.catalog.labels import StaleRevisionError
 
 MEDIA = {"html": "text/html", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
 _ENTRANCE = (

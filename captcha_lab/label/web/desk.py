@@ -8,14 +8,14 @@ from dataclasses import asdict
 from typing import Any
 
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.label.asking import Engine, EngineMaker, record
 from captcha_lab.label.pictures import Pictures, png
-from captcha_lab.label.plain import Ground, PlainCaptchas
-from captcha_lab.label.types import Answer
+from captcha_lab.label.questions.asking import Engine, EngineMaker, record
+from captcha_lab.label.questions.plain import Ground, PlainCaptchas
+from captcha_lab.label.questions.types import Answer
 from captcha_lab.label.web.guard import RefusedError
 from captcha_lab.label.worker import Worker
-from captcha_lab.store.catalog import Catalog
-from captcha_lab.store.labels import LabelLog
+from captcha_lab.store.catalog.catalog import Catalog
+from captcha_lab.store.catalog.labels import LabelLog
 from captcha_lab.store.workspace import DatasetFolder
 
 

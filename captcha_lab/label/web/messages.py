@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from captcha_lab.alphabet import Alphabet
-from captcha_lab.label.types import NOT_A_GLYPH, QUEUE_NAMES, Answer
+from captcha_lab.label.questions.types import NOT_A_GLYPH, QUEUE_NAMES, Answer
 from captcha_lab.label.web.guard import RefusedError
 
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,64}")

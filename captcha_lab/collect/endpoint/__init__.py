@@ -1,0 +1,1 @@
+"""The built-in endpoint: captchas served on this machine."""

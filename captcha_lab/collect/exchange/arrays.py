@@ -1,0 +1,140 @@
+"""Captchas as arrays in one file: MATLAB's .mat and plain HDF5, written and read side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import scipy.io
+
+from captcha_lab.collect.exchange.item import Item, split_name
+from captcha_lab.errors import CaptchaLabError
+from captcha_lab.store.images import encode
+from captcha_lab.store.packed.packed import new_hdf5
+
+MAT_LIMIT = 2**31 - 1  # bytes of one variable in MATLAB's version 5 format
+
+
+@dataclass(frozen=True)
+class CaptchaArrays:
+    """Captchas in memory.
+
+    Attributes:
+        images: uint8 [H, W] or [H, W, 3] each; sizes may differ.
+        texts: the label of each, "" where it has none.
+        splits: train, validation, test or "" for each.
+    """
+
+    images: Sequence[np.ndarray]
+    texts: Sequence[str]
+    splits: Sequence[str]
+    alphabet: str
+
+
+def write_mat(path: Path, data: CaptchaArrays) -> None:
+    """Variables `images` (uint8 N x H x W (x 3), or a cell array where sizes differ), `texts`, `splits`
+    (cell arrays), `labels` (N x L, positions in `alphabet` from 1 as MATLAB counts; 0: none) and `alphabet`.
+
+    Raises:
+        CaptchaLabError: more pixels than the format holds.
+    """
+    if sum(image.nbytes for image in data.images) > MAT_LIMIT:
+        raise CaptchaLabError("The captchas are more than a .mat file holds (2 GB): export with --format h5.")
+    longest = max(map(len, data.texts), default=0)
+    labels = np.zeros((len(data.texts), longest), np.int32)
+    for row, text in enumerate(data.texts):
+        labels[row, : len(text)] = [data.alphabet.index(c) + 1 for c in text]
+    values = {
+        "images": _stack(data.images),
+        "texts": _cells(data.texts),
+        "splits": _cells(data.splits),
+        "labels": labels,
+        "alphabet": data.alphabet,
+    }
+    scipy.io.savemat(path, values, do_compression=True)
+
+
+def write_h5(path: Path, data: CaptchaArrays) -> None:
+    """Datasets `texts` and `splits` (strings) and `images` uint8 [N, H, W(, 3)], or a group `images` of one
+    dataset each where sizes differ; attribute `alphabet`."""
+    with new_hdf5(path) as file:
+        file.attrs["alphabet"] = data.alphabet
+        for name, texts in (("texts", data.texts), ("splits", data.splits)):
+            file.create_dataset(name, data=list(texts), dtype=h5py.string_dtype(), shape=(len(texts),))
+        stacked = _stack(data.images)
+        if stacked.dtype == np.uint8:
+            file.create_dataset("images", data=stacked, compression="gzip")
+        else:
+            group = file.create_group("images")
+            for k, image in enumerate(data.images):
+                group.create_dataset(f"{k:09d}", data=image, compression="gzip")
+
+
+def read_arrays(path: Path) -> list[Item]:
+    """The captchas of a .mat or .h5 file as `write_mat` and `write_h5` lay them out; pixels become PNG.
+
+    Raises:
+        CaptchaLabError: the file is damaged or laid out otherwise.
+    """
+    read: Callable[[Path], CaptchaArrays] = _read_mat if path.suffix.lower() == ".mat" else _read_h5
+    try:
+        data = read(path)
+        splits = [split_name(split) for split in data.splits]
+    except Exception as error:  # a damaged .mat makes scipy raise nearly anything
+        raise CaptchaLabError(
+            f"{path} can't be read as an export of captchas ({error or type(error).__name__}): it needs images "
+            "(uint8), texts and splits as `captcha-lab export` writes them."
+        ) from error
+    return [
+        Item(f"{path.name}#{k}", partial(_png, image), tuple(text), split)
+        for k, (image, text, split) in enumerate(zip(data.images, data.texts, splits, strict=True))
+    ]
+
+
+def _png(image: np.ndarray) -> bytes:
+    if image.dtype != np.uint8 or image.ndim not in (2, 3) or not image.size:
+        raise CaptchaLabError(f"{image.dtype} {list(image.shape)} is not an image of bytes")
+    return encode(np.ascontiguousarray(image))
+
+
+def _read_mat(path: Path) -> CaptchaArrays:
+    values = scipy.io.loadmat(path, chars_as_strings=True)
+    images = values["images"]
+    if images.dtype == object:
+        images = list(images.ravel())
+    alphabet = "".join(values["alphabet"].ravel())
+    return CaptchaArrays(images, _strings(values["texts"]), _strings(values["splits"]), alphabet)
+
+
+def _read_h5(path: Path) -> CaptchaArrays:
+    with h5py.File(path) as file:
+        images: Any = file["images"]
+        pixels = [images[k][()] for k in sorted(images)] if isinstance(images, h5py.Group) else images[()]
+        texts, splits = file["texts"].asstr()[()], file["splits"].asstr()[()]
+        return CaptchaArrays(pixels, list(texts), list(splits), str(file.attrs["alphabet"]))
+
+
+def _stack(images: Sequence[np.ndarray]) -> np.ndarray:
+    """Uint8 [N, H, W(, 3)] where all are alike, else an object array [N] (a cell array to MATLAB)."""
+    if len({image.shape for image in images}) == 1:
+        return np.stack(images)
+    cells = np.empty(len(images), object)
+    for k, image in enumerate(images):
+        cells[k] = image
+    return cells
+
+
+def _cells(texts: Sequence[str]) -> np.ndarray:
+    cells = np.empty(len(texts), object)
+    cells[:] = list(texts)
+    return cells
+
+
+def _strings(cells: np.ndarray) -> list[str]:
+    """Strings of a cell array; MATLAB's empty string is an empty array."""
+    return ["".join(cell.ravel()) for cell in cells.ravel()]

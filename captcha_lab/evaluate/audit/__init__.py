@@ -1,0 +1,1 @@
+"""How weak a captcha is, and why."""

@@ -1,0 +1,1 @@
+"""Generators measured beside real images."""

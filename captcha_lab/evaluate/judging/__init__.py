@@ -1,0 +1,1 @@
+"""The independent judge and other networks that measure."""

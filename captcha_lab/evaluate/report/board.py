@@ -1,0 +1,76 @@
+"""The leaderboard as text of a terminal's width."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from captcha_lab.evaluate.generators.groups import Entry, entries
+from captcha_lab.evaluate.generators.measures import MEASURES, Measure, Value
+from captcha_lab.evaluate.generators.result import Evaluation
+
+WIDTH = 80  # columns
+NAME = 16  # columns for names below which figures move closer together
+
+
+def shown_measures(evaluation: Evaluation) -> list[Measure]:
+    """The measures of the leaderboard that any candidate has."""
+    return [
+        measure
+        for key, measure in MEASURES.items()
+        if measure.brief and any(key in result.figures for result in evaluation.results)
+    ]
+
+
+def board_lines(evaluation: Evaluation, width: int = WIDTH) -> list[str]:
+    """Best first; shares in %, the floor (held-out real images) last; several training seeds with their spread.
+
+    A name that leaves no room for its figures stands on a line of its own: none is cut off.
+    """
+    measures = shown_measures(evaluation)
+    rows: list[tuple[str, list[str]]] = []
+    for entry in entries(evaluation.results):
+        rows += _rows(entry, measures)
+    floors = [
+        (f"floor ({count})", _cells(floor, measures)) for count, floor in sorted(evaluation.floors.items())
+    ]
+    widths = [
+        max(len(measure.brief), *(len(cells[k]) for _, cells in [*rows, *floors]))
+        for k, measure in enumerate(measures)
+    ]
+    left = width - 1 - sum(widths)
+    gap = 2 if left - 2 * len(widths) >= NAME else 1
+    room = left - gap * len(widths)
+    first = max([len(name) for name, _ in [*rows, *floors] if len(name) <= room], default=0)
+
+    def line(name: str, cells: list[str]) -> str:
+        return f" {name:{first}}" + "".join(
+            f"{cell:>{w + gap}}" for cell, w in zip(cells, widths, strict=True)
+        )
+
+    lines = [line("", [measure.brief for measure in measures])]
+    rule = " " + "─" * (len(lines[0]) - 1)
+    lines.append(rule)
+    for name, cells in rows:
+        lines += [line(name, cells)] if len(name) <= first else [f" {name}", line("", cells)]
+    lines.append(rule)
+    return [*lines, *(line(name, cells) for name, cells in floors)]
+
+
+def _rows(entry: Entry, measures: list[Measure]) -> list[tuple[str, list[str]]]:
+    rows = [(entry.name, _cells(entry.figures, measures))]
+    if entry.seeds > 1:
+        rows.append(("  ± over seeds", _spreads(entry.figures, measures)))
+        rows += [(f"  {member.name}", _cells(member.figures, measures)) for member in entry.members]
+    return rows
+
+
+def _cells(figures: Mapping[str, Value], measures: list[Measure]) -> list[str]:
+    return [m.show(figures[m.key].value) if m.key in figures else "–" for m in measures]
+
+
+def _spreads(figures: Mapping[str, Value], measures: list[Measure]) -> list[str]:
+    values = [figures.get(m.key) for m in measures]
+    return [
+        "–" if v is None or v.high is None else m.show(v.high - v.value)
+        for m, v in zip(measures, values, strict=True)
+    ]

@@ -1,0 +1,116 @@
+"""Samples on a page: contact sheets of real beside generated, and nearest neighbours."""
+
+from __future__ import annotations
+
+from html import escape
+
+import numpy as np
+from numpy.typing import NDArray
+
+from captcha_lab.evaluate.generators.attributes import AttributeResult
+from captcha_lab.evaluate.generators.result import Neighbourhood
+from captcha_lab.evaluate.generators.stream import Shown
+from captcha_lab.evaluate.real import RealData
+from captcha_lab.evaluate.report.plots import png_uri
+from captcha_lab.evaluate.subject import Images, shrink
+
+LARGE = 48  # pixels: images from this side on are shown larger
+MOST = 96  # pixels: larger images are shrunk before they are put into the page
+
+
+def cell(image: NDArray[np.uint8], caption: str = "", mark: str = "", title: str = "") -> str:
+    """One image with a caption; `mark` is "bad", "doubt" or nothing."""
+    size = "big" if image.shape[0] >= LARGE else ""
+    small = shrink(image[None], MOST)[0]
+    below = escape(caption) or "&nbsp;"
+    return (
+        f'<span class="cell {mark} {size}" title="{escape(title)}"><img src="{png_uri(small)}" alt="{escape(title)}">'
+        f"{below}</span>"
+    )
+
+
+def contact_sheet(shown: Shown, real: RealData, per_class: int) -> str:
+    """Real training images (left) beside samples (right), a row for each class, with what each is read as."""
+    if not real.labelled:
+        pictures = "".join(cell(image, title="sample") for image in shown.images)
+        reals = "".join(cell(image, title="real") for image in real.train[: len(shown.images)])
+        return (
+            f'<h3>Real</h3>\n<div class="strip">{reals}</div>\n'
+            f'<h3>Samples</h3>\n<div class="strip">{pictures}</div>'
+        )
+    told = any(asked >= 0 for asked in shown.asked)
+    rows = []
+    for k, name in enumerate(real.classes):
+        mine = [n for n in range(len(shown.images)) if (shown.asked[n] if told else shown.read[n]) == k]
+        examples = real.train[np.flatnonzero(real.train_conditions == k)[:per_class]]
+        left = "".join(cell(image, title=f"real {name}") for image in examples)
+        right = "".join(_sample(shown, n, real.classes) for n in mine) or "<i>none</i>"
+        rows.append(
+            f'<div class="kind"><b>{escape(str(name))}</b><div class="strips"><span class="strip">{left}</span>'
+            f'<span class="strip">{right}</span></div></div>'
+        )
+    legend = (
+        "Real first, then samples with what the recogniser reads; red: not what was asked for, "
+        "yellow: judge and counter-reader differ about it."
+        if told
+        else "Real first, then samples by what they are read as; yellow: judge and counter-reader differ."
+    )
+    return f'<h3>Samples</h3>\n<p>{legend}</p>\n<div class="sheet">{"".join(rows)}</div>'
+
+
+def _sample(shown: Shown, n: int, classes: tuple[str, ...]) -> str:
+    asked, read, judged, countered = shown.asked[n], shown.read[n], shown.judged[n], shown.countered[n]
+    said = str(classes[read]) if read >= 0 else ""
+    doubtful = judged >= 0 and judged != (countered if countered >= 0 else read)
+    mark = "bad" if asked >= 0 and read >= 0 and asked != read else "doubt" if doubtful else ""
+    title = f"asked for {classes[asked]}, " if asked >= 0 else ""
+    title += f"read {said} ({100 * shown.confidence[n]:.0f} %)" if said else "not read"
+    if judged >= 0:
+        title += f", judge reads {classes[judged]}"
+    if countered >= 0:
+        title += f", counter-reader {classes[countered]}"
+    return cell(shown.images[n], said, mark, title)
+
+
+def attribute_sheet(told: AttributeResult, count: int) -> str:
+    """For each attribute, samples asked to show it and samples asked not to; red: read otherwise."""
+    rows = []
+    for k, name in enumerate(told.names):
+        for wanted, title in ((1, f"{name}"), (0, f"not {name}")):
+            chosen = np.flatnonzero((told.asked[:, k] > 0) == bool(wanted))[:count]
+            cells = "".join(
+                cell(
+                    told.images[n],
+                    mark="" if told.read[n, k] == bool(wanted) else "bad",
+                    title=f"asked: {title}",
+                )
+                for n in chosen
+            )
+            strip = f'<span class="strip">{cells or "<i>none</i>"}</span>'
+            rows.append(f'<div class="kind"><b>{escape(title)}</b><div class="strips">{strip}</div></div>')
+    legend = "Samples by what they were asked to show; red: the attribute network reads the opposite."
+    return f'<p>{legend}</p>\n<div class="sheet">{"".join(rows)}</div>'
+
+
+def walks(strips: list[Images]) -> str:
+    """Walks from one sample to another, a row each: a generator that knows no between jumps or fades."""
+    rows = "".join(
+        f'<div class="strip">{"".join(cell(image, title=f"step {k + 1}") for k, image in enumerate(strip))}</div>'
+        for strip in strips
+    )
+    return f"<h3>Interpolation</h3>\n<p>From one sample (left) to another (right) in equal steps.</p>\n{rows}"
+
+
+def neighbour_pairs(neighbours: Neighbourhood) -> str:
+    """The samples nearest to a training image, each beside it."""
+    pairs = "".join(
+        f'<span class="pair">{cell(sample, "sample", title=f"distance {distance:.2f}")}'
+        f"{cell(near, f'{distance:.2f}', title='nearest training image')}</span>"
+        for sample, near, distance in zip(
+            neighbours.samples, neighbours.nearest, neighbours.distance, strict=True
+        )
+    )
+    return (
+        "<h3>Nearest to the training set</h3>\n<p>The samples that come closest to a training image, each beside it: "
+        f'a distance of 0 is a copy.</p>\n<div class="pairs">{pairs}</div>'
+    )

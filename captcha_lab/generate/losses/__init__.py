@@ -1,0 +1,1 @@
+"""Losses, constraints on the critic, and remedies for collapse."""

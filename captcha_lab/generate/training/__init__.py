@@ -1,0 +1,1 @@
+"""The training loop: players, steps, schedules, runs."""

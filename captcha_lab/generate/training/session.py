@@ -1,0 +1,307 @@
+"""A run from wherever it stands to its end: logs, looks, alarms, checkpoints, pictures."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from captcha_lab.errors import CaptchaLabError
+from captcha_lab.generate.sampling.sample import save_generator
+from captcha_lab.generate.training.config import TrainConfig
+from captcha_lab.generate.training.plan import Pace
+from captcha_lab.generate.training.trainer import Figures, Trainer
+from captcha_lab.generate.watching import pictures
+from captcha_lab.generate.watching.alarms import Alarm, Alarms
+from captcha_lab.generate.watching.board import Board
+from captcha_lab.generate.watching.monitor import Monitor
+from captcha_lab.generate.watching.weights import CRITIC, critic_weights, save_weight_histograms
+from captcha_lab.store.files import write_bytes
+from captcha_lab.store.runs import Run, save_resume, save_weights
+
+# A look takes as long as several iterations of a slow recipe: a run of a few has fewer looks than were asked for.
+BETWEEN_LOOKS, LEAST_LOOKS = 5, 2
+LOG_ENTRIES = 400  # lines of training figures in a run's metrics, at most
+MEETING = 8  # iterations after which processes ask each other whether to stop: torchrun kills 30 s after its SIGTERM
+# Scores of one generator differ by so much between looks at 1,024 samples. Among generators that differ by no more, the
+# later one is kept: it has trained longer, at a lower rate.
+LOOK_NOISE = 0.01
+
+
+@dataclass(frozen=True)
+class TrainReport:
+    """How a run ended."""
+
+    run: Path
+    recipe: str
+    iterations: int
+    planned: int
+    seconds: float
+    best_iteration: int
+    figures: dict[str, float]
+    """Of the generator that was kept (the best one's evaluation)."""
+    alarms: list[Alarm] = field(default_factory=list)
+    interrupted: bool = False
+    leads: bool = True
+    """Whether this process wrote the run (with several processes, one does)."""
+
+    @property
+    def broken(self) -> bool:
+        """Whether it ended early because a figure was no number any more."""
+        return any(alarm.kind == "nan" for alarm in self.alarms)
+
+
+@dataclass
+class Hooks:
+    """What a caller may want to hear of."""
+
+    progress: Callable[[int, int, dict[str, float]], None] = lambda done, total, figures: None
+    """After each log entry: iterations done, of how many, figures."""
+    alarm: Callable[[Alarm], None] = lambda alarm: None
+
+
+class Session:
+    """One run from wherever it stands to its end."""
+
+    def __init__(
+        self, run: Run | None, trainer: Trainer, monitor: Monitor, config: TrainConfig, hooks: Hooks
+    ) -> None:
+        self.run = run
+        self.trainer = trainer
+        self.monitor = monitor
+        self.config = config
+        self.hooks = hooks
+        self.alarms = Alarms(trainer.iterations, trainer.loss.saturates)
+        self.log_every = max(1, trainer.iterations // LOG_ENTRIES)
+        looks = min(config.evaluations, max(LEAST_LOOKS, trainer.iterations // BETWEEN_LOOKS))
+        self.look_every = max(1, trainer.iterations // looks)
+        self.best: dict[str, float] = {}
+        self.best_iteration = 0
+        self.highest = 0.0  # score of any look so far
+        self.before = 0.0  # seconds spent before this process took over
+        self._sums: dict[str, torch.Tensor] = {}
+        self._count = 0
+        self._board: Board | None = None
+        self._broken = False
+
+    def go(self, started: float) -> TrainReport:
+        """Train to the end, or until interrupted."""
+        self.started = started
+        self.saved = time.perf_counter()
+        trainer, run = self.trainer, self.run
+        self._pace = Pace(self.config.max_seconds, self.seconds, trainer.iteration)
+        if run is not None:
+            self._board = Board(run.tensorboard, trainer.iteration) if self.config.tensorboard else None
+        try:
+            with _interruptions() as interrupted:
+                while trainer.iteration < trainer.iterations and not self._broken:
+                    self._iterate()
+                    if self._should_stop(interrupted):
+                        self._checkpoint()
+                        trainer.group.wait()  # who leaves before it is written has torchrun end the one that writes
+                        return self._report(interrupted=trainer.iteration < trainer.iterations)
+            self._finish()
+            trainer.group.wait()  # likewise
+        finally:
+            if self._board is not None:
+                self._board.close()
+        return self._report()
+
+    def _should_stop(self, interrupted: threading.Event) -> bool:
+        """At once in a single process; several agree on it every `MEETING` iterations."""
+        if self.trainer.group.world == 1:
+            return interrupted.is_set()
+        return self.trainer.iteration % MEETING == 0 and self.trainer.group.any(interrupted.is_set())
+
+    @property
+    def seconds(self) -> float:
+        """Time the run has taken, all processes that worked at it."""
+        return self.before + time.perf_counter() - self.started
+
+    def _iterate(self) -> None:
+        self._add(self.trainer.iterate())
+        iteration, last = self.trainer.iteration, self.trainer.iteration == self.trainer.iterations
+        if iteration % self.log_every == 0 or last:
+            self._log()
+        if iteration % self.look_every == 0 or last or self._broken:
+            with self._pace.look():
+                self._look()
+            if not last:
+                self._keep_pace()
+        if time.perf_counter() - self.saved > self.config.checkpoint_seconds and not last:
+            self._checkpoint()
+
+    def _keep_pace(self) -> None:
+        """With a time budget: another number of iterations, if the machine is not as fast as it was thought to be."""
+        t = self.trainer
+        possible = t.group.first(
+            self._pace.iterations(self.seconds, t.iteration, t.iterations, self.look_every)
+        )
+        if possible != t.iterations:
+            t.iterations = self.alarms.iterations = possible
+            self._write("plan", {"iterations": possible})
+
+    def _add(self, figures: Figures) -> None:
+        for key, value in figures.items():
+            self._sums[key] = self._sums[key] + value if key in self._sums else value
+        self._count += 1
+
+    def _log(self) -> None:
+        """Write the means since the last entry, and look for alarms."""
+        keys = sorted(self._sums)
+        means = self.trainer.group.mean([self._sums[k] / self._count for k in keys])
+        figures = {key: float(value) for key, value in zip(keys, means, strict=True)}
+        self._sums, self._count = {}, 0
+        self._write("train", figures)
+        self._raise(self.alarms.training(self.trainer.iteration, figures))
+        self._broken = any(alarm.kind == "nan" for alarm in self.alarms.raised)
+        self.hooks.progress(self.trainer.iteration, self.trainer.iterations, figures)
+
+    def _look(self) -> None:
+        """Draw samples, judge them, and keep the weights if they are the best so far."""
+        if self.run is None or self._broken:
+            return
+        iteration, figures = self.trainer.iteration, self.monitor.look()
+        self._write("evaluation", figures)
+        self._raise(self.alarms.evaluation(iteration, figures))
+        sheet = self.monitor.grid()
+        pictures.save_picture(self.run.samples / f"{iteration:08d}.png", sheet)
+        if self._board is not None:
+            self._board.picture("samples", sheet, iteration)
+        score = figures.get("score", 0.0)
+        self.highest = max(self.highest, score)
+        if not self.best or score >= self.highest - LOOK_NOISE:
+            self.best, self.best_iteration = figures, iteration
+            save_generator(
+                self.run.weights, self.monitor.generator(), {"iteration": iteration, **self._facts()}
+            )
+
+    def _facts(self) -> dict[str, Any]:
+        return {"figures": self.best, "alarms": [a.kind for a in self.alarms.raised]}
+
+    def _write(self, kind: str, figures: dict[str, float]) -> None:
+        if self.run is None:
+            return
+        iteration = self.trainer.iteration
+        self.run.log(kind=kind, iteration=iteration, seconds=round(self.seconds, 3), **figures)
+        if self._board is not None:
+            self._board.scalars(kind, figures, iteration)
+
+    def _raise(self, alarms: list[Alarm]) -> None:
+        for alarm in alarms:
+            if self.run is not None:
+                self.run.log(kind="alarm", iteration=alarm.iteration, alarm=alarm.kind, message=alarm.message)
+            self.hooks.alarm(alarm)
+
+    def _finish(self) -> None:
+        if self.run is None:
+            return
+        history = self.run.history()
+        recipe = self.trainer.recipe
+        pictures.save_curves(self.run.root / "curves.png", history, f"{recipe.name}: {recipe.summary}")
+        pictures.save_animation(self.run.root / "progress.gif", sorted(self.run.samples.glob("*.png")))
+        self._keep_critic(self.run)
+        report = self._report()
+        summary = {key: value for key, value in asdict(report).items() if key not in ("run", "leads")}
+        write_bytes(self.run.root / "summary.json", (json.dumps(summary, indent=1) + "\n").encode())
+        self.run.resume.unlink(missing_ok=True)
+
+    def _keep_critic(self, run: Run) -> None:
+        """The last critic, which nothing samples from, and how its weights are spread, where something holds them."""
+        critic, recipe = self.trainer.critic, self.trainer.recipe
+        if critic is None or self._broken:
+            return
+        weights = critic.state_dict()
+        save_weights(
+            run.root / CRITIC, weights, {"architecture": "critic", "network": self.trainer.spec.as_json()}
+        )
+        if recipe.clip:
+            save_weight_histograms(
+                run.root / "critic_weights.png", {recipe.name: critic_weights(weights)}, recipe.clip
+            )
+
+    def _report(self, *, interrupted: bool = False) -> TrainReport:
+        return TrainReport(
+            run=Path() if self.run is None else self.run.root,
+            recipe=self.trainer.recipe.name,
+            iterations=self.trainer.iteration,
+            planned=self.trainer.iterations,
+            seconds=round(self.seconds, 3),
+            best_iteration=self.best_iteration,
+            figures=self.best,
+            alarms=self.alarms.raised,
+            interrupted=interrupted,
+            leads=self.run is not None,
+        )
+
+    # Resuming
+
+    def _checkpoint(self) -> None:
+        self.saved = time.perf_counter()
+        if self.run is not None:
+            save_resume(self.run.resume, self.state())
+
+    def state(self) -> dict[str, Any]:
+        """Everything the rest of the run depends on."""
+        return {
+            "trainer": self.trainer.state(),
+            "alarms": self.alarms.state(),
+            "best": self.best,
+            "best_iteration": self.best_iteration,
+            "highest": self.highest,
+            "seconds": self.seconds,
+            "sums": self._sums,
+            "count": self._count,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from a `state`.
+
+        Raises:
+            CaptchaLabError: it does not fit the networks or the data.
+        """
+        try:
+            self.trainer.restore(state["trainer"])
+            self.alarms.restore(state["alarms"])
+            self.alarms.iterations = self.trainer.iterations
+            self.best, self.best_iteration = dict(state["best"]), int(state["best_iteration"])
+            self.highest = float(state["highest"])
+            self.before = float(state["seconds"])
+            self._sums, self._count = dict(state["sums"]), int(state["count"])
+        except (KeyError, RuntimeError, ValueError) as error:
+            first = str(error).splitlines()[0]
+            raise CaptchaLabError(
+                f"The checkpoint does not fit this run ({first}): start it again."
+            ) from error
+
+
+@contextmanager
+def _interruptions() -> Iterator[threading.Event]:
+    """An event that Ctrl-C or SIGTERM sets, so that the iteration ends well; a second Ctrl-C breaks off.
+
+    SIGTERM is what torchrun and schedulers send, at times one after the other.
+    """
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+
+    def note(number: int, frame: Any) -> None:
+        if number == signal.SIGINT and event.is_set():
+            raise KeyboardInterrupt
+        event.set()
+
+    previous = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield event
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -1,0 +1,1 @@
+"""What is believed of a glyph before a person says so, and which labels are doubtful."""

@@ -1,0 +1,1 @@
+"""Which captcha or glyph to ask next, and what an answer means."""

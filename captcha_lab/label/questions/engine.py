@@ -1,0 +1,259 @@
+"""The labelling engine: what to ask next, answers to the log, proposals that follow every key.
+
+Page, terminal and simulator ask and answer through this one class. The log is the truth: everything here can be
+worked out again from it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from captcha_lab.alphabet import Alphabet
+from captcha_lab.errors import CaptchaLabError, UsageError
+from captcha_lab.label.proposals.lookalikes import LookAlikes, find_look_alikes
+from captcha_lab.label.proposals.reader import MIN_LABELS, Reader
+from captcha_lab.label.questions.audit import audits_in
+from captcha_lab.label.questions.consequences import events_of, proposals_of
+from captcha_lab.label.questions.panel import panel_of
+from captcha_lab.label.questions.queues import Questions
+from captcha_lab.label.questions.state import State
+from captcha_lab.label.questions.types import (
+    QUEUE_NAMES,
+    Answer,
+    Item,
+    LabelConfig,
+    Outcome,
+    Panel,
+    Place,
+    Queue,
+)
+from captcha_lab.store.catalog.labels import LabelEvent, LabelLog
+
+NOTHING_CUT = "There are no glyphs to label: run `captcha-lab segment` first."
+REST = "rest"  # the act that accepts all proposals at once
+
+
+class Engine:
+    """Questions and answers about the glyphs of one dataset; every method may be called from any thread.
+
+    Args:
+        glyphs: uint8 [N, H, W], dark ink on light paper.
+        places: N of them, where each glyph is.
+        alphabet: the characters that can be labels.
+        log: where answers go.
+        config: see `LabelConfig`.
+        look: the glyphs' shapes where they are known already.
+
+    Raises:
+        CaptchaLabError: there are no glyphs.
+    """
+
+    def __init__(
+        self,
+        glyphs: NDArray[np.uint8],
+        places: Sequence[Place],
+        alphabet: Alphabet,
+        log: LabelLog,
+        config: LabelConfig | None = None,
+        look: LookAlikes | None = None,
+    ) -> None:
+        if len(glyphs) == 0 or len(glyphs) != len(places):
+            raise CaptchaLabError(NOTHING_CUT)
+        self.config = config or LabelConfig()
+        self.log = log
+        self._lock = threading.RLock()
+        if look is None:
+            positions = np.array([position for _, position in places])
+            look = find_look_alikes(
+                glyphs, positions, max_shapes=self.config.max_shapes, seed=self.config.seed
+            )
+        self._state = State(glyphs, tuple(places), alphabet, look, self.config.slip)
+        self._revision = self._trained_at = 0
+        self._reader = None if look.exact else Reader(glyphs, len(alphabet), self.config.seed)
+        self._training = threading.Lock()
+        self.refresh()
+        self.retrain()
+
+    # Questions
+
+    def queues(self) -> list[Queue]:
+        """All queues with their counts and what the next key in each is worth."""
+        with self._lock:
+            return self._questions().overview()
+
+    def items(self, queue: str, count: int = 1, exclude: Collection[str] = frozenset()) -> list[Item]:
+        """The next `count` questions of a queue, without those whose id is in `exclude`.
+
+        Raises:
+            UsageError: there is no such queue.
+        """
+        if queue not in QUEUE_NAMES:
+            raise UsageError(f"There is no queue {queue!r}: choose one of {', '.join(QUEUE_NAMES)}.")
+        with self._lock:
+            return list(islice(self._questions().iterate(queue, exclude), count))
+
+    def panel(self) -> Panel:
+        """Where the work stands and when to stop."""
+        with self._lock:
+            return panel_of(
+                self._state,
+                self.queues(),
+                self._audits,
+                self._by_hand,
+                self.config.stop_at,
+                revision=self._revision,
+                keystrokes=self.log.keystrokes(),
+                stale=self._changed() >= self.config.retrain_after,
+            )
+
+    def best_labels(self) -> list[str]:
+        """The label of every glyph in the order of the glyph array; its proposal where it has none."""
+        with self._lock:
+            return [self._state.character(k) for k in self._state.best().tolist()]
+
+    # Answers
+
+    def answer(self, answer: Answer) -> Outcome:
+        """Save an answer: it is durable when this returns.
+
+        A key that contradicts a sure proposal labels that glyph only: its look-alikes are asked again rather than
+        follow what may be a slip. A key that shows an earlier one to be a slip mends what followed that one.
+
+        Raises:
+            UsageError: a label is outside the alphabet.
+            StaleRevisionError: the labels changed since the question was made; nothing was saved.
+            CaptchaLabError: the disk refuses.
+        """
+        for *_, value in (*answer.typed, *answer.spread):
+            if value:
+                self._state.alphabet.index(value)
+        with self._lock:
+            self._follow()
+            events, settled = events_of(self._state, self.config, answer)
+            outcome = self._record(
+                answer.queue,
+                events,
+                answer.session,
+                answer.keystrokes,
+                answer.token,
+                answer.expected_revision,
+            )
+            return replace(outcome, settled=settled)
+
+    def _record(
+        self,
+        queue: str,
+        events: Sequence[LabelEvent],
+        session: str,
+        keystrokes: int,
+        token: str | None,
+        expected_revision: int | None,
+    ) -> Outcome:
+        """Save events as one act and follow it here, unless its token says that this was done before."""
+        before = self._revision
+        act = self.log.record(
+            queue,
+            events,
+            session=session,
+            keystrokes=keystrokes,
+            token=token,
+            expected_revision=expected_revision,
+        )
+        self._revision = self.log.revision
+        if act > before:
+            self._apply(queue, events)
+        return Outcome(act, self._revision, tuple((event.image_id, event.position) for event in events))
+
+    def accept_rest(
+        self,
+        *,
+        session: str = "",
+        keystrokes: int = 1,
+        token: str | None = None,
+        expected_revision: int | None = None,
+    ) -> Outcome | None:
+        """Make every proposal that waits a label, in one act; None where there is none (errors as in `answer`)."""
+        with self._lock:
+            self._follow()
+            events = proposals_of(self._state)
+            if not events and (token is None or self.log.act_named(token) is None):
+                return None
+            return self._record(REST, events, session, keystrokes, token, expected_revision)
+
+    def undo(
+        self,
+        *,
+        session: str = "",
+        keystrokes: int = 1,
+        token: str | None = None,
+        expected_revision: int | None = None,
+    ) -> Outcome | None:
+        """Take back the newest act that stands; None when nothing is left (errors as in `LabelLog.undo`)."""
+        with self._lock:
+            act = self.log.undo(
+                session=session, keystrokes=keystrokes, token=token, expected_revision=expected_revision
+            )
+            if act is None:
+                return None
+            self.refresh()
+            return Outcome(act.id, self._revision, (), undone=True)
+
+    # Following the log
+
+    def refresh(self) -> None:
+        """The labels changed otherwise (an undo, another program): take them from the log."""
+        with self._lock:
+            self._revision = self.log.revision
+            current = self.log.current()
+            self._state.load(current)
+            human = [(label.act_id, place) for place, label in current.items() if label.source == "human"]
+            rows = self._state.row_of
+            self._by_hand = [rows[place] for _, place in sorted(human) if place in rows]
+            self._settled = {(e.image_id, e.position) for _, e in self.log.events("suspects")}
+            self._audits = audits_in(self.log.events("audit"))
+            self._state.repropose()
+
+    def retrain(self) -> None:
+        """Work out proposals and suspects again; slow parts run without holding up the other methods."""
+        with self._training:
+            with self._lock:
+                self._follow()
+                state = self._state
+                targets, weights = state.targets()
+                revision, enough = self._revision, int((state.labels >= 0).sum()) >= MIN_LABELS
+            read = self._reader.train(targets, weights) if self._reader is not None and enough else None
+            with self._lock:
+                state.reading = read
+                state.repropose()
+                state.dispute()
+                self._trained_at = revision
+
+    def _changed(self) -> int:
+        return self._revision - self._trained_at
+
+    def _follow(self) -> None:
+        if self.log.revision != self._revision:
+            self.refresh()
+
+    def _questions(self) -> Questions:
+        self._follow()
+        return Questions(self._state, self.config, self._revision, self._settled, set(self._audits))
+
+    def _apply(self, queue: str, events: Sequence[LabelEvent]) -> None:
+        """Take an act's labels over without reading the whole log."""
+        for event in events:
+            self._state.mark((event.image_id, event.position), event.value, event.source)
+        hand = [(e.image_id, e.position) for e in events if e.source == "human"]
+        rows = [self._state.row_of[place] for place in hand if place in self._state.row_of]
+        self._by_hand = [row for row in self._by_hand if row not in rows] + rows
+        if queue == "suspects":
+            self._settled |= set(hand)
+        if queue == "audit":
+            self._audits = audits_in(self.log.events("audit"))
+        self._state.repropose()

@@ -1,0 +1,1 @@
+"""The catalog: the system of record of a dataset."""

@@ -1,0 +1,253 @@
+"""The catalog: the SQLite file that is a captcha dataset's system of record."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from captcha_lab.errors import CaptchaLabError
+from captcha_lab.store.catalog.schema import MIGRATIONS
+
+
+@dataclass(frozen=True)
+class ImageRow:
+    """One distinct image: sizes in pixels and bytes; `split` where its source fixed one."""
+
+    id: int
+    sha256: str
+    extension: str
+    width: int
+    height: int
+    bytes: int
+    split: str | None
+
+
+@dataclass(frozen=True)
+class GlyphRow:
+    """One cell of one captcha: box [x0, x1) x [y0, y1) in pixels, flags as the segmenter gave them."""
+
+    image_id: int
+    position: int
+    segmenter: str
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+    flags: str = ""
+
+
+@dataclass(frozen=True)
+class FetchRow:
+    """One attempt to get an image; `status` is the HTTP status where there was one."""
+
+    id: int
+    at: float
+    url: str
+    status: int | None
+    outcome: str
+    bytes: int
+    seconds: float
+    image_id: int | None
+    note: str
+
+
+class Catalog:
+    """An open catalog; a context manager; safe to share between threads.
+
+    Writes are durable when a method returns: rollback journal, `synchronous=EXTRA`.
+
+    Raises:
+        CaptchaLabError: the file is damaged, locked by another program, made by a newer captcha-lab, or
+            (with `create=False`) absent.
+    """
+
+    def __init__(self, path: Path, *, create: bool = True) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        self._depth = 0
+        if not path.exists():
+            if not create:
+                raise CaptchaLabError(
+                    f"There is no dataset at {path.parent}: run `captcha-lab scrape` or `captcha-lab import` first."
+                )
+            with self._explained():
+                path.parent.mkdir(parents=True, exist_ok=True)
+        with self._explained():
+            self._connection = sqlite3.connect(
+                path, isolation_level=None, check_same_thread=False, timeout=30.0
+            )
+        self._connection.row_factory = sqlite3.Row
+        try:
+            with self._explained():
+                self._connection.execute("PRAGMA foreign_keys = ON")
+                self._connection.execute("PRAGMA journal_mode = DELETE")
+                self._connection.execute("PRAGMA synchronous = EXTRA")
+            self._migrate()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def __enter__(self) -> Catalog:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; the object can't be used afterwards."""
+        self._connection.close()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.DatabaseError, OSError) as error:
+            raise CaptchaLabError(
+                f"The catalog {self.path} can't be used: {error}. Restore it from a copy, free the disk, or "
+                "close the program that holds it; nothing was changed."
+            ) from error
+
+    def _migrate(self) -> None:
+        with self.transaction():
+            version = int(self.execute("PRAGMA user_version").fetchone()[0])
+            if version > len(MIGRATIONS):
+                raise CaptchaLabError(
+                    f"The catalog {self.path} was made by a newer captcha-lab (version {version}, this one knows "
+                    f"{len(MIGRATIONS)}): update captcha-lab."
+                )
+            for statements in MIGRATIONS[version:]:
+                for statement in statements:
+                    self.execute(statement)
+            if version < len(MIGRATIONS):
+                self.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+    def execute(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
+        """Run one statement; the modules of `store` build on this, other rooms use the named methods."""
+        with self._lock, self._explained():
+            return self._connection.execute(sql, values)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing: the block's writes are durable when it ends, undone when it raises. Nests."""
+        with self._lock:
+            outermost = self._depth == 0
+            self._depth += 1
+            try:
+                if outermost:
+                    self.execute("BEGIN IMMEDIATE")
+                try:
+                    yield
+                except BaseException:
+                    if outermost and self._connection.in_transaction:
+                        self._connection.rollback()
+                    raise
+                if outermost:
+                    self.execute("COMMIT")
+            finally:
+                self._depth -= 1
+
+    # What the dataset is and how it came about
+
+    def get_meta(self, key: str) -> str | None:
+        """A remembered setting (`alphabet`, `segmenter`, …) or None."""
+        row = self.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if row is None else str(row["value"])
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Remember a setting."""
+        self.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, value))
+
+    def add_provenance(self, kind: str, **detail: Any) -> None:
+        """Append a fact about where the data come from (an authorisation, an import); detail is JSON-able."""
+        self.execute(
+            "INSERT INTO provenance (at, kind, detail) VALUES (?, ?, ?)",
+            (time.time(), kind, json.dumps(detail, sort_keys=True)),
+        )
+
+    def provenance(self) -> list[dict[str, Any]]:
+        """All facts in order, each with `at` (Unix seconds), `kind` and its details."""
+        rows = self.execute("SELECT at, kind, detail FROM provenance ORDER BY id")
+        return [{"at": row["at"], "kind": row["kind"], **json.loads(row["detail"])} for row in rows]
+
+    # Images and the attempts to get them
+
+    def add_image(
+        self, sha256: str, extension: str, width: int, height: int, size: int, split: str | None = None
+    ) -> tuple[int, bool]:
+        """The image's id, and whether it is new; a known image keeps the split it has."""
+        with self.transaction():
+            row = self.execute("SELECT id FROM image WHERE sha256 = ?", (sha256,)).fetchone()
+            if row is not None:
+                return int(row["id"]), False
+            cursor = self.execute(
+                "INSERT INTO image (sha256, extension, width, height, bytes, split) VALUES (?, ?, ?, ?, ?, ?)",
+                (sha256, extension, width, height, size, split),
+            )
+            return int(cursor.lastrowid or 0), True
+
+    def add_fetch(
+        self,
+        url: str,
+        outcome: str,
+        *,
+        status: int | None = None,
+        size: int = 0,
+        seconds: float = 0.0,
+        image_id: int | None = None,
+        note: str = "",
+    ) -> int:
+        """Record one attempt: outcome `stored`, `duplicate`, `refused` or `failed`."""
+        cursor = self.execute(
+            "INSERT INTO fetch (at, url, status, outcome, bytes, seconds, image_id, note) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (time.time(), url, status, outcome, size, seconds, image_id, note),
+        )
+        return int(cursor.lastrowid or 0)
+
+    def images(self) -> list[ImageRow]:
+        """All distinct images, in the order they came."""
+        return [ImageRow(**dict(row)) for row in self.execute("SELECT * FROM image ORDER BY id")]
+
+    def fetches(self) -> list[FetchRow]:
+        """All attempts, in order."""
+        return [FetchRow(**dict(row)) for row in self.execute("SELECT * FROM fetch ORDER BY id")]
+
+    def count_fetches(self) -> dict[str, int]:
+        """Number of attempts by outcome."""
+        rows = self.execute("SELECT outcome, count(*) AS n FROM fetch GROUP BY outcome")
+        return {str(row["outcome"]): int(row["n"]) for row in rows}
+
+    # Glyphs
+
+    def put_glyphs(self, glyphs: Iterable[GlyphRow]) -> None:
+        """Replace the cells of the captchas named in `glyphs` (a new cut replaces the old one whole)."""
+        rows = [(g.image_id, g.position, g.segmenter, g.x0, g.y0, g.x1, g.y1, g.flags) for g in glyphs]
+        with self.transaction(), self._explained():
+            self._connection.executemany(
+                "DELETE FROM glyph WHERE image_id = ?", [(image_id,) for image_id in {r[0] for r in rows}]
+            )
+            self._connection.executemany("INSERT INTO glyph VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def glyphs(self) -> list[GlyphRow]:
+        """All cells, by captcha and position."""
+        rows = self.execute("SELECT * FROM glyph ORDER BY image_id, position")
+        return [GlyphRow(**dict(row)) for row in rows]
+
+    def unsegmented(self, segmenter: str) -> list[ImageRow]:
+        """Images that have no cells cut by this segmenter yet."""
+        rows = self.execute(
+            "SELECT * FROM image WHERE NOT EXISTS (SELECT 1 FROM glyph WHERE glyph.image_id = image.id "
+            "AND glyph.segmenter = ?) ORDER BY id",
+            (segmenter,),
+        )
+        return [ImageRow(**dict(row)) for row in rows]

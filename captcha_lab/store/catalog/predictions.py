@@ -1,0 +1,53 @@
+"""What models said about the glyphs, kept beside the labels they may dispute."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from captcha_lab.store.catalog.catalog import Catalog
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A model's reading of one place; `fold` is None when the model may have trained on it."""
+
+    image_id: int
+    position: int
+    value: str
+    confidence: float  # probability of `value`, 0 … 1
+    margin: float  # probability of `value` less that of the runner-up, 0 … 1
+    fold: int | None = None
+
+
+def register_run(catalog: Catalog, name: str, kind: str = "recogniser") -> int:
+    """The catalog's number for a model run, made on first use."""
+    with catalog.transaction():
+        catalog.execute(
+            "INSERT OR IGNORE INTO model_run (name, kind, at) VALUES (?, ?, ?)", (name, kind, time.time())
+        )
+        row = catalog.execute("SELECT id FROM model_run WHERE name = ?", (name,)).fetchone()
+        return int(row["id"])
+
+
+def put_predictions(catalog: Catalog, run_id: int, predictions: Iterable[Prediction]) -> None:
+    """Replace the predictions of a run, all or nothing."""
+    with catalog.transaction():
+        catalog.execute("DELETE FROM prediction WHERE run_id = ?", (run_id,))
+        for p in predictions:
+            catalog.execute(
+                "INSERT INTO prediction (run_id, image_id, position, fold, value, confidence, margin) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (run_id, p.image_id, p.position, p.fold, p.value, p.confidence, p.margin),
+            )
+
+
+def predictions(catalog: Catalog, run_id: int) -> list[Prediction]:
+    """The predictions of a run, by place."""
+    rows = catalog.execute(
+        "SELECT image_id, position, value, confidence, margin, fold FROM prediction WHERE run_id = ? "
+        "ORDER BY image_id, position",
+        (run_id,),
+    )
+    return [Prediction(**dict(row)) for row in rows]

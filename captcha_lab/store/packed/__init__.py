@@ -1,0 +1,1 @@
+"""Packed sets: the HDF5 files that training reads."""

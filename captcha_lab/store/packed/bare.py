@@ -1,0 +1,116 @@
+"""The parts under a sharded writer: a file whose rows lie bare, and the journal of its shards."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+
+from captcha_lab.store.packed.packed import PackedSet, write_attributes
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A finished stretch of rows: its checksum, rows without a picture and why, and a digest of each source."""
+
+    checksum: int
+    failed: dict[int, str]  # row of the file -> reason
+    remarks: dict[str, int]  # what was noticed -> how often
+    digests: str  # hex, 16 characters a row
+
+
+class Layout(NamedTuple):
+    """A packed file whose pixels are still to be written; addresses and size in bytes."""
+
+    head: bytes  # all that comes before the pixels
+    images: int  # address of `/images`
+    duplicate: int  # address of `/duplicate`
+    size: int  # of the whole file
+
+
+def lay_out(columns: PackedSet, rows: int) -> Layout:
+    """A packed file whose `/images` [rows, ...] lies bare at its end; built in memory (see `new_hdf5`)."""
+    head = io.BytesIO()
+    with h5py.File(head, "w") as file:
+        for name in ("split", "labels", "attributes", "source"):
+            column = getattr(columns, name)
+            if column is not None:
+                file.create_dataset(name, data=column)
+        duplicate = columns.duplicate if columns.duplicate is not None else np.zeros(rows, np.uint8)
+        marks = file.create_dataset("duplicate", data=duplicate)
+        write_attributes(file, columns.classes, columns.attribute_names, columns.info)
+        space = h5py.h5s.create_simple((rows, *columns.images.shape[1:]))
+        layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        layout.set_layout(h5py.h5d.CONTIGUOUS)
+        layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+        images = h5py.h5d.create(file.id, b"images", h5py.h5t.NATIVE_UINT8, space, layout)
+        file.flush()
+        addresses = int(images.get_offset()), int(marks.id.get_offset())
+        size = int(file.id.get_filesize())
+    return Layout(head.getvalue(), *addresses, size)
+
+
+def read_journal(path: Path) -> tuple[dict[str, Any], dict[int, Shard]]:
+    """Head and finished shards; a line that a kill cut off counts for nothing."""
+    head: dict[str, Any] = {}
+    shards: dict[int, Shard] = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            value = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(value, dict):
+            head = value
+        else:
+            number, total, failed, remarks, digests = value
+            shards[number] = Shard(
+                total, {int(row): reason for row, reason in failed.items()}, remarks, digests
+            )
+    return head, shards
+
+
+def row_digest(data: bytes) -> bytes:
+    """What a row's source is known by, 8 bytes: equal sources are duplicates."""
+    return hashlib.blake2b(data, digest_size=8).digest()
+
+
+def checksum(data: bytes | memoryview, value: int = 0) -> int:
+    """Sum of the bytes read as 64-bit words, modulo 2^64, on top of `value`.
+
+    It notices stretches that were not written, written elsewhere or spoilt, at a third of the cost of a CRC.
+    """
+    whole = len(data) // 8 * 8
+    words = int(np.frombuffer(data, "<u8", whole // 8).sum(dtype=np.uint64))
+    return (value + words + int.from_bytes(data[whole:], "little")) % 2**64
+
+
+def pread(descriptor: int, count: int, offset: int) -> bytes:
+    """Exactly `count` bytes from a byte offset; fewer only where the file ends."""
+    data = os.pread(descriptor, count, offset)
+    while len(data) < count:
+        more = os.pread(descriptor, count - len(data), offset + len(data))
+        if not more:
+            break
+        data += more
+    return data
+
+
+def pwrite(descriptor: int, data: memoryview, offset: int) -> None:
+    """Write all of `data` at a byte offset, however many calls it takes."""
+    data = data.cast("B")
+    while data:
+        written = os.pwrite(descriptor, data, offset)
+        data, offset = data[written:], offset + written
+
+
+def runs(rows: np.ndarray) -> list[np.ndarray]:
+    """Increasing row numbers cut into stretches of neighbours."""
+    return np.split(rows, np.flatnonzero(np.diff(rows) != 1) + 1)
