@@ -8,11 +8,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from captcha_lab.version import __version__
+
 if TYPE_CHECKING:
     from captcha_lab.generate.sampling.sample import Generator
     from captcha_lab.recognise.read import Recogniser
 
-__all__ = ["load_generator", "load_recogniser"]
+__all__ = ["__version__", "load_generator", "load_recogniser"]
 
 
 def load_recogniser(path: Path | str) -> Recogniser:

@@ -1,8 +1,10 @@
-"""Imports go one way, and the command line starts without the heavy libraries."""
+"""Imports go one way (the contracts are in pyproject.toml), and the command line starts without heavy libraries."""
 
-import ast
+import os
+import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -10,59 +12,41 @@ import pytest
 import captcha_lab
 
 PACKAGE = Path(captcha_lab.__file__).parent
-STAGES = {"collect", "label", "generate", "evaluate"}
-LAYERS: list[set[str]] = [
-    {"cli"},
-    {"pipeline", "demo"},
-    STAGES,
-    {"recognise"},
-    {"segment", "metrics", "datasets"},
-    {"store"},
-    {"errors", "alphabet", "parallel"},
-]
-RANK = {room: rank for rank, layer in enumerate(LAYERS) for room in layer}
 HEAVY = ("torch", "cv2", "numpy", "h5py", "requests")
 
 
-def room_of(module: str) -> str | None:
-    parts = module.split(".")
-    return parts[1] if parts[0] == "captcha_lab" and len(parts) > 1 else None
+def check_contracts(root: Path) -> subprocess.CompletedProcess[str]:
+    """Import-linter on the package in a folder, with this project's contracts."""
+    command = [
+        str(Path(sys.executable).with_name("lint-imports")), "--no-cache", "--no-logo",
+        str(PACKAGE.parent / "pyproject.toml"),
+    ]  # fmt: skip
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
 
 
-def imports_of(path: Path) -> set[str]:
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return found
+def test_rooms_import_one_way() -> None:
+    done = check_contracts(PACKAGE.parent)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
-def wrong_way(importer: str, imported: str) -> bool:
-    """Whether one room may not import another: up the list, or sideways between stages."""
-    if importer == imported:
-        return False
-    if importer in STAGES and imported in STAGES:
-        return True
-    return RANK[imported] < RANK[importer]
-
-
-MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem in RANK)
-
-
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_go_down(path: Path) -> None:
-    room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    assert room in RANK, f"{room} is a room the design does not know"
-    rooms = {room_of(module) for module in imports_of(path)} & set(RANK)
-    assert not [other for other in rooms if wrong_way(room, other)], f"{path} imports {rooms}"
-
-
-def test_the_rule_itself_can_fail() -> None:
-    assert wrong_way("store", "cli")
-    assert wrong_way("label", "generate")
-    assert not wrong_way("cli", "store")
+@pytest.mark.parametrize(
+    ("module", "line", "broken"),
+    [
+        ("store/runs.py", "import captcha_lab.cli", "Rooms import down the list"),
+        ("label/auto.py", "import captcha_lab.generate.recipe", "Rooms import down the list"),
+        ("store/files.py", "import captcha_lab.store.runs", "No two modules or sub-rooms"),
+    ],
+)
+def test_the_rules_can_fail(module: str, line: str, broken: str, tmp_path: Path) -> None:
+    copy = shutil.copytree(PACKAGE, tmp_path / "captcha_lab", ignore=shutil.ignore_patterns("__pycache__"))
+    path = copy / module
+    path.write_text(
+        path.read_text(encoding="utf-8") + f"\n\ndef spoil() -> None:\n    {line}\n", encoding="utf-8"
+    )
+    done = check_contracts(tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert broken in done.stdout.split("Broken contracts")[-1]
 
 
 @pytest.mark.parametrize(
@@ -91,4 +75,13 @@ def test_the_list_of_commands_imports_no_command() -> None:
         "print('ROOMS', sorted(name for name in sys.modules if name.startswith('captcha_lab.')))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.rstrip().endswith("ROOMS ['captcha_lab.cli', 'captcha_lab.errors']")
+    assert done.stdout.rstrip().endswith(
+        "ROOMS ['captcha_lab.cli', 'captcha_lab.errors', 'captcha_lab.version']"
+    )
+
+
+def test_the_version_is_stated_once() -> None:
+    project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    assert "version" in project["project"]["dynamic"]
+    assert project["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "captcha_lab.version.__version__"}
+    assert captcha_lab.__version__.count(".") >= 2

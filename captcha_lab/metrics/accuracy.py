@@ -14,6 +14,9 @@ IntArray = NDArray[np.integer]
 def confusion_matrix(labels: IntArray, readings: IntArray, classes: int) -> NDArray[np.int64]:
     """Count of (asked or true class, class read): int64 [K, K], rows are the true classes.
 
+    >>> confusion_matrix(np.array([0, 1, 1]), np.array([0, 1, 0]), classes=2).tolist()
+    [[1, 0], [1, 1]]
+
     Raises:
         UsageError: lengths differ or a class number is outside 0 … classes-1.
     """
@@ -55,12 +58,20 @@ def class_histogram(readings: IntArray, classes: int) -> NDArray[np.float64]:
 
 
 def total_variation(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-    """Half the summed absolute difference of two distributions: 0 the same, 1 disjoint."""
+    """Half the summed absolute difference of two distributions: 0 the same, 1 disjoint.
+
+    >>> total_variation(np.array([0.5, 0.5]), np.array([0.25, 0.75]))
+    0.25
+    """
     return float(0.5 * np.abs(first - second).sum())
 
 
 def worst_confusions(confusion: NDArray[np.int64], count: int = 5) -> list[tuple[int, int, int]]:
-    """The most frequent errors as (true class, class read, how often), most frequent first."""
+    """The most frequent errors as (true class, class read, how often), most frequent first.
+
+    >>> worst_confusions(np.array([[9, 1], [3, 7]]))
+    [(1, 0, 3), (0, 1, 1)]
+    """
     errors = confusion.copy()
     np.fill_diagonal(errors, 0)
     order = np.argsort(-errors, axis=None, kind="stable")[:count]

@@ -59,5 +59,10 @@ def reliability(
 def expected_calibration_error(
     probabilities: NDArray[np.floating], labels: NDArray[np.integer], bins: int = 15
 ) -> float:
-    """Expected calibration error in [0, 1] (see `reliability`)."""
+    """Expected calibration error in [0, 1] (see `reliability`).
+
+    >>> sure = np.array([[0.75, 0.25]] * 4)
+    >>> expected_calibration_error(sure, np.array([0, 0, 0, 1]))  # right three times of four
+    0.0
+    """
     return reliability(probabilities, labels, bins).expected_error

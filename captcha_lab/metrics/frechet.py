@@ -72,6 +72,9 @@ def frechet_distance(first: NDArray[np.floating], second: NDArray[np.floating]) 
 
     It is biased upwards at small sample sizes: compare only figures of one sample size, beside the floor.
 
+    >>> frechet_distance(np.array([[0.0], [2.0]]), np.array([[3.0], [5.0]]))  # moved by 3
+    9.0
+
     Raises:
         UsageError: different numbers of features, or fewer than two samples on a side.
     """

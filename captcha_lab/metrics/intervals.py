@@ -34,6 +34,10 @@ def wilson(successes: int, trials: int, confidence: float = 0.95) -> Share:
 
     Unlike the normal approximation it stays inside [0, 1] and is right near 0 and 1, where recognisers live.
 
+    >>> share = wilson(99, 100)
+    >>> round(share.low, 3), share.value, round(share.high, 3)
+    (0.946, 0.99, 0.998)
+
     Raises:
         UsageError: fewer than 0 or more successes than trials, or a confidence outside (0, 1).
     """
@@ -60,7 +64,11 @@ def share_of(hits: ArrayLike, confidence: float = 0.95) -> Share:
 
 
 def spread(values: ArrayLike) -> Spread:
-    """Mean and sample standard deviation of one figure measured once for each seed."""
+    """Mean and sample standard deviation of one figure measured once for each seed.
+
+    >>> spread([1, 2, 3])
+    Spread(mean=2.0, deviation=1.0, seeds=3)
+    """
     numbers = np.asarray(values, dtype=np.float64)
     deviation = float(numbers.std(ddof=1)) if numbers.size > 1 else 0.0
     return Spread(float(numbers.mean()), deviation, int(numbers.size))

@@ -93,7 +93,11 @@ def exact_copies(images: NDArray[np.uint8], reference: NDArray[np.uint8]) -> int
 
 
 def distinct(images: NDArray[np.uint8]) -> int:
-    """How many different images there are."""
+    """How many different images there are.
+
+    >>> distinct(np.zeros((5, 20, 20), np.uint8))
+    1
+    """
     return len(set(fingerprints(images)))
 
 

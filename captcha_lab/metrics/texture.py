@@ -14,6 +14,9 @@ def roughness(images: NDArray[np.uint8]) -> float:
     This is a quarter of the discrete Laplacian: blur lowers it, speckle raises it. Images uint8 [N, H, W] or
     [N, H, W, C] of at least 3x3 pixels; a thousand are converted at a time.
 
+    >>> roughness(np.full((1, 8, 8), 200, np.uint8))
+    0.0
+
     Raises:
         UsageError: no images, or smaller ones.
     """

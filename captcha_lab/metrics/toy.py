@@ -38,6 +38,9 @@ class Transport(NamedTuple):
 def kl_divergence(p: ArrayLike, q: ArrayLike) -> float:
     """Kullback-Leibler divergence sum p log(p / q) in nats, with 0 log 0 = 0 (Kullback and Leibler 1951).
 
+    >>> round(kl_divergence([0.5, 0.5], [0.25, 0.75]), 4)
+    0.1438
+
     Args:
         p: [N] probabilities.
         q: [N] probabilities of the same N outcomes.
@@ -94,6 +97,9 @@ def transport(p: ArrayLike, q: ArrayLike, cost: ArrayLike) -> Transport:
 
 def wasserstein(p: ArrayLike, q: ArrayLike, places: ArrayLike, others: ArrayLike | None = None) -> float:
     """Wasserstein-1 distance under the Euclidean distance between places.
+
+    >>> wasserstein([1, 0], [0, 1], places=[0, 3])
+    3.0
 
     Args:
         p: [N] probabilities.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from importlib.metadata import version
 
 from captcha_lab.collect.scrape.config import ScrapeConfig, ScrapeResult
 from captcha_lab.collect.scrape.http import Client
@@ -15,6 +14,7 @@ from captcha_lab.collect.scrape.url import check_url, is_loopback, origin
 from captcha_lab.errors import UsageError
 from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.workspace import DatasetFolder
+from captcha_lab.version import __version__
 
 _DEFAULTS = ScrapeConfig()
 _REAL_TIME = Clock()
@@ -83,7 +83,7 @@ def scrape(
 
 def user_agent(contact: str) -> str:
     """What the scraper calls itself."""
-    return f"{AGENT}/{version(AGENT)} (captcha research" + (f"; contact {contact})" if contact else ")")
+    return f"{AGENT}/{__version__} (captcha research" + (f"; contact {contact})" if contact else ")")
 
 
 def answers(catalog: Catalog) -> dict[int, str]:
