@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
+import shutil
 import sys
+import textwrap
 import time
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
+from captcha_lab.cli.layout import Command, did_you_mean, write_params, write_section
 from captcha_lab.errors import CaptchaLabError, UsageError
+from captcha_lab.version import __version__
 
 # In the order in which a newcomer needs them; each is the function `run` of the module of that name, imported only when
 # the command is asked for: that keeps `--help` at the time Typer itself takes.
@@ -36,12 +42,12 @@ HEARD = 10.0  # seconds a silent process leaves to the one that speaks: torchrun
 _STYLE: dict[str, Any] = {
     "rich_markup_mode": None,  # Typer's Rich help doubles the start-up time
     "pretty_exceptions_enable": False,
-    "add_completion": False,
+    "context_settings": {"help_option_names": ["--help", "-h"], "max_content_width": 100},
 }
 
 
 class _Group(TyperGroup):
-    """Imports a command when it is asked for, and turns the project's errors into one line and an exit code."""
+    """Imports a command when it is asked for, and turns errors into one line, or one JSON object, and an exit code."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
@@ -49,24 +55,79 @@ class _Group(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in COMMANDS:
             return None
-        single = typer.Typer(**_STYLE)
-        single.command(cmd_name)(importlib.import_module(module_of(cmd_name)).run)
-        return typer.main.get_command(single)
+        module = importlib.import_module(module_of(cmd_name))
+        single = typer.Typer(add_completion=False, **_STYLE)
+        single.command(cmd_name, cls=Command)(module.run)
+        command: Any = typer.main.get_command(single)
+        command.examples = module.EXAMPLES
+        return command
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
+            ctx.fail(f"There is no command {args[0]!r}.{did_you_mean(args[0], list(COMMANDS))}")
+        return super().resolve_command(ctx, args)
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
         """The list of `--help`, from the table alone."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        write_params(formatter, self.get_params(ctx))
+        write_section(formatter, "Commands", list(COMMANDS.items()))
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """The commands that begin so, from the table alone; else the options."""
+        names = [name for name in COMMANDS if name.startswith(incomplete)]
+        if incomplete.startswith("-") or not names:
+            return super().shell_complete(ctx, incomplete)
+        from typer._click.shell_completion import CompletionItem
+
+        return [CompletionItem(name, help=COMMANDS[name]) for name in names]
+
+    def main(self, args: Any = None, *rest: Any, **settings: Any) -> Any:
+        """Run; with --json what is wrong with the command line is told as JSON too."""
+        words = sys.argv[1:] if args is None else args
+        if "--json" not in words or not settings.get("standalone_mode", True):
+            return super().main(args, *rest, **settings)
+        settings["standalone_mode"] = False
+        try:
+            code = super().main(args, *rest, **settings)
+        except TyperException as error:
+            code = _tell(error.format_message(), error.exit_code, True)
+        except typer.Abort:
+            code = _tell("Aborted.", 1, True)
+        sys.exit(code if isinstance(code, int) else 0)
 
     def invoke(self, ctx: Any) -> Any:
+        as_json = "--json" in ctx.args
         try:
             return super().invoke(ctx)
         except CaptchaLabError as error:
             if leads() or not _alike(error):
-                typer.echo(f"Error: {error}", err=True)
+                _tell(str(error), error.exit_code, as_json)
             else:
                 time.sleep(HEARD)
             raise typer.Exit(error.exit_code) from error
+
+
+def _tell(message: str, code: int, as_json: bool) -> int:
+    """One error, for people on stderr, for scripts as the one JSON object on stdout; the exit code."""
+    if as_json:
+        typer.echo(json.dumps({"error": message, "exit_code": code}))
+    else:
+        typer.echo(wrapped(f"Error: {message}", sys.stderr), err=True)
+    return code
+
+
+def wrapped(text: str, stream: Any) -> str:
+    """Text for a terminal, broken at words and not in them; unchanged where the stream is no terminal."""
+    if not stream.isatty() or "\t" in text:
+        return text
+    width = max(shutil.get_terminal_size().columns, 20)
+    lines = []
+    for line in text.split("\n"):
+        indent = " " * (len(line) - len(line.lstrip()))
+        lines += textwrap.wrap(
+            line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        ) or [""]  # fmt: skip
+    return "\n".join(lines)
 
 
 def leads() -> bool:
@@ -83,8 +144,19 @@ def _alike(error: CaptchaLabError) -> bool:
 app = typer.Typer(name="captcha-lab", cls=_Group, no_args_is_help=True, **_STYLE)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"captcha-lab {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def _about() -> None:
+def _about(
+    version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_print_version, help="Show the version and exit."),
+    ] = False,
+) -> None:
     """From a captcha endpoint you may test to a recogniser that reads it and generators it scores."""
 
 

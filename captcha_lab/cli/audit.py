@@ -15,6 +15,14 @@ from captcha_lab.evaluate.audit.config import AuditConfig
 if TYPE_CHECKING:
     from captcha_lab.evaluate.audit.result import Audit
 
+EXAMPLES = (
+    ("captcha-lab audit", "How weak the captchas of this workspace are."),
+    (
+        "captcha-lab audit https://example.org/captcha --count 300",
+        "Scrape 300 captchas of your own site first.",
+    ),
+)
+
 
 def run(
     url: Annotated[

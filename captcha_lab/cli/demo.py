@@ -12,6 +12,8 @@ from captcha_lab.cli.output import JsonFlag, SeedOption, emit, progress, say, ta
 from captcha_lab.errors import UsageError
 from captcha_lab.pipeline.demo import DemoConfig, DemoReport, demo
 
+EXAMPLES = (("captcha-lab demo --keep lesson", "Keep the workspace in the folder lesson."),)
+
 
 def run(
     keep: Annotated[

@@ -16,6 +16,11 @@ from captcha_lab.evaluate.request import EvalRequest
 if TYPE_CHECKING:
     from captcha_lab.pipeline.evaluation import Evaluated
 
+EXAMPLES = (
+    ("captcha-lab eval", "The recogniser and the generator in use, beside real data."),
+    ("captcha-lab eval --all --seeds 3", "Every generator of this dataset, with the spread over 3 seeds."),
+)
+
 
 def run(
     names: Annotated[

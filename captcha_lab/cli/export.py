@@ -11,6 +11,11 @@ from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, progress
 from captcha_lab.collect.exchange.options import FORMATS
 from captcha_lab.store.workspace import Workspace
 
+EXAMPLES = (
+    ("captcha-lab export out --format filenames", "Pictures named by their texts."),
+    ("captcha-lab export out --format jsonl", "Everything the dataset knows, one line a captcha."),
+)
+
 
 def run(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="New or empty folder to write.")],

@@ -10,6 +10,11 @@ import typer
 from captcha_lab.cli.output import JsonFlag, SeedOption, attributes_option, emit, names, progress
 from captcha_lab.generate.sampling.request import Request
 
+EXAMPLES = (
+    ("captcha-lab generate --grid --out grid.png", "One picture with 8 samples of each class."),
+    ("captcha-lab generate --text AB12 --count 20", "Twenty captchas that say AB12."),
+)
+
 
 def run(
     run: Annotated[

@@ -11,6 +11,11 @@ from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, progress, say
 from captcha_lab.collect.exchange.options import LABELS, ImportOptions
 from captcha_lab.store.workspace import Workspace
 
+EXAMPLES = (
+    ("captcha-lab import pictures", "Captchas named by their texts: ABCD.png, ABCD_2.png."),
+    ("captcha-lab import labels.csv", "The pictures and texts that a table lists."),
+)
+
 
 def run(
     path: Annotated[

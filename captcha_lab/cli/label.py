@@ -16,6 +16,11 @@ from captcha_lab.label.questions.types import QUEUE_NAMES
 from captcha_lab.label.web.config import ReviewConfig
 from captcha_lab.store.workspace import Workspace
 
+EXAMPLES = (
+    ("captcha-lab label --review", "Label on a page in the browser, which asks for the fewest keys."),
+    ("captcha-lab label", "Label in the terminal."),
+)
+
 
 def run(
     review: Annotated[bool, typer.Option("--review", help="Open the review page in the browser.")] = False,

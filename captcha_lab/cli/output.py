@@ -18,7 +18,11 @@ Progress = Callable[[int, int], None]  # (done, total)
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object, for scripts.")]
 DatasetOption = Annotated[
     str | None,
-    typer.Option("--dataset", help="Dataset in the workspace [default: the configured one, else 'captcha']."),
+    typer.Option(
+        "--dataset",
+        metavar="NAME",
+        help="Dataset in the workspace [default: the configured one, else 'captcha'].",
+    ),
 ]
 SeedOption = Annotated[
     int, typer.Option("--seed", min=0, max=2**32 - 1, help="Seed of everything drawn at random.")

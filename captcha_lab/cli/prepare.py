@@ -11,6 +11,14 @@ from captcha_lab.cli.output import JsonFlag, SeedOption, attributes_option, emit
 from captcha_lab.datasets.base import CROPS, PrepareOptions, dataset_names, prepare
 from captcha_lab.store.workspace import Workspace
 
+EXAMPLES = (
+    ("captcha-lab prepare mnist", "The digits that come with captcha-lab."),
+    (
+        "captcha-lab prepare folder pictures --size 64 --dataset mine",
+        "Any folder of pictures, at 64 by 64 pixels.",
+    ),
+)
+
 
 def run(
     module: Annotated[str, typer.Argument(metavar="MODULE", help=f"One of {', '.join(dataset_names())}.")],

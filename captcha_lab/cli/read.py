@@ -9,6 +9,11 @@ import typer
 
 from captcha_lab.cli.output import JsonFlag, emit, progress
 
+EXAMPLES = (
+    ("captcha-lab read captcha.png", "Read one captcha."),
+    ("captcha-lab read pictures --model RUN --json", "Read a folder with a chosen run, as JSON."),
+)
+
 
 def run(
     files: Annotated[list[Path], typer.Argument(help="Captcha images, or folders of them.")],

@@ -11,6 +11,14 @@ import typer
 from captcha_lab.cli.output import DatasetOption, JsonFlag, Progress, emit, progress, say
 from captcha_lab.collect.scrape.config import ScrapeConfig
 
+EXAMPLES = (
+    ("captcha-lab scrape", "500 captchas from the built-in endpoint, on this machine."),
+    (
+        "captcha-lab scrape https://example.org/captcha --count 200",
+        "200 captchas of a site that you may test, at most one a second.",
+    ),
+)
+
 
 def _ask(question: str) -> bool:
     return typer.confirm(question, err=True)

@@ -11,6 +11,8 @@ from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, progress
 from captcha_lab.errors import UsageError
 from captcha_lab.segment import Segmenter
 
+EXAMPLES = (("captcha-lab segment --preview cells.png", "Cut, and draw the cells over some captchas."),)
+
 
 def threshold_value(text: str) -> str | int:
     """`otsu`, or a grey level."""

@@ -9,6 +9,13 @@ import typer
 from captcha_lab.cli.output import JsonFlag, emit
 from captcha_lab.collect.endpoint.config import ANSWER_HEADER, STYLES, EndpointConfig
 
+EXAMPLES = (
+    (
+        "captcha-lab serve --style classic --port 8765",
+        "Captchas like the thesis's, at http://127.0.0.1:8765/captcha.",
+    ),
+)
+
 
 def run(
     style: Annotated[str, typer.Option(help=f"One of {', '.join(STYLES)}.")] = EndpointConfig.style,

@@ -9,6 +9,11 @@ import typer
 from captcha_lab.cli.output import DatasetOption, JsonFlag, SeedOption, emit, percent, progress, say
 from captcha_lab.recognise.config import TrainConfig
 
+EXAMPLES = (
+    ("captcha-lab train", "Train on everything that is labelled."),
+    ("captcha-lab train --epochs 50 --name long", "Train longer, under a name of its own."),
+)
+
 
 def run(
     epochs: Annotated[int, typer.Option(help="Epochs at most; training stops early.")] = TrainConfig.epochs,
@@ -21,7 +26,9 @@ def run(
         int, typer.Option(help="Stop after so many epochs without improvement.")
     ] = TrainConfig.patience,
     seed: SeedOption = TrainConfig.seed,
-    name: Annotated[str | None, typer.Option(help="Name of the run [default: kind and date].")] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Name of the run [default: kind and date].")
+    ] = None,
     dataset: DatasetOption = None,
     json: JsonFlag = False,
 ) -> None:

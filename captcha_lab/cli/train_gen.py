@@ -21,6 +21,12 @@ from captcha_lab.errors import UsageError
 from captcha_lab.generate.choose import FACES, GLYPHS, Choice
 from captcha_lab.generate.training.config import TrainConfig
 
+EXAMPLES = (
+    ("captcha-lab train-gen --loss wgan --label", "A Wasserstein GAN conditioned on the character."),
+    ("captcha-lab train-gen --recipe fast --max-seconds 60", "The fast recipe for a minute."),
+    ("captcha-lab train-gen --resume RUN", "Continue an interrupted run."),
+)
+
 
 def run(
     recipe: Annotated[
@@ -67,7 +73,9 @@ def run(
     threads: Annotated[
         int | None, typer.Option(help="Threads of the CPU [default: one or all, whichever is faster].")
     ] = TrainConfig.threads,
-    name: Annotated[str | None, typer.Option(help="Name of the run [default: kind and date].")] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Name of the run [default: kind and date].")
+    ] = None,
     resume: Annotated[
         str | None, typer.Option(metavar="RUN", help="Continue an interrupted run; no other option counts.")
     ] = None,
