@@ -3,38 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import cv2
 import numpy as np
 
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.store.images import FORMATS, OTHER_FORMATS, decode, decode_jpeg, jpeg_header
+from captcha_lab.store.images import FORMATS, OTHER_FORMATS, identify
 
 MAX_PIXELS = 50_000_000
 PICTURE_EXTENSIONS = (
     ".jpg",
     ".jpeg",
+    ".jfif",
     ".png",
     ".bmp",
     ".webp",
     ".gif",
+    ".avif",
+    ".pbm",
     ".pgm",
     ".ppm",
     ".tif",
     ".tiff",
 )
-_EXIF, _ORIENTATION = b"Exif\0\0", 0x112
-# Exif orientation -> quarter turns to the left, and whether it is mirrored sideways after them.
-_TURNS = {
-    2: (0, True),
-    3: (2, False),
-    4: (2, True),
-    5: (-1, True),
-    6: (-1, False),
-    7: (1, True),
-    8: (1, False),
-}
 
 
 @dataclass(frozen=True)
@@ -66,44 +57,11 @@ def frame(data: bytes, framing: Framing, out: np.ndarray) -> str:
     Raises:
         CaptchaLabError: it can't be; the message gives the reason only.
     """
-    header = jpeg_header(data) if data[:2] == b"\xff\xd8" else None
-    if header is not None:
-        if header.width * header.height > MAX_PIXELS:
-            raise CaptchaLabError(f"{header.width}x{header.height} pixels: more than {MAX_PIXELS}")
-        _check_size((header.width, header.height), framing)
-        pixels = upright(decode_jpeg(data, header.kind), data)
-        kind = header.kind
-    else:
-        pixels = upright(decode(data, MAX_PIXELS, FORMATS | OTHER_FORMATS), data)
-        _check_size((pixels.shape[1], pixels.shape[0]), framing)
-        kind = "grey" if pixels.ndim == 2 else "rgb"
+    picture = identify(data, MAX_PIXELS, FORMATS | OTHER_FORMATS)
+    _check_size((picture.width, picture.height), framing)
+    pixels, kind = picture.decode()
     _fit(pixels, framing, out)
     return kind
-
-
-def upright(pixels: np.ndarray, data: bytes) -> np.ndarray:
-    """Pixels turned as the Exif header of the picture `data` says, if there is one."""
-    start = data.find(_EXIF)
-    turn = _TURNS.get(_orientation(data[start + len(_EXIF) :])) if start >= 0 else None
-    if turn is None:
-        return pixels
-    quarters, mirrored = turn
-    turned = np.rot90(pixels, quarters)
-    return np.ascontiguousarray(turned[:, ::-1] if mirrored else turned)
-
-
-def _orientation(exif: bytes) -> int:
-    """The orientation that an Exif header (a TIFF directory) states; 0 where it states none.
-
-    Read here because PIL warns of or refuses a damaged header of a sound picture.
-    """
-    order: Literal["little", "big"] = "little" if exif[:2] == b"II" else "big"
-    start = int.from_bytes(exif[4:8], order)
-    count = int.from_bytes(exif[start : start + 2], order)
-    for at in range(start + 2, min(start + 2 + 12 * count, len(exif)), 12):
-        if int.from_bytes(exif[at : at + 2], order) == _ORIENTATION:
-            return int.from_bytes(exif[at + 8 : at + 10], order)
-    return 0
 
 
 def _check_size(size: tuple[int, int], framing: Framing) -> None:

@@ -1,9 +1,15 @@
-"""From received bytes to pixels, looking at the header before anything is decoded."""
+"""The one gate for pictures: from received bytes to pixels, or a refusal that says why.
+
+The file is walked block by block first (`containers`): what is cut short, or claims more than it has, never reaches
+a decoder, and a decoder gets no more of a file than its pixels are made of. So its memory is bounded by the size in the
+header, which is checked.
+"""
 
 from __future__ import annotations
 
 import io
-import warnings
+import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,124 +17,133 @@ from pathlib import Path
 import cv2
 import numpy as np
 import simplejpeg
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from captcha_lab.errors import CaptchaLabError, UsageError
+from captcha_lab.store.containers import png
+from captcha_lab.store.containers.container import CUT, Container
+from captcha_lab.store.containers.orientation import turns_sideways, upright
+from captcha_lab.store.containers.walk import walk
 
 # What is wrong with an image is said once, by us, with its name.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
-# Extensions by PIL's name of the format; what is not here is refused by name. The others are for faces and the like:
+# Extensions by the name of the format; what is not here is refused by name. The others are for faces and the like:
 # browsers show none of them, so no captcha is one.
-FORMATS = {"PNG": "png", "JPEG": "jpg", "GIF": "gif", "BMP": "bmp", "WEBP": "webp"}
+FORMATS = {"PNG": "png", "JPEG": "jpg", "GIF": "gif", "BMP": "bmp", "WEBP": "webp", "AVIF": "avif"}
 OTHER_FORMATS = {"PPM": "pgm", "TIFF": "tif"}
+_WITH_CV2 = ("PNG", "BMP", "WEBP", "TIFF")
 # What TurboJPEG calls the colours of a JPEG, in our words; and what each is decoded to.
 _JPEG_KINDS = {"Gray": "grey", "CMYK": "cmyk", "YCCK": "cmyk"}
 _JPEG_PIXELS = {"grey": "GRAY", "rgb": "RGB", "cmyk": "CMYK"}
 # A decoder's warning about numbers that some encoders leave empty and no decoder uses.
 HARMLESS = "Invalid SOS parameters"
 MAX_PIXELS = 4_000_000  # larger than any captcha or face; a small file can decode to gigabytes
+MAX_BYTES = 64 << 20  # of one file
 
 
 @dataclass(frozen=True)
-class ImageHeader:
-    """What the header of an image file says; sizes in pixels."""
+class Picture:
+    """A picture file that was walked whole and not decoded yet; sizes in pixels, as it stands upright."""
 
+    container: Container
     extension: str
     width: int
     height: int
 
+    def decode(self) -> tuple[np.ndarray, str]:
+        """Pixels, uint8 [H, W] grey or [H, W, 3] RGB, and the kind of their colours: grey, rgb or cmyk.
 
-def identify(data: bytes, max_pixels: int = MAX_PIXELS, formats: Mapping[str, str] = FORMATS) -> ImageHeader:
-    """Read an image's header without decoding it.
+        Transparent pixels lie on white paper; the picture is turned as its Exif block says.
+
+        Raises:
+            CaptchaLabError: the pixels are damaged or cut short.
+        """
+        try:
+            pixels, kind = _pixels(self.container)
+        except CaptchaLabError:
+            raise
+        except Exception as error:  # decoders raise nearly anything
+            raise CaptchaLabError(f"{CUT} ({str(error)[:100] or type(error).__name__})") from error
+        pixels = upright(pixels, self.container.orientation)
+        if pixels.shape[:2] != (self.height, self.width):
+            raise CaptchaLabError("the image's pixels are not as many as its header says")
+        return pixels, kind
+
+
+def identify(data: bytes, max_pixels: int = MAX_PIXELS, formats: Mapping[str, str] = FORMATS) -> Picture:
+    """Walk through a picture file without decoding it.
 
     Raises:
-        CaptchaLabError: not an image, a format or an animation captcha-lab does not take, or impossible sizes.
+        CaptchaLabError: not an image, a format or an animation captcha-lab does not take, impossible sizes, or a file
+            that is cut short or damaged.
     """
-    if not data:
-        raise CaptchaLabError("the file is empty")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # MAX_PIXELS is stricter than its own; the rest ends as an error
-            with Image.open(io.BytesIO(data)) as image:
-                name, (width, height) = str(image.format), image.size
-                animated = getattr(image, "n_frames", 1) > 1
-    except UnidentifiedImageError:
-        raise CaptchaLabError("not an image of a known format") from None
-    except (OSError, ValueError, TypeError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise CaptchaLabError(f"the image's header is damaged or lies ({error})") from error
+    container = walk(data)
+    name, width, height = container.format, container.width, container.height
     if name not in formats:
         raise CaptchaLabError(f"{name} images are not taken (only {', '.join(formats)})")
-    if animated:
+    if container.frames > 1:
         raise CaptchaLabError(f"an animated {name} is not taken: it must be one picture")
     if width < 1 or height < 1 or width * height > max_pixels:
         raise CaptchaLabError(f"{width}x{height} pixels: more than {max_pixels} or none are not taken")
-    return ImageHeader(formats[name], width, height)
+    if turns_sideways(container.orientation):
+        width, height = height, width
+    return Picture(container, formats[name], width, height)
 
 
 def decode(data: bytes, max_pixels: int = MAX_PIXELS, formats: Mapping[str, str] = FORMATS) -> np.ndarray:
-    """Pixels of an image file: uint8 [H, W] grey or [H, W, 3] RGB; transparent pixels lie on white paper.
+    """Pixels of a picture file (see `Picture.decode`, and `identify` for errors)."""
+    return identify(data, max_pixels, formats).decode()[0]
 
-    Raises:
-        CaptchaLabError: see `identify`; or the pixels are damaged or cut short.
-    """
-    header = identify(data, max_pixels, formats)
-    jpeg = jpeg_header(data) if header.extension == "jpg" else None
-    if jpeg is not None:
-        return decode_jpeg(data, jpeg.kind)
-    if header.extension in ("gif", "jpg", "pgm"):  # every GIF, every depth of PGM, and a JPEG that is odd
-        return _decode_with_pil(data)
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+
+def _pixels(container: Container) -> tuple[np.ndarray, str]:
+    if container.format == "JPEG":
+        return _decode_jpeg(container.data)
+    if container.format not in _WITH_CV2:  # every GIF and AVIF, every depth of PGM
+        return _named(_decode_with_pil(container))
+    if container.format == "PNG":
+        png.check_pixels(container)
+    pixels = cv2.imdecode(np.frombuffer(container.data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
-        raise CaptchaLabError("the image's pixels are damaged or cut short")
+        raise CaptchaLabError(CUT)
     if pixels.dtype == np.uint16:
         pixels = (pixels // 256).astype(np.uint8)
     if pixels.dtype != np.uint8:
         raise CaptchaLabError(f"{pixels.dtype} pixels are not taken")
-    if pixels.ndim == 2:
-        return pixels
-    if pixels.shape[2] == 3:
-        return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
-    return _on_white(cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA))
+    if pixels.ndim == 3:
+        coloured = pixels.shape[2] == 3
+        pixels = (
+            cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+            if coloured
+            else _on_white(cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA))
+        )
+    return _named(pixels)
 
 
-@dataclass(frozen=True)
-class JpegHeader:
-    """What a JPEG says before its pixels; sizes in pixels."""
-
-    width: int
-    height: int
-    kind: str  # rgb, grey or cmyk
+def _named(pixels: np.ndarray) -> tuple[np.ndarray, str]:
+    return pixels, "grey" if pixels.ndim == 2 else "rgb"
 
 
-def jpeg_header(data: bytes) -> JpegHeader | None:
-    """Read a JPEG's header; None where it is damaged, or its colours are sampled in a way only PIL knows."""
-    try:
-        height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
-    except ValueError:
-        return None
-    return JpegHeader(width, height, _JPEG_KINDS.get(colours, "rgb"))
-
-
-def decode_jpeg(data: bytes, kind: str) -> np.ndarray:
-    """Pixels of a JPEG of that `kind`, as they are stored: uint8 [H, W] grey, else [H, W, 3] RGB.
+def _decode_jpeg(data: bytes) -> tuple[np.ndarray, str]:
+    """Pixels of a JPEG and the kind of its colours.
 
     Decoders fill what is damaged or missing with grey, and only warn; here a warning is an error. That notices
     every cut and nearly all damage of a disk sector or more; but a JPEG has no checksum, and a flipped bit most often
     gives other valid codes: of 1,500 faces it was noticed in one of eight, 200 random bytes in nine of ten.
-
-    Raises:
-        CaptchaLabError: the pixels are damaged or cut short.
     """
+    try:
+        kind = _JPEG_KINDS.get(simplejpeg.decode_jpeg_header(data)[2], "rgb")
+    except ValueError:  # its colours are sampled in a way only PIL knows
+        return _named(_decode_with_pil(Container("JPEG", 0, 0, data)))
     try:
         pixels: np.ndarray = simplejpeg.decode_jpeg(data, _JPEG_PIXELS[kind], strict=True)
     except ValueError as error:
         if HARMLESS not in str(error):
-            raise CaptchaLabError("the JPEG is damaged or cut short") from error
+            raise CaptchaLabError(CUT) from error
         pixels = simplejpeg.decode_jpeg(data, _JPEG_PIXELS[kind], strict=False)
-    if kind == "cmyk":
-        return _decode_with_pil(data)  # it knows which of them are stored inverted
-    return pixels[..., 0] if kind == "grey" else pixels
+    if kind == "cmyk":  # PIL knows which of them are stored inverted
+        return _decode_with_pil(Container("JPEG", 0, 0, data)), kind
+    return (pixels[..., 0] if kind == "grey" else pixels), kind
 
 
 def read_image(path: Path) -> np.ndarray:
@@ -138,11 +153,26 @@ def read_image(path: Path) -> np.ndarray:
         CaptchaLabError: the message names the file.
     """
     try:
-        return decode(path.read_bytes())
-    except OSError as error:
-        raise CaptchaLabError(f"{path}: {error.strerror}.") from error
+        return decode(read_file(path))
     except CaptchaLabError as error:
         raise CaptchaLabError(f"{path}: {error}.") from error
+
+
+def read_file(path: Path, max_bytes: int = MAX_BYTES) -> bytes:
+    """The bytes of an ordinary file, if there are not too many; a pipe or a device is never waited for.
+
+    Raises:
+        CaptchaLabError: it can't be read; the message gives the reason only.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise CaptchaLabError("it is no ordinary file")
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_size > max_bytes:
+                raise CaptchaLabError(f"larger than {max_bytes >> 20} MB")
+            return file.read(max_bytes + 1)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise CaptchaLabError(getattr(error, "strerror", None) or str(error)) from error
 
 
 def check_target(path: Path) -> None:
@@ -180,18 +210,15 @@ def encode(pixels: np.ndarray, extension: str = ".png") -> bytes:
     return data.tobytes()
 
 
-def _decode_with_pil(data: bytes) -> np.ndarray:
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            if image.mode in ("L", "RGB"):
-                return np.asarray(image)
-            if image.mode == "I":  # what it makes of more than 8 bits
-                return (np.asarray(image) // 257).astype(np.uint8)
-            if image.mode == "CMYK":
-                return np.asarray(image.convert("RGB"))
-            return _on_white(np.asarray(image.convert("RGBA")))
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
-        raise CaptchaLabError(f"the image's pixels are damaged or cut short ({error})") from error
+def _decode_with_pil(container: Container) -> np.ndarray:
+    with Image.open(io.BytesIO(container.data), formats=[container.format]) as image:
+        if image.mode in ("L", "RGB"):
+            return np.asarray(image)
+        if image.mode == "I":  # what it makes of more than 8 bits
+            return (np.asarray(image) // 257).astype(np.uint8)
+        if image.mode == "CMYK":
+            return np.asarray(image.convert("RGB"))
+        return _on_white(np.asarray(image.convert("RGBA")))
 
 
 def _on_white(rgba: np.ndarray) -> np.ndarray:

@@ -16,7 +16,6 @@ from captcha_lab.store.images import (
     decode,
     encode,
     identify,
-    jpeg_header,
     read_image,
     write_image,
 )
@@ -88,7 +87,6 @@ def test_grey_stays_grey_and_transparent_lies_on_white() -> None:
 def test_a_jpeg_of_odd_sampling_is_read() -> None:
     data = bytearray(encoded(Image.fromarray(PICTURE), "JPEG", subsampling=0))
     data[data.index(b"\xff\xc0") + 11] = 0x31  # three samples of brightness for one of each colour
-    assert jpeg_header(bytes(data)) is None
     assert decode(bytes(data)).shape == (20, 80, 3)
 
 
@@ -108,12 +106,12 @@ def png_of(width: int, height: int) -> bytes:
     [
         (b"", "empty"),
         (b"<html>not found</html>", "not an image"),
-        (png_of(20000, 20000), "damaged or lies|pixels"),
+        (png_of(20000, 20000), "20000x20000 pixels"),
         (png_of(3000, 3000), "3000x3000 pixels"),
         (encoded(Image.new("RGB", (80, 20)), "TIFF"), "TIFF images are not taken"),
-        (encoded(Image.new("RGB", (80, 20)), "PNG")[:60], "damaged or cut short"),
-        (encoded(Image.fromarray(PICTURE), "JPEG")[:-300], "damaged or cut short"),
-        (encoded(Image.fromarray(PICTURE), "JPEG")[:-300] + b"\xff\xd9", "damaged or cut short"),
+        (encoded(Image.new("RGB", (80, 20)), "PNG")[:60], "damaged|cut short"),
+        (encoded(Image.fromarray(PICTURE), "JPEG")[:-300], "damaged|cut short"),
+        (encoded(Image.fromarray(PICTURE), "JPEG")[:-300] + b"\xff\xd9", "damaged|cut short"),
         (
             encoded(Image.new("L", (8, 8)), "GIF", save_all=True, append_images=[Image.new("L", (8, 8), 99)]),
             "animated GIF",
