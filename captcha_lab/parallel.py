@@ -182,4 +182,5 @@ class _Sum(torch.autograd.Function):
 
 def sum_over_processes(values: Tensor) -> Tensor:
     """Element-wise sum over the group's processes, differentiable any number of times."""
-    return _Sum.apply(values)
+    total: Tensor = _Sum.apply(values)  # type: ignore[no-untyped-call]
+    return total

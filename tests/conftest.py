@@ -1,14 +1,20 @@
 """Fixtures shared by all rooms."""
 
+from __future__ import annotations
+
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
 
 # Tests run in two worker processes on two cores: more threads per process only fight each other.
 torch.set_num_threads(1)
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -22,7 +28,7 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator:
+def chromium() -> Iterator[Browser]:
     """Debian's browser, one for all the tests of a process: two cannot be driven at once."""
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:

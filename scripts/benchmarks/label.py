@@ -202,7 +202,7 @@ def main() -> None:
     parser.add_argument("--data", choices=("ustc", "digits4", "endpoint"), action="append")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    makers = {
+    makers: dict[str, Callable[[], Any]] = {
         "ustc": lambda: folder("ustc", "t*/*.png"),
         "digits4": lambda: folder("digits4", "*.jpg"),
         "endpoint": endpoint,

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import Cli
+
 CATALOG = Path("datasets/captcha/catalog.sqlite")
 PACKED = Path("datasets/captcha/packed.h5")
 WEIGHTS = Path("models/first/weights.safetensors")
@@ -19,7 +21,7 @@ def fingerprint(root: Path) -> dict[str, str]:
     }
 
 
-def refused(cli, folder: Path, *arguments: str, says: str) -> None:
+def refused(cli: Cli, folder: Path, *arguments: str, says: str) -> None:
     before = fingerprint(folder)
     done = cli(folder, *arguments)
     assert done.exit_code in (1, 2), f"exit {done.exit_code}: {done.output}"
@@ -59,51 +61,51 @@ def refused(cli, folder: Path, *arguments: str, says: str) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_in_an_empty_folder(cli, tmp_path: Path, arguments: list[str], says: str) -> None:
+def test_in_an_empty_folder(cli: Cli, tmp_path: Path, arguments: list[str], says: str) -> None:
     refused(cli, tmp_path, *arguments, says=says)
 
 
 @pytest.mark.parametrize(
     "command", [["segment"], ["train"], ["train-gen"], ["export", "out", "--format", "csv"]]
 )
-def test_damaged_catalog(cli, workspace: Path, command: list[str]) -> None:
+def test_damaged_catalog(cli: Cli, workspace: Path, command: list[str]) -> None:
     (workspace / CATALOG).write_bytes(b"no database " * 100)
     refused(cli, workspace, *command, says="catalog.sqlite")
 
 
-def test_damaged_model(cli, workspace: Path, captcha_files: Path) -> None:
+def test_damaged_model(cli: Cli, workspace: Path, captcha_files: Path) -> None:
     (workspace / WEIGHTS).write_bytes(b"no weights")
     refused(cli, workspace, "read", str(captcha_files), says="weights.safetensors")
 
 
-def test_damaged_configuration(cli, workspace: Path) -> None:
+def test_damaged_configuration(cli: Cli, workspace: Path) -> None:
     (workspace / "captcha-lab.toml").write_text("dataset = [")
     for command in ("segment", "train", "scrape"):
         refused(cli, workspace, command, says="captcha-lab.toml")
 
 
-def test_repeating_alphabet_in_the_configuration(cli, workspace: Path) -> None:
+def test_repeating_alphabet_in_the_configuration(cli: Cli, workspace: Path) -> None:
     (workspace / "captcha-lab.toml").write_text('alphabet = "AAB"')
     refused(cli, workspace, "train", says="repeats A")
 
 
-def test_label_outside_the_alphabet(cli, workspace: Path) -> None:
+def test_label_outside_the_alphabet(cli: Cli, workspace: Path) -> None:
     (workspace / "captcha-lab.toml").write_text('alphabet = "ACE3"')
     refused(cli, workspace, "train", says="not in the alphabet ACE3")
 
 
-def test_a_damaged_packed_file_is_simply_rebuilt(cli, workspace: Path) -> None:
+def test_a_damaged_packed_file_is_simply_rebuilt(cli: Cli, workspace: Path) -> None:
     (workspace / PACKED).write_bytes(b"half a file")
     assert cli(workspace, "train", "--epochs", "1").exit_code == 0
     assert (workspace / PACKED).stat().st_size > 10_000
 
 
-def test_a_missing_image_is_named(cli, workspace: Path) -> None:
+def test_a_missing_image_is_named(cli: Cli, workspace: Path) -> None:
     shutil.rmtree(workspace / "datasets/captcha/blobs")
     refused(cli, workspace, "train", says="blobs")
 
 
-def test_reading_goes_on_past_a_damaged_file(cli, workspace: Path, captcha_files: Path) -> None:
+def test_reading_goes_on_past_a_damaged_file(cli: Cli, workspace: Path, captcha_files: Path) -> None:
     folder = workspace / "in"
     shutil.copytree(captcha_files, folder)
     (folder / "zz.png").write_bytes(b"\x89PNG but no more")
@@ -114,14 +116,14 @@ def test_reading_goes_on_past_a_damaged_file(cli, workspace: Path, captcha_files
     assert "zz.png" in done.stderr
 
 
-def test_more_cells_than_pixels(cli, workspace: Path) -> None:
+def test_more_cells_than_pixels(cli: Cli, workspace: Path) -> None:
     refused(cli, workspace, "segment", "--glyphs", "200", says="200 cells")
 
 
-def test_the_name_of_a_run_is_used_once(cli, workspace: Path) -> None:
+def test_the_name_of_a_run_is_used_once(cli: Cli, workspace: Path) -> None:
     refused(cli, workspace, "train", "--name", "first", says="named first exists")
 
 
-def test_a_folder_where_a_file_belongs(cli, workspace: Path) -> None:
+def test_a_folder_where_a_file_belongs(cli: Cli, workspace: Path) -> None:
     (workspace / "folder.png").mkdir()
     refused(cli, workspace, "segment", "--preview", "folder.png", says="folder.png")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ SMALL = ["--set", 'options={"channels": 8, "hidden": 16}', "--set", "noise_size=
 
 
 @pytest.fixture
-def workspace(tmp_path, monkeypatch) -> Path:
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A workspace with forty labelled random glyphs."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (60, 20, 20), dtype=np.uint8)
@@ -42,9 +43,10 @@ def call(*arguments: str, code: int = 0) -> Result:
     return result
 
 
-def trained(*arguments: str) -> dict:
+def trained(*arguments: str) -> dict[str, Any]:
     result = call("train-gen", "--iterations", "4", "--evaluations", "2", *SMALL, *arguments, "--json")
-    return json.loads(result.stdout)
+    figures: dict[str, Any] = json.loads(result.stdout)
+    return figures
 
 
 def test_train_and_generate(workspace: Path) -> None:
@@ -83,7 +85,7 @@ def test_seeds_and_the_best_of_them(workspace: Path) -> None:
     assert [config["train"]["seed"] for config in configs] == [5, 6]
 
 
-def test_resume_by_name(workspace: Path, monkeypatch) -> None:
+def test_resume_by_name(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from captcha_lab.generate.training import session as module
 
     straight = trained("--loss", "gan", "--label", "--name", "straight")

@@ -10,12 +10,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from captcha_lab.store.packed.packed import PackedSet, read_packed, write_packed
 from captcha_lab.store.runs import Run, load_resume
+from tests.cli.conftest import Cli
 
 pytestmark = pytest.mark.slow
 GLYPHS = (
@@ -70,12 +72,13 @@ def until_logged(metrics: Path, entries: int) -> None:
     raise AssertionError(f"{metrics} does not grow")
 
 
-def by_two(workspace: Path, *arguments: str) -> dict:
+def by_two(workspace: Path, *arguments: str) -> dict[str, Any]:
     """The JSON object that two processes print together."""
     done = torchrun(workspace, *arguments, "--json")
     assert done.returncode == 0, done.stderr
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("{")]
-    return json.loads(line)
+    figures: dict[str, Any] = json.loads(line)
+    return figures
 
 
 def torchrun(workspace: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -89,14 +92,15 @@ def torchrun(workspace: Path, *arguments: str) -> subprocess.CompletedProcess[st
     )  # fmt: skip
 
 
-def by_one(cli, workspace: Path, *arguments: str) -> dict:
+def by_one(cli: Cli, workspace: Path, *arguments: str) -> dict[str, Any]:
     done = cli(workspace, *arguments, "--json")
     assert done.exit_code == 0, done.output
-    return json.loads(done.stdout)
+    figures: dict[str, Any] = json.loads(done.stdout)
+    return figures
 
 
 @pytest.mark.parametrize("arguments", [GLYPHS, FACES], ids=["glyphs", "faces"])
-def test_training(arguments: tuple[str, ...], workspace: Path, cli) -> None:
+def test_training(arguments: tuple[str, ...], workspace: Path, cli: Cli) -> None:
     rng = np.random.default_rng(0)
     faces = rng.integers(0, 256, (40, 16, 16, 3), dtype=np.uint8)
     write_packed(
@@ -161,7 +165,7 @@ def test_what_is_wrong_for_all_is_said_once(workspace: Path) -> None:
         assert len(said) == 1, done.stderr
 
 
-def test_generating(workspace: Path, cli) -> None:
+def test_generating(workspace: Path, cli: Cli) -> None:
     by_one(cli, workspace, *GLYPHS, "--name", "made")
     arguments = ("generate", "--per-class", "100", "--out")
     one = by_one(cli, workspace, *arguments, "one.h5")
@@ -173,7 +177,7 @@ def test_generating(workspace: Path, cli) -> None:
     assert np.abs(first.images.astype(int) - second.images).max() <= 1
 
 
-def test_reading(workspace: Path, captcha_files: Path, cli) -> None:
+def test_reading(workspace: Path, captcha_files: Path, cli: Cli) -> None:
     one = by_one(cli, workspace, "read", str(captcha_files))
     two = by_two(workspace, "read", str(captcha_files))
     assert [r["text"] for r in two["readings"]] == [r["text"] for r in one["readings"]]

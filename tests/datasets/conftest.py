@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from datasets_helpers import PICTURES, face, write_jpeg, write_tables
+
+from tests.datasets.datasets_helpers import PICTURES, face, write_jpeg, write_tables
 
 
 @pytest.fixture

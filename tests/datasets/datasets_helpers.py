@@ -21,7 +21,8 @@ def write_jpeg(path: Path, rgb: np.ndarray) -> None:
 
 
 def attribute_rows() -> list[list[int]]:
-    return np.where(np.random.default_rng(7).random((PICTURES, 3)) < 0.5, -1, 1).tolist()
+    signs: list[list[int]] = np.where(np.random.default_rng(7).random((PICTURES, 3)) < 0.5, -1, 1).tolist()
+    return signs
 
 
 def write_tables(root: Path) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from datasets_helpers import face, write_jpeg
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -17,6 +16,8 @@ from captcha_lab.datasets.base import PrepareOptions, dataset_module, dataset_na
 from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.store.packed.packed import read_packed
 from captcha_lab.store.workspace import DatasetFolder
+from tests.datasets.datasets_helpers import face, write_jpeg
+from tests.helpers import present
 
 
 def test_lfw_persons_are_classes_and_stay_in_one_split(tmp_path: Path) -> None:
@@ -108,7 +109,7 @@ def test_a_flat_folder_has_no_classes(tmp_path: Path) -> None:
     report = prepare("folder", tmp_path / "flat", DatasetFolder(tmp_path / "a"), PrepareOptions(size=30))
     data = read_packed(report.path)
     assert data.labels is None
-    picture = cv2.imread(str(tmp_path / "flat" / "0.jpg"), cv2.IMREAD_COLOR_RGB)
+    picture = present(cv2.imread(str(tmp_path / "flat" / "0.jpg"), cv2.IMREAD_COLOR_RGB))
     assert np.array_equal(data.images[0], picture[15:45])
 
 

@@ -10,16 +10,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from datasets_helpers import face, write_jpeg
 
 from captcha_lab.datasets import packing
 from captcha_lab.datasets.base import PrepareOptions, prepare
+from captcha_lab.datasets.pictures import frame
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.store.packed import sharded
 from captcha_lab.store.packed.packed import read_packed
 from captcha_lab.store.packed.rows import RowReader
 from captcha_lab.store.packed.sharded import ShardedWriter
 from captcha_lab.store.workspace import DatasetFolder
+from tests.datasets.datasets_helpers import face, write_jpeg
 
 OPTIONS = PrepareOptions(size=32, workers=2)
 
@@ -44,7 +45,7 @@ def test_interrupted_jobs_resume_to_the_same_file(
 ) -> None:
     whole = prepare("folder", pictures, DatasetFolder(tmp_path / "a"), OPTIONS)
     opened: list[str] = []
-    real = packing.frame
+    real = frame
 
     def counted(data: bytes, *rest: object) -> str:
         opened.append("")

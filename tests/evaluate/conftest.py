@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from drawn_world import CLASSES, CONFIG, draw_glyphs, quicker
 
 from captcha_lab.evaluate.generators.core import Evaluator
 from captcha_lab.evaluate.judging.judge import COUNTER, JUDGE, train_second
@@ -11,6 +10,7 @@ from captcha_lab.recognise.config import TrainConfig
 from captcha_lab.recognise.read import Recogniser
 from captcha_lab.recognise.train import build_lenet, fit
 from captcha_lab.store.packed.packed import PackedSet, mark_duplicates
+from tests.evaluate.drawn_world import CLASSES, CONFIG, draw_glyphs, quicker
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,9 @@ import math
 import cv2
 import numpy as np
 import pytest
-from drawn_world import CLASSES, draw_glyphs
 
 from captcha_lab.evaluate.generators.candidate import Candidate
+from tests.evaluate.drawn_world import CLASSES, draw_glyphs
 
 
 def honest(labels, count, seed):

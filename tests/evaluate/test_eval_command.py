@@ -7,7 +7,6 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from drawn_world import draw_glyphs
 from typer.testing import CliRunner
 
 from captcha_lab.cli import app
@@ -16,6 +15,7 @@ from captcha_lab.evaluate.judging.inception import load_inception
 from captcha_lab.recognise.config import TrainConfig
 from captcha_lab.recognise.train import train_recogniser
 from captcha_lab.store.packed.packed import write_packed
+from tests.evaluate.drawn_world import draw_glyphs
 
 QUICK = ["--samples", "120", "--no-gan-train", "--no-judge"]
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn_world import CLASSES, quicker
 from typer.testing import CliRunner
 
 from captcha_lab.cli import app
@@ -25,6 +24,7 @@ from captcha_lab.recognise.config import TrainConfig
 from captcha_lab.recognise.train import train_recogniser
 from captcha_lab.store import runs
 from captcha_lab.store.packed.packed import PackedSet, write_packed
+from tests.evaluate.drawn_world import CLASSES, quicker
 
 
 @pytest.fixture(scope="module")

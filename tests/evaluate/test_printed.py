@@ -5,7 +5,6 @@ import json
 import cv2
 import numpy as np
 import pytest
-from drawn_world import CLASSES, draw_glyphs
 
 from captcha_lab.alphabet import Alphabet
 from captcha_lab.errors import CaptchaLabError
@@ -15,6 +14,7 @@ from captcha_lab.evaluate.generators.printed import cut_grid, load_grids, train_
 from captcha_lab.evaluate.real import RealData
 from captcha_lab.segment import Segmenter
 from captcha_lab.store.packed.packed import PackedSet
+from tests.evaluate.drawn_world import CLASSES, draw_glyphs
 
 FOREIGN = {"file": "labelled.png", "cell": 20, "labelled": True, "class_order": "Q?", "per_class": 12}
 

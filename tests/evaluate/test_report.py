@@ -5,7 +5,6 @@ import re
 
 import numpy as np
 import pytest
-from drawn_world import draw_glyphs
 
 from captcha_lab.evaluate.generators.candidate import Candidate
 from captcha_lab.evaluate.generators.core import Evaluator
@@ -13,6 +12,7 @@ from captcha_lab.evaluate.generators.measures import MEASURES
 from captcha_lab.evaluate.reading.measure import measure_reading
 from captcha_lab.evaluate.report.report import Report, report_json, verdict_sentence
 from captcha_lab.evaluate.report.write import write_report
+from tests.evaluate.drawn_world import draw_glyphs
 
 HISTORY = [
     {"kind": "train", "iteration": k, "seconds": k / 2, "critic_loss": 1.0 / k, "wasserstein": 0.1}
@@ -98,7 +98,7 @@ def evaluator_sampler(labels, count, seed):
 def test_seeds_widen_into_intervals(real, recogniser):
     from dataclasses import replace
 
-    from drawn_world import CONFIG
+    from tests.evaluate.drawn_world import CONFIG
 
     config = replace(CONFIG, seeds=2, gan_train=False, samples=120)
     result = Evaluator(real, recogniser, None, config).measure(
@@ -131,7 +131,7 @@ def test_a_hundred_thousand_samples_stay_within_memory(real, recogniser, judge):
     import resource
     from dataclasses import replace
 
-    from drawn_world import CONFIG
+    from tests.evaluate.drawn_world import CONFIG
 
     pool = draw_glyphs(np.arange(600) % 6, 9)
 

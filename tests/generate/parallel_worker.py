@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from generator_tools import shrunk
 
 from captcha_lab.generate.recipe import Recipe
 from captcha_lab.generate.recipes import get_recipe
@@ -16,6 +15,7 @@ from captcha_lab.generate.training.batches import ArrayBatches
 from captcha_lab.generate.training.trainer import Trainer
 from captcha_lab.generate.watching.overview import random_batches
 from captcha_lab.parallel import Group, join_group
+from tests.generate.generator_tools import shrunk
 
 STEPS = 3
 

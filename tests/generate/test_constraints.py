@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from generator_tools import data, shrunk
 from torch import nn
 
 from captcha_lab.errors import UsageError
@@ -18,6 +17,7 @@ from captcha_lab.generate.losses.constraints import (
 from captcha_lab.generate.networks.base import Criticism
 from captcha_lab.generate.recipes import get_recipe
 from captcha_lab.generate.training.trainer import Trainer
+from tests.generate.generator_tools import data, shrunk
 
 
 class Curved(nn.Module):

@@ -8,7 +8,6 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from generator_tools import shrunk
 
 from captcha_lab.errors import UsageError
 from captcha_lab.generate.losses.remedies import Average, Replay, feature_matching
@@ -18,6 +17,7 @@ from captcha_lab.generate.training.quality import RecogniserQuality, harmonic_me
 from captcha_lab.generate.training.schedule import StepRule, learning_rate_factor, penalty_factor
 from captcha_lab.generate.watching.overview import overview
 from captcha_lab.generate.watching.pictures import grid, save_animation, save_curves, save_picture
+from tests.generate.generator_tools import shrunk
 
 
 def rng(seed: int = 0) -> torch.Generator:

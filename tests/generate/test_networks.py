@@ -7,7 +7,6 @@ import json
 import numpy as np
 import pytest
 import torch
-from generator_tools import counting_statistics, trainable
 from torch import nn
 
 from captcha_lab.errors import UsageError
@@ -22,6 +21,7 @@ from captcha_lab.generate.networks.base import CONDITIONINGS
 from captcha_lab.generate.networks.initialise import SCHEMES, initialise
 from captcha_lab.generate.networks.layers import MinibatchDiscrimination
 from captcha_lab.generate.networks.normalise import BatchNorm, LayerNorm
+from tests.generate.generator_tools import counting_statistics, trainable
 
 OURS = ("fc", "dcgan", "faces", "deconv", "cs231n", "pml", "slides")
 SHAPES = {"faces": (3, 32, 32), "deconv": (3, 16, 16), "slides": (1, 32, 32), "pml": (1, 20, 20)}

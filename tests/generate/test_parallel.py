@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from parallel_worker import outcome
 
 from captcha_lab.errors import UsageError
 from captcha_lab.generate.recipes import recipes
 from captcha_lab.parallel import Group
+from tests.generate.parallel_worker import outcome
 
 # Everything that couples samples or draws numbers: batch norm in both networks, gradient penalty through batch norm,
 # dropout, minibatch discrimination, feature matching, margin, encoder, wrong labels, switching, EMA.
@@ -43,13 +43,13 @@ def free_port() -> int:
 
 def two_processes(names: list[str], target: Path) -> None:
     """Two workers train together and leave what came out in a file."""
-    worker = str(Path(__file__).with_name("parallel_worker.py"))
     shared = {
         "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2", "GLOO_SOCKET_IFNAME": "lo",
     }  # fmt: skip
     started = [
         subprocess.Popen(
-            [sys.executable, worker, str(target), *names],
+            [sys.executable, "-m", "tests.generate.parallel_worker", str(target), *names],
+            cwd=Path(__file__).parents[2],
             env={**os.environ, **shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
             stderr=subprocess.PIPE,
             text=True,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from generator_tools import counting_statistics, trainable
 
 from captcha_lab.generate.networks import build_critic, build_generator
 from captcha_lab.generate.recipes import get_recipe, recipes
 from captcha_lab.generate.training.players import network_spec
+from tests.generate.generator_tools import counting_statistics, trainable
 
 UPDATE = {"options": {"update": True}, "clip": 0.05, "clip_scope": "update"}
 CRITICS_FIRST = {"opening": (25, 5, 2), "critic_steps": 2, "generator_steps": 1}

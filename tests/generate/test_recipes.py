@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from generator_tools import data, shrunk
 
 from captcha_lab.errors import UsageError
 from captcha_lab.generate.losses.constraints import clipped_parameters, gradient_penalty, squared_gradients
@@ -18,6 +17,7 @@ from captcha_lab.generate.recipes import get_recipe, recipes
 from captcha_lab.generate.sampling.sample import Generator, load_generator, save_generator
 from captcha_lab.generate.training.trainer import Trainer
 from captcha_lab.generate.watching.overview import overview
+from tests.generate.generator_tools import data, shrunk
 
 UNLABELLED = [name for name, recipe in recipes().items() if not recipe.labelled]
 

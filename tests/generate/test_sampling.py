@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from generator_tools import data, shrunk
 from PIL import Image
 
 from captcha_lab.errors import CaptchaLabError, UsageError
@@ -22,6 +21,7 @@ from captcha_lab.generate.training.trainer import Trainer, draw_noise
 from captcha_lab.parallel import Group
 from captcha_lab.store.packed.packed import read_packed, write_packed
 from captcha_lab.store.runs import save_weights
+from tests.generate.generator_tools import data, shrunk
 
 
 def generator(name: str = "wdcgan-label", attributes: bool = False) -> Generator:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from generator_tools import data, shrunk
 
 from captcha_lab.generate.recipes import get_recipe
 from captcha_lab.generate.training.trainer import Trainer
+from tests.generate.generator_tools import data, shrunk
 
 
 def test_judging_together_equals_judging_one_by_one() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from generator_tools import shrunk
 
 from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.generate.conditioning import as_condition, one_hot, uniform_classes, wrong_condition
@@ -14,6 +13,7 @@ from captcha_lab.generate.training.batches import ArrayBatches, PackedBatches, S
 from captcha_lab.generate.training.trainer import Trainer
 from captcha_lab.parallel import Group
 from captcha_lab.store.packed.packed import PackedSet, write_packed
+from tests.generate.generator_tools import shrunk
 
 
 def rng(seed: int = 0) -> torch.Generator:

@@ -14,7 +14,6 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from generator_tools import data, shrunk
 
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.generate.recipe import Recipe
@@ -27,6 +26,7 @@ from captcha_lab.generate.training.train import Hooks, TrainReport, resume, trai
 from captcha_lab.generate.training.trainer import Trainer
 from captcha_lab.generate.watching.weights import run_critic_weights, share_at_limit
 from captcha_lab.store.runs import Run, load_resume, load_weights, save_resume
+from tests.generate.generator_tools import data, shrunk
 
 QUIET = {"evaluations": 2, "samples": 16, "tensorboard": False, "device": "cpu"}
 # One of each way to train, and every part that has a state of its own.
@@ -279,7 +279,7 @@ from pathlib import Path
 sys.path.insert(0, {tests!r})
 import torch
 torch.set_num_threads(1)
-from generator_tools import data, shrunk
+from tests.generate.generator_tools import data, shrunk
 from captcha_lab.generate.training.batches import ArrayBatches
 from captcha_lab.generate.training.config import TrainConfig
 from captcha_lab.generate.recipes import get_recipe

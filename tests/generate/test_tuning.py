@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from generator_tools import data, shrunk
 
 from captcha_lab.generate.recipes import get_recipe
 from captcha_lab.generate.training import tuning
 from captcha_lab.generate.training.trainer import Trainer
 from captcha_lab.generate.training.tuning import choose_precision, choose_threads, limited
+from tests.generate.generator_tools import data, shrunk
 
 
 @pytest.mark.parametrize("able", [True, False])

@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from generator_tools import data
 from PIL import Image
 
 from captcha_lab.errors import UsageError
 from captcha_lab.generate.recipes import get_recipe
 from captcha_lab.generate.training.trainer import Trainer
 from captcha_lab.generate.watching.weights import critic_weights, save_weight_histograms, share_at_limit
+from tests.generate.generator_tools import data
 
 
 def trained(name: str) -> np.ndarray:

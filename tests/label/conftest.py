@@ -6,15 +6,15 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import page_data
 import pytest
-from browser_steps import open_page
-from page_client import Client
 
 from captcha_lab.label.web.config import ReviewConfig
 from captcha_lab.label.web.desk import Desk
 from captcha_lab.label.web.server import running_review
 from captcha_lab.store.workspace import DatasetFolder
+from tests.label import page_data
+from tests.label.browser_steps import open_page
+from tests.label.page_client import Client
 
 
 @pytest.fixture(scope="session")

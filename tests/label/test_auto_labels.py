@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import numpy as np
-import page_data
 import pytest
 from typer.testing import CliRunner
 
@@ -17,6 +16,7 @@ from captcha_lab.label.auto import label_by_model
 from captcha_lab.segment import Segmenter
 from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.catalog.labels import LabelEvent, LabelLog
+from tests.label import page_data
 
 ALPHABET = Alphabet(page_data.CHARACTERS)
 

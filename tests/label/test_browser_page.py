@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from browser_steps import choose, labels, open_page, right, saved
 
 from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.catalog.labels import LabelLog
+from tests.label.browser_steps import choose, labels, open_page, right, saved
 
 pytestmark = pytest.mark.browser
 STRAY = (1, 0)  # a place whose proposal is wrong

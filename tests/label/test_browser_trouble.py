@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import page_data
 import pytest
-from browser_steps import labels, open_page, saved
-from page_client import Client
 
 from captcha_lab.label.web.config import ReviewConfig
 from captcha_lab.label.web.desk import Desk
 from captcha_lab.label.web.server import running_review
 from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.catalog.labels import LabelLog
+from tests.label import page_data
+from tests.label.browser_steps import labels, open_page, saved
+from tests.label.page_client import Client
 
 pytestmark = pytest.mark.browser
 

@@ -7,14 +7,14 @@ from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
-import page_data
 import pytest
-from test_label_engine import drawn
 
 from captcha_lab.alphabet import Alphabet
 from captcha_lab.label.proposals import kept
 from captcha_lab.label.proposals.lookalikes import LookAlikes
 from captcha_lab.label.questions.opening import open_engine
+from tests.label import page_data
+from tests.label.test_label_engine import drawn
 
 
 def look_alikes(

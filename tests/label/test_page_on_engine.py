@@ -6,9 +6,7 @@ import io
 import json
 import threading
 
-import page_data
 import pytest
-from page_client import Client
 
 from captcha_lab.label.questions.types import QUEUE_NAMES
 from captcha_lab.label.web.config import ReviewConfig
@@ -18,6 +16,8 @@ from captcha_lab.pipeline.labels import label_in_terminal, open_engine
 from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.catalog.labels import LabelLog
 from captcha_lab.store.workspace import Workspace
+from tests.label import page_data
+from tests.label.page_client import Client
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from test_label_engine import drawn
 
 from captcha_lab.alphabet import Alphabet
 from captcha_lab.label.proposals.lookalikes import LookAlikes, find_look_alikes
@@ -12,6 +11,7 @@ from captcha_lab.label.proposals.slips import posterior, weigh_keys
 from captcha_lab.label.questions import seeds
 from captcha_lab.label.questions.engine import Engine
 from captcha_lab.label.simulate import Labeller, best_item, memory_log, places_of, play
+from tests.label.test_label_engine import drawn
 
 TEXT = "ACEHKMPT"
 ALPHABET = Alphabet(TEXT)

@@ -9,7 +9,6 @@ import sys
 import threading
 
 import numpy as np
-import page_data
 import pytest
 
 from captcha_lab.alphabet import Alphabet
@@ -22,6 +21,7 @@ from captcha_lab.label.terminal.labeller import Terminal
 from captcha_lab.label.worker import Worker
 from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.catalog.labels import LabelLog
+from tests.label import page_data
 
 STRAY = (1, 0)
 

@@ -6,9 +6,7 @@ import io
 import sqlite3
 import threading
 
-import page_data
 import pytest
-from page_client import Client
 from PIL import Image
 
 from captcha_lab.errors import CaptchaLabError
@@ -17,6 +15,8 @@ from captcha_lab.label.web.desk import Desk
 from captcha_lab.label.web.server import running_review
 from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.catalog.labels import LabelEvent, LabelLog
+from tests.label import page_data
+from tests.label.page_client import Client
 
 
 def labels_of(folder) -> dict:

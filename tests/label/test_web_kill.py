@@ -13,12 +13,12 @@ import time
 from contextlib import suppress
 from http.client import HTTPException
 
-import page_data
 import pytest
-from page_client import Client
 
 from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.catalog.labels import LabelLog
+from tests.label import page_data
+from tests.label.page_client import Client
 
 COMMAND = [sys.executable, "-m", "captcha_lab", "label", "--review", "--no-browser", "--json", "--port"]
 

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -105,7 +106,7 @@ def test_clean_cells_have_no_flags() -> None:
         ({"fit": "crop"}, "'pad' or 'stretch'"),
     ],
 )
-def test_impossible_settings_are_refused(options: dict, says: str) -> None:
+def test_impossible_settings_are_refused(options: dict[str, Any], says: str) -> None:
     with pytest.raises(UsageError, match=says):
         Segmenter(**options)
 

@@ -2,6 +2,7 @@ import random
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from captcha_lab.store.catalog.labels import LabelEvent, LabelLog, StaleRevision
 
 
 @pytest.fixture
-def log(tmp_path: Path):
+def log(tmp_path: Path) -> Iterator[LabelLog]:
     with Catalog(tmp_path / "catalog.sqlite") as catalog:
         for number in range(3):
             catalog.add_image(f"{number:064d}", "png", 80, 20, 100)
@@ -97,6 +98,7 @@ def test_an_act_with_a_bad_event_is_not_half_applied(log: LabelLog) -> None:
 # A labeller that prints the number of each act after it was saved, until it is killed.
 LABELLER = """
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.catalog.labels import LabelEvent, LabelLog

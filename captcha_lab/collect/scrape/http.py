@@ -62,7 +62,7 @@ class _Adapter(HTTPAdapter):
         sockets = self.sockets
         base: Any = pool.ConnectionCls
 
-        class Connection(base):
+        class Connection(base):  # type: ignore[misc]
             def connect(self) -> None:
                 super().connect()
                 sockets.add(self.sock)

@@ -15,10 +15,11 @@ from typing import Any
 import torch
 
 from captcha_lab.errors import CaptchaLabError
+from captcha_lab.generate.losses.objectives import Figures
 from captcha_lab.generate.sampling.sample import save_generator
 from captcha_lab.generate.training.config import TrainConfig
 from captcha_lab.generate.training.plan import Pace
-from captcha_lab.generate.training.trainer import Figures, Trainer
+from captcha_lab.generate.training.trainer import Trainer
 from captcha_lab.generate.watching import pictures
 from captcha_lab.generate.watching.alarms import Alarm, Alarms
 from captcha_lab.generate.watching.board import Board
