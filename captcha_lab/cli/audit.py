@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from captcha_lab.cli.output import DatasetOption, JsonFlag, SeedOption, emit, progress, say
+from captcha_lab.cli.output import DatasetOption, JsonFlag, SeedOption, ask, emit, progress, say
 from captcha_lab.collect.scrape.config import ScrapeConfig
 from captcha_lab.evaluate.audit.config import AuditConfig
 
@@ -55,13 +55,10 @@ def run(
     scrape = ScrapeConfig(count=count, rate=rate, contact=contact, authorised=authorised)
     config = AuditConfig(seed=seed, remedies=remedies)
 
-    def ask(question: str) -> bool:
-        return typer.confirm(question, err=True)
-
     with progress("Auditing") as bar:
         found, _, html_path = audit_dataset(
             url, dataset, scrape, config, report, ask if sys.stdin.isatty() else None, say,
-            lambda what, done, total: bar(done, total),
+            bar.phase,
         )  # fmt: skip
     emit(found, json, *_lines(found), f"Report: {html_path}")
 

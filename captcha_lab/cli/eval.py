@@ -80,7 +80,7 @@ def run(
     )
     workspace, folder = pipeline.locate(dataset)
     with progress("Evaluating") as bar:
-        done = evaluate(workspace, folder, request, config, say, lambda what, k, n: bar(k, n))
+        done = evaluate(workspace, folder, request, config, say, bar.phase)
     if json:
         from captcha_lab.evaluate.report.report import report_json
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from captcha_lab.cli import leads
+from captcha_lab.cli import leads, wrapped
 from captcha_lab.store.plain import plain
 
-Progress = Callable[[int, int], None]  # (done, total)
+if TYPE_CHECKING:
+    from captcha_lab.cli.bars import TerminalBar
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object, for scripts.")]
 DatasetOption = Annotated[
@@ -45,30 +46,62 @@ def emit(result: Any, as_json: bool, *lines: str) -> None:
         typer.echo(json.dumps(plain(result)))
     else:
         for line in lines:
-            typer.echo(line)
+            typer.echo(wrapped(line, sys.stdout))
 
 
 def say(message: str) -> None:
     """Tell a person what is going on, once for all processes; on stderr, so that it never mixes with a result."""
-    if leads():
-        typer.echo(message, err=True)
+    if not leads():
+        return
+    if _shown:
+        _shown[-1].print(message)
+    else:
+        typer.echo(wrapped(message, sys.stderr), err=True)
+
+
+def ask(question: str) -> bool:
+    """A yes or no from the person at the terminal; a progress bar waits meanwhile."""
+    for bar in _shown:
+        bar.pause()
+    answer = typer.confirm(question, err=True)
+    for bar in _shown:
+        bar.resume()
+    return answer
+
+
+_shown: list[TerminalBar] = []  # the bar that is drawn now, if any
+
+
+class Bar:
+    """A progress callback `(done, total)` that shows the name of the phase; `phase` changes it on the way."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, done: int, total: int, note: str = "") -> None:
+        """So many of the present phase are done; a note stands beside the bar."""
+        self.phase(self.name, done, total, note)
+
+    def phase(self, name: str, done: int, total: int, note: str = "") -> None:
+        """The same, of a phase that is named each time."""
+        if _shown:
+            _shown[-1].update(name, done, total, note)
 
 
 @contextmanager
-def progress(description: str) -> Iterator[Progress]:
-    """A progress bar on stderr as a callback `(done, total)`; silent when that is not a terminal, or another
-    process speaks."""
-    if not sys.stderr.isatty() or not leads():
-        yield lambda done, total: None
+def progress(name: str) -> Iterator[Bar]:
+    """A progress bar on stderr; silent when that is not a terminal, or another process speaks."""
+    if not sys.stderr.isatty() or not leads() or _shown:
+        yield Bar(name)
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
+    from captcha_lab.cli.bars import TerminalBar
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(description, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    with TerminalBar(name) as drawn:
+        _shown.append(drawn)
+        try:
+            yield Bar(name)
+        finally:
+            _shown.remove(drawn)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str | None = None) -> str:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack
 from typing import Annotated
 
 import typer
 
-from captcha_lab.cli.output import DatasetOption, JsonFlag, Progress, emit, progress, say
+from captcha_lab.cli.output import DatasetOption, JsonFlag, ask, emit, progress, say
 from captcha_lab.collect.scrape.config import ScrapeConfig
 
 EXAMPLES = (
@@ -18,10 +17,6 @@ EXAMPLES = (
         "200 captchas of a site that you may test, at most one a second.",
     ),
 )
-
-
-def _ask(question: str) -> bool:
-    return typer.confirm(question, err=True)
 
 
 def run(
@@ -51,22 +46,15 @@ def run(
     from captcha_lab.collect.scrape.source import scrape_source
     from captcha_lab.store.workspace import Workspace
 
-    with ExitStack() as stack:
-        bar: list[Progress] = []
-
-        def on_progress(done: int, total: int) -> None:
-            if not bar:  # only now, as a question may come first
-                bar.append(stack.enter_context(progress("Scraping")))
-            bar[0](done, total)
-
+    with progress("Scraping") as bar:
         result = scrape_source(
             Workspace.find(),
             config,
             url=url,
             dataset=dataset,
-            confirm=_ask if sys.stdin.isatty() else None,
+            confirm=ask if sys.stdin.isatty() else None,
             say=say,
-            on_progress=on_progress,
+            on_progress=bar,
         )
     for warning in result.warnings:
         say(f"Warning: {warning}")
