@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import os
 import shutil
@@ -17,6 +18,7 @@ from typer.exceptions import TyperException
 
 from captcha_lab.cli.layout import Command, did_you_mean, write_params, write_section
 from captcha_lab.errors import CaptchaLabError, UsageError
+from captcha_lab.text import printable
 from captcha_lab.version import __version__
 
 # In the order in which a newcomer needs them; each is the function `run` of the module of that name, imported only when
@@ -112,7 +114,7 @@ def _tell(message: str, code: int, as_json: bool) -> int:
     if as_json:
         typer.echo(json.dumps({"error": message, "exit_code": code}))
     else:
-        typer.echo(wrapped(f"Error: {message}", sys.stderr), err=True)
+        typer.echo(wrapped(f"Error: {printable(message)}", sys.stderr), err=True)
     return code
 
 
@@ -172,4 +174,7 @@ def main() -> None:
     # threads, 18 on one); spinning for long they rob every other program. So few turns, some 20 microseconds, give
     # 15 ms. Torch's OpenMP reads this when it is loaded, which is after this line.
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal of another encoding gets a ? for what it lacks
+            stream.reconfigure(errors="replace")
     app()

@@ -12,6 +12,7 @@ import typer
 
 from captcha_lab.cli import leads, wrapped
 from captcha_lab.store.plain import plain
+from captcha_lab.text import printable
 
 if TYPE_CHECKING:
     from captcha_lab.cli.bars import TerminalBar
@@ -46,13 +47,14 @@ def emit(result: Any, as_json: bool, *lines: str) -> None:
         typer.echo(json.dumps(plain(result)))
     else:
         for line in lines:
-            typer.echo(wrapped(line, sys.stdout))
+            typer.echo(wrapped(printable(line, "\n\t"), sys.stdout))
 
 
 def say(message: str) -> None:
     """Tell a person what is going on, once for all processes; on stderr, so that it never mixes with a result."""
     if not leads():
         return
+    message = printable(message)
     if _shown:
         _shown[-1].print(message)
     else:
@@ -108,15 +110,16 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str | No
     """A plain table as text, numbers to the right; fits the terminal's width."""
     import io
 
-    from rich.box import SIMPLE_HEAD
+    from rich.box import SIMPLE_HEAD, Box
     from rich.console import Console
     from rich.table import Table
 
     def is_number(text: str) -> bool:
         return bool(text) and text.strip("%± ").replace(".", "").replace("-", "").replace(",", "").isdigit()
 
-    texts = [["" if cell is None else str(cell) for cell in row] for row in rows]
-    grid = Table(title=title, box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    texts = [["" if cell is None else printable(str(cell)) for cell in row] for row in rows]
+    box = SIMPLE_HEAD if _draws_lines(sys.stdout) else Box(str(SIMPLE_HEAD).replace("─", "-"), ascii=True)
+    grid = Table(title=title, box=box, title_justify="left", pad_edge=False)
     for k, column in enumerate(columns):
         right = bool(texts) and all(is_number(row[k]) or not row[k] for row in texts)
         grid.add_column(column, justify="right" if right else "left")
@@ -126,6 +129,15 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str | No
     out = io.StringIO()
     Console(file=out, width=width, highlight=False, markup=False).print(grid)
     return out.getvalue().rstrip()
+
+
+def _draws_lines(stream: Any) -> bool:
+    """Whether the stream's encoding has the characters that tables are drawn with."""
+    try:
+        "─".encode(getattr(stream, "encoding", None) or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
 
 
 def percent(share: Any) -> str:

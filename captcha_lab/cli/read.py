@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from captcha_lab.cli.output import JsonFlag, emit, progress
+from captcha_lab.cli.output import JsonFlag, emit, progress, say
+from captcha_lab.text import printable
 
 EXAMPLES = (
     ("captcha-lab read captcha.png", "Read one captcha."),
@@ -33,11 +34,11 @@ def run(
         report,
         json,
         *(
-            f"{row.file}\t{row.text}\t{' '.join(f'{c:.3f}' for c in row.confidences)}"
+            f"{printable(row.file)}\t{printable(row.text)}\t{' '.join(f'{c:.3f}' for c in row.confidences)}"
             for row in report.readings
         ),
     )
     for problem in report.unreadable:
-        typer.echo(f"Error: {problem}", err=True)
+        say(f"Error: {problem}")
     if report.unreadable:
         raise typer.Exit(1)

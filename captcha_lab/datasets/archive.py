@@ -6,13 +6,12 @@ import os
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from captcha_lab.errors import CaptchaLabError
-
-MAX_BYTES = 64 << 20  # of one file; an archive's entry may claim to unpack to anything
+from captcha_lab.store.files import MAX_BYTES
+from captcha_lab.store.listing import list_files
 
 
 class _Entry(NamedTuple):
@@ -40,7 +39,11 @@ class Archive:
         self._descriptor = -1
         self._entries: dict[str, _Entry] = {}
         if path.is_dir():
-            self._stamps = {name: stamp for name, stamp in _walk(path, "") if _visible(name)}
+            self._stamps = {
+                name: f"{facts.st_size} {facts.st_mtime_ns}"
+                for name, facts in list_files(path)
+                if _visible(name)
+            }
         else:
             self._open_zip()
             self._stamps = {name: f"{e.size} {e.crc32}" for name, e in self._entries.items()}
@@ -133,7 +136,7 @@ class Archive:
                 trouble = "encrypted"
             elif info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 trouble = f"packed by method {info.compress_type}, which is not supported"
-            elif info.file_size > MAX_BYTES:
+            elif max(info.file_size, info.compress_size) > MAX_BYTES:  # it may claim to be of any size
                 trouble = f"larger than {MAX_BYTES >> 20} MB"
             deflated = info.compress_type == zipfile.ZIP_DEFLATED
             self._entries[info.filename] = _Entry(
@@ -158,19 +161,3 @@ def _refuse_escape(path: Path, name: str) -> None:
 
 def _visible(name: str) -> bool:
     return not any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
-
-
-def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, str]]:
-    """(relative name, stamp) of each file, one `stat` each."""
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                name = f"{prefix}{entry.name}"
-                if entry.is_dir():
-                    if not entry.name.startswith("."):
-                        yield from _walk(Path(entry.path), f"{name}/")
-                elif entry.is_file():
-                    facts = entry.stat()
-                    yield name, f"{facts.st_size} {facts.st_mtime_ns}"
-    except OSError as error:
-        raise CaptchaLabError(f"{folder} can't be read: {error.strerror or error}.") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import time
 import zlib
 from pathlib import Path
@@ -18,8 +19,10 @@ from captcha_lab.datasets.base import (
     random_split,
 )
 from captcha_lab.errors import CaptchaLabError
+from captcha_lab.store.files import read_file
 from captcha_lab.store.packed.packed import PackedSet, mark_duplicates, write_packed
 
+MAX_BYTES = 256 << 20  # of an idx file, unpacked; MNIST's largest has 47 MB
 SIDE = 28
 VALIDATION = 5000  # of the 60,000 official training digits; the official test digits stay test
 DIGITS = tuple("0123456789")
@@ -80,9 +83,13 @@ def read_idx(path: Path, dimensions: int) -> np.ndarray:
         CaptchaLabError: the file is absent, damaged, or holds something else.
     """
     try:
-        data = path.read_bytes()
-        data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
-    except (OSError, EOFError, zlib.error) as error:
+        data = read_file(path, MAX_BYTES)
+        if data[:2] == b"\x1f\x8b":
+            with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+                data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise CaptchaLabError(f"it unpacks to more than {MAX_BYTES >> 20} MB")
+    except (CaptchaLabError, OSError, EOFError, zlib.error) as error:
         raise CaptchaLabError(f"{path} can't be read ({error}): download it again.") from error
     header = 4 + 4 * dimensions
     if len(data) < header or data[:4] != bytes([0, 0, 8, dimensions]):
@@ -119,6 +126,8 @@ def _pair(folder: Path, prefix: str) -> tuple[np.ndarray, np.ndarray]:
     labels = read_idx(path, 1)
     if len(images) != len(labels) or (len(labels) and labels.max() > 9):
         raise CaptchaLabError(f"{path} does not label the {len(images)} digits beside it with 0 to 9.")
+    if not len(images):
+        raise CaptchaLabError(f"{path} is empty: it labels no digits. Give MNIST's own files.")
     return images, labels
 
 

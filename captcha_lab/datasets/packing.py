@@ -76,9 +76,13 @@ class PictureJob:
 
     def fingerprint(self) -> str:
         """Names the job: the same pictures, columns and framing, and no others."""
-        digest = hashlib.sha256(repr((self.framing, self.classes, self.attribute_names, self.info)).encode())
+        digest = hashlib.sha256(
+            repr((self.framing, self.classes, self.attribute_names, self.info)).encode(
+                errors="surrogateescape"
+            )
+        )
         for name in self.names:
-            digest.update(f"{name}\0{self.archive.stamp(name)}\0".encode())
+            digest.update(f"{name}\0{self.archive.stamp(name)}\0".encode(errors="surrogateescape"))
         for column in (self.split, self.labels, self.attributes, self.source):
             digest.update(b"-" if column is None else np.ascontiguousarray(column).tobytes())
         return digest.hexdigest()

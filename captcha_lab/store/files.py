@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from captcha_lab.errors import CaptchaLabError
+
+MAX_BYTES = 64 << 20  # of a file that is read whole into memory, where nothing else is said
 
 
 def sync_folder(folder: Path) -> None:
@@ -66,3 +69,20 @@ def write_bytes(path: Path, data: bytes) -> None:
     """Write a small file atomically (see `atomic_path` for errors)."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
+
+
+def read_file(path: Path, max_bytes: int = MAX_BYTES) -> bytes:
+    """The bytes of an ordinary file, if there are not too many; a pipe or a device is never waited for.
+
+    Raises:
+        CaptchaLabError: it can't be read; the message gives the reason only.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise CaptchaLabError("it is no ordinary file")
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_size > max_bytes:
+                raise CaptchaLabError(f"larger than {max_bytes >> 20} MB")
+            return file.read(max_bytes + 1)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise CaptchaLabError(getattr(error, "strerror", None) or str(error)) from error

@@ -8,8 +8,6 @@ header, which is checked.
 from __future__ import annotations
 
 import io
-import os
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +22,7 @@ from captcha_lab.store.containers import png
 from captcha_lab.store.containers.container import CUT, Container
 from captcha_lab.store.containers.orientation import turns_sideways, upright
 from captcha_lab.store.containers.walk import walk
+from captcha_lab.store.files import read_file, write_bytes
 
 # What is wrong with an image is said once, by us, with its name.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -39,7 +38,6 @@ _JPEG_PIXELS = {"grey": "GRAY", "rgb": "RGB", "cmyk": "CMYK"}
 # A decoder's warning about numbers that some encoders leave empty and no decoder uses.
 HARMLESS = "Invalid SOS parameters"
 MAX_PIXELS = 4_000_000  # larger than any captcha or face; a small file can decode to gigabytes
-MAX_BYTES = 64 << 20  # of one file
 
 
 @dataclass(frozen=True)
@@ -158,23 +156,6 @@ def read_image(path: Path) -> np.ndarray:
         raise CaptchaLabError(f"{path}: {error}.") from error
 
 
-def read_file(path: Path, max_bytes: int = MAX_BYTES) -> bytes:
-    """The bytes of an ordinary file, if there are not too many; a pipe or a device is never waited for.
-
-    Raises:
-        CaptchaLabError: it can't be read; the message gives the reason only.
-    """
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise CaptchaLabError("it is no ordinary file")
-        with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_size > max_bytes:
-                raise CaptchaLabError(f"larger than {max_bytes >> 20} MB")
-            return file.read(max_bytes + 1)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise CaptchaLabError(getattr(error, "strerror", None) or str(error)) from error
-
-
 def check_target(path: Path) -> None:
     """Say that a picture can't be written to a path before the work that makes it.
 
@@ -193,8 +174,6 @@ def write_image(path: Path, pixels: np.ndarray) -> None:
     Raises:
         CaptchaLabError: the disk refuses, or the extension names no format.
     """
-    from captcha_lab.store.files import write_bytes
-
     write_bytes(path, encode(pixels, path.suffix or ".png"))
 
 
