@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from captcha_lab.store.images import encode
+from tests.cli.conftest import Cli
 
 EVIL = "\x1b]0;owned\x07\x1b[2J"
 LATIN = os.fsdecode(b"caf\xe9")
 
 
-def test_names_are_escaped_in_every_message(cli, labelled: Path, tmp_path: Path) -> None:
+def test_names_are_escaped_in_every_message(cli: Cli, labelled: Path, tmp_path: Path) -> None:
     for name in (f"{EVIL}.png", f"{LATIN}.png", "two\nlines.png"):
         (tmp_path / name).write_bytes(b"no picture")
     (tmp_path / f"good{EVIL}{LATIN}.png").write_bytes(encode(np.zeros((20, 80), np.uint8)))

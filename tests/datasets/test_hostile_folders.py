@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from datasets_helpers import face, write_jpeg
 
 from captcha_lab.datasets.archive import Archive
 from captcha_lab.datasets.base import PrepareOptions, prepare
@@ -18,6 +17,7 @@ from captcha_lab.store.files import read_file
 from captcha_lab.store.listing import list_files
 from captcha_lab.store.packed.packed import read_packed
 from captcha_lab.store.workspace import DatasetFolder
+from tests.datasets.datasets_helpers import face, write_jpeg
 
 LATIN = os.fsdecode(b"caf\xe9")  # a name that is not UTF-8
 
