@@ -75,7 +75,13 @@ def test_the_list_of_commands_imports_no_command() -> None:
         "print('ROOMS', sorted(name for name in sys.modules if name.startswith('captcha_lab.')))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    ground = ["captcha_lab.cli", "captcha_lab.cli.layout", "captcha_lab.errors", "captcha_lab.version"]
+    ground = [
+        "captcha_lab.cli",
+        "captcha_lab.cli.layout",
+        "captcha_lab.errors",
+        "captcha_lab.text",
+        "captcha_lab.version",
+    ]
     assert done.stdout.rstrip().endswith(f"ROOMS {ground}")
 
 
