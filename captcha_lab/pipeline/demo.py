@@ -216,7 +216,7 @@ def _evaluate(
     evaluation = done.report.evaluation
     assert evaluation is not None  # a generator was just trained
     result = evaluation.results[0]
-    floor = {key: float(figure.value) for key, figure in result.floor.items()}
+    floor = {key: float(figure.value) for key, figure in result.baseline.items()}
     return result, floor, (done.report.verdict, done.html_path)
 
 

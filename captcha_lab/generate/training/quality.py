@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from captcha_lab.generate.pixels import scaled
-from captcha_lab.metrics.manifold import manifold
+from captcha_lab.metrics.samples.manifold import manifold
 
 NEIGHBOURS = 5
 

@@ -12,9 +12,9 @@ from captcha_lab.generate.sampling.sample import Generator
 from captcha_lab.generate.training.quality import harmonic_mean
 from captcha_lab.generate.training.trainer import Trainer, draw_noise
 from captcha_lab.generate.watching.pictures import grid
-from captcha_lab.metrics.diversity import class_variance, variance_ratio
-from captcha_lab.metrics.manifold import manifold
 from captcha_lab.metrics.neighbours import flatten
+from captcha_lab.metrics.samples.diversity import class_variance, variance_ratio
+from captcha_lab.metrics.samples.manifold import manifold
 
 Quality = Callable[[np.ndarray, np.ndarray | None], dict[str, float]]
 """Samples uint8 [N, H, W(, 3)] and the labels they were asked for (class numbers [N], attributes [N, K], or None)

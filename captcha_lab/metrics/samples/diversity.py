@@ -10,6 +10,15 @@ from scipy.cluster.vq import kmeans2
 
 from captcha_lab.errors import UsageError
 from captcha_lab.metrics.neighbours import flatten, nearest
+from captcha_lab.metrics.samples.measure import Measure
+from captcha_lab.metrics.samples.subjects import (
+    FeatureSets,
+    PixelSets,
+    ReadSamples,
+    RealFeatures,
+    RealPixels,
+    shrunk_samples,
+)
 
 
 def class_variance(
@@ -58,6 +67,9 @@ def classes_reached(
         wanted: float [K], the frequency each class should have; sums to 1.
         share: of the wanted frequency that counts as reached.
         least: wanted number of samples from which a class counts.
+
+    >>> classes_reached(np.array([0] * 30 + [1] * 10), np.array([0.5, 0.25, 0.25]))  # class 2 is never made
+    0.6666666666666666
     """
     made = np.bincount(readings, minlength=len(wanted))
     expected = np.asarray(wanted) * len(readings)
@@ -98,3 +110,58 @@ def modes(samples: NDArray[np.floating], real: NDArray[np.floating], centres: ND
     wanted = np.bincount(nearest(real, centres).which, minlength=len(centres)) / max(len(real), 1)
     reached = int(((made > 0) & (made >= 0.1 * wanted)).sum())
     return Modes(reached, len(centres), float(0.5 * np.abs(made - wanted).sum()))
+
+
+def _modes(sets: FeatureSets) -> Modes:
+    return modes(sets.samples, sets.real.reference, sets.real.once(_centres))
+
+
+def _centres(real: RealFeatures) -> NDArray[np.float64]:
+    return find_modes(real.reference, real.modes, seed=real.seed)
+
+
+def _real_variance(real: RealFeatures) -> NDArray[np.float64]:
+    return class_variance(real.reference, real.labels, real.classes)
+
+
+def _variance(sets: FeatureSets) -> float:
+    made = class_variance(sets.samples, sets.labels, sets.real.classes)
+    return variance_ratio(made, sets.real.once(_real_variance))
+
+
+def _real_pixel_variance(real: RealPixels) -> NDArray[np.float64]:
+    return class_variance(real.shrink(real.reference), real.labels, real.classes)
+
+
+def _pixel_variance(sets: PixelSets) -> float:
+    made = class_variance(sets.once(shrunk_samples), sets.labels, sets.real.classes)
+    return variance_ratio(made, sets.real.once(_real_pixel_variance))
+
+
+MEASURES = (
+    Measure(
+        "classes_reached", "Classes reached", "Classes made at least a tenth as often as wanted (%).",
+        ReadSamples, lambda view: classes_reached(view.read[0], view.wanted), "high", "share", "reading",
+        high=1.0,
+    ),
+    Measure(
+        "modes_reached", "Modes reached",
+        "Clusters of the real features that hold at least a tenth of the samples they should (%).",
+        FeatureSets, lambda sets: sets.once(_modes).reached / sets.once(_modes).total,
+        "high", "share", "diversity", high=1.0,
+    ),
+    Measure(
+        "mode_variation", "Difference of mode frequencies",
+        "Total variation between samples and real images over those clusters (%): 0 the same, 100 disjoint.",
+        FeatureSets, lambda sets: sets.once(_modes).variation, "low", "share", "diversity", high=1.0,
+    ),
+    Measure(
+        "variance", "Variance within classes",
+        "Variance of features within a class, over that of real training images: 0 is one image per class.",
+        FeatureSets, _variance, "baseline", "ratio", "diversity", brief="vary",
+    ),
+    Measure(
+        "variance_pixels", "Variance within classes (pixels)", "The same of pixels.",
+        PixelSets, _pixel_variance, "baseline", "ratio", "diversity",
+    ),
+)  # fmt: skip

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from captcha_lab.errors import UsageError
 from captcha_lab.metrics.neighbours import flatten
+from captcha_lab.metrics.samples.measure import Measure
+from captcha_lab.metrics.samples.subjects import PixelSets
 
 
 def sliced_wasserstein(
@@ -45,8 +47,8 @@ def wasserstein_columns(first: NDArray[np.float64], second: NDArray[np.float64])
     Both quantile functions are steps; they are compared on the common refinement of the two grids, counted
     in whole units of 1/(N M) so that no level is split by rounding.
 
-    >>> wasserstein_columns(np.array([[0.0], [1.0]]), np.array([[2.0], [3.0]])).tolist()
-    [2.0]
+    >>> wasserstein_columns(np.array([[0.0], [1.0]]), np.array([[5.0], [4.0], [4.0], [5.0]]))
+    array([4.])
     """
     a, b = np.sort(first, axis=0), np.sort(second, axis=0)
     n, m = len(a), len(b)
@@ -54,3 +56,15 @@ def wasserstein_columns(first: NDArray[np.float64], second: NDArray[np.float64])
     width = np.diff(levels, prepend=0) / (n * m)
     gap = np.abs(a[(levels - 1) // m] - b[(levels - 1) // n])  # [levels, P]
     return np.asarray(width @ gap, dtype=np.float64)
+
+
+def _of(sets: PixelSets) -> float:
+    return sliced_wasserstein(sets.samples, sets.real.reference, seed=sets.real.seed)
+
+
+MEASURES = (
+    Measure(
+        "sliced", "Sliced Wasserstein distance", "Distance between the pixels of both sets; needs no model.",
+        PixelSets, _of, "low", "number", "distance",
+    ),
+)  # fmt: skip

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from captcha_lab.errors import UsageError
+from captcha_lab.metrics.samples.measure import Measure
+from captcha_lab.metrics.samples.subjects import FeatureSets
 
 
 class Moments(NamedTuple):
@@ -70,14 +72,38 @@ def _factor(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
 def frechet_distance(first: NDArray[np.floating], second: NDArray[np.floating]) -> float:
     """Fréchet distance between features [N, D] and [M, D], computed in float64; 0 is equal, no upper bound.
 
-    It is biased upwards at small sample sizes: compare only figures of one sample size, beside the floor.
-
-    >>> frechet_distance(np.array([[0.0], [2.0]]), np.array([[3.0], [5.0]]))  # moved by 3
-    9.0
+    It is biased upwards at small sample sizes: compare only figures of one sample size, beside the baseline.
 
     Raises:
         UsageError: different numbers of features, or fewer than two samples on a side.
+
+    >>> frechet_distance(np.array([[0.0], [2.0]]), np.array([[3.0], [5.0]]))  # the same spread, means 3 apart
+    9.0
     """
     if first.ndim != 2 or second.ndim != 2 or first.shape[1] != second.shape[1]:
         raise UsageError(f"Features of shapes {first.shape} and {second.shape} cannot be compared.")
     return frechet_from_moments(moments([first]), moments([second]))
+
+
+def _of(sets: FeatureSets) -> float:
+    return frechet_distance(sets.samples, sets.real.reference)
+
+
+MEASURES = (
+    Measure(
+        "attribute_frechet", "Attribute-Fréchet distance",
+        "Fréchet distance in the features of a network trained to read attributes off this data; not FID.",
+        FeatureSets, _of, "low", "number", "distance", brief="attr.-Fréchet", features=("attributes",),
+    ),
+    Measure(
+        "frechet", "Fréchet distance",
+        "Distance between Gaussians fitted to the features of samples and to those of real images.",
+        FeatureSets, _of, "low", "number", "distance", brief="Fréchet", every_reader=True,
+        features=("reader", "pixels"),
+    ),
+    Measure(
+        "fid", "FID (Inception)",
+        "Fréchet distance in the Inception features of the given weights, as in the literature.",
+        FeatureSets, _of, "low", "number", "distance", every_reader=True, features=("inception",),
+    ),
+)  # fmt: skip

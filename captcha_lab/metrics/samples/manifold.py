@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from captcha_lab.metrics.neighbours import distance_blocks, kth_radius
+from captcha_lab.metrics.samples.measure import Measure
+from captcha_lab.metrics.samples.subjects import FeatureSets
 
 
 class Manifold(NamedTuple):
@@ -29,6 +31,10 @@ def manifold(samples: NDArray[np.floating], real: NDArray[np.floating], k: int =
 
     Raises:
         UsageError: one side has no more than k points.
+
+    >>> points = np.array([[0.0], [1.0], [2.0], [3.0]])
+    >>> manifold(points[:2], points, k=1)  # half of the real points are reached
+    Manifold(precision=1.0, recall=0.75, density=2.5, coverage=0.75)
     """
     real_radius, sample_radius = kth_radius(real, k), kth_radius(samples, k)
     inside = np.zeros(len(samples), dtype=np.int64)
@@ -44,3 +50,30 @@ def manifold(samples: NDArray[np.floating], real: NDArray[np.floating], k: int =
         density=float(inside.mean() / k),
         coverage=float(covered.mean()),
     )
+
+
+def _of(sets: FeatureSets) -> Manifold:
+    return manifold(sets.samples, sets.real.reference, sets.real.neighbours)
+
+
+MEASURES = (
+    Measure(
+        "precision", "Precision", "Samples that lie among real images (%).",
+        FeatureSets, lambda sets: sets.once(_of).precision, "high", "share", "diversity",
+        high=1.0, every_reader=True,
+    ),
+    Measure(
+        "recall", "Recall", "Real images that lie among the samples (%): how much of their variety is reached.",
+        FeatureSets, lambda sets: sets.once(_of).recall, "high", "share", "diversity",
+        high=1.0, brief="recall", every_reader=True,
+    ),
+    Measure(
+        "density", "Density", "How deep samples lie among real images; near 1 for real ones.",
+        FeatureSets, lambda sets: sets.once(_of).density, "high", "ratio", "diversity", every_reader=True,
+    ),
+    Measure(
+        "coverage", "Coverage", "Real images that have a sample nearby (%).",
+        FeatureSets, lambda sets: sets.once(_of).coverage, "high", "share", "diversity",
+        high=1.0, brief="cover", every_reader=True,
+    ),
+)  # fmt: skip

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from captcha_lab.errors import UsageError
+from captcha_lab.metrics.samples.measure import Measure
+from captcha_lab.metrics.samples.subjects import PixelSets, RealPixels
 
 
 def roughness(images: NDArray[np.uint8]) -> float:
@@ -14,11 +16,13 @@ def roughness(images: NDArray[np.uint8]) -> float:
     This is a quarter of the discrete Laplacian: blur lowers it, speckle raises it. Images uint8 [N, H, W] or
     [N, H, W, C] of at least 3x3 pixels; a thousand are converted at a time.
 
-    >>> roughness(np.full((1, 8, 8), 200, np.uint8))
-    0.0
-
     Raises:
         UsageError: no images, or smaller ones.
+
+    >>> speckle = np.full((1, 3, 3), 255, np.uint8)
+    >>> speckle[0, 1, 1] = 0
+    >>> roughness(speckle)
+    1.0
     """
     if not len(images) or min(images.shape[1:3]) < 3:
         raise UsageError(f"Roughness needs images of at least 3x3 pixels, not {images.shape}.")
@@ -30,3 +34,20 @@ def roughness(images: NDArray[np.uint8]) -> float:
         total += float(detail.sum(dtype=np.float64))
         count += detail.size
     return total / count
+
+
+def _real(real: RealPixels) -> float:
+    return roughness(real.reference)
+
+
+def _of(sets: PixelSets) -> float:
+    usual = sets.real.once(_real)
+    return roughness(sets.samples) / usual if usual > 0 else float("nan")
+
+
+MEASURES = (
+    Measure(
+        "roughness", "Roughness", "Fine detail over that of real images: below 1 blurred, above 1 speckled.",
+        PixelSets, _of, "baseline", "ratio", "detail",
+    ),
+)  # fmt: skip

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from captcha_lab.errors import UsageError
+from captcha_lab.metrics.samples.measure import Measure
+from captcha_lab.metrics.samples.subjects import FeatureSets
 
 
 class KernelDistance(NamedTuple):
@@ -37,6 +39,9 @@ def squared_mmd(first: NDArray[np.floating], second: NDArray[np.floating]) -> fl
 
     Raises:
         UsageError: shapes differ or fewer than two samples.
+
+    >>> squared_mmd(np.array([[0.0], [1.0]]), np.array([[2.0], [3.0]]))
+    297.5
     """
     if first.shape != second.shape or first.ndim != 2 or len(first) < 2:
         raise UsageError(
@@ -81,3 +86,16 @@ def kernel_distance(
         for _ in range(subsets)
     ]
     return KernelDistance(float(np.mean(values)), float(np.std(values, ddof=1)) if subsets > 1 else 0.0)
+
+
+def _of(sets: FeatureSets) -> float:
+    return kernel_distance(sets.samples, sets.real.reference, seed=sets.real.seed).value
+
+
+MEASURES = (
+    Measure(
+        "kernel", "Kernel distance",
+        "Squared maximum mean discrepancy of normalised features; about 0 for equal distributions.",
+        FeatureSets, _of, "low", "number", "distance", low=-np.inf, every_reader=True,
+    ),
+)  # fmt: skip

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import correlate1d
 
 from captcha_lab.errors import UsageError
+from captcha_lab.metrics.samples.measure import Measure
+from captcha_lab.metrics.samples.subjects import PixelSets
 
 # Weights of the five scales, finest first (Wang, Simoncelli and Bovik 2003, section 3.2).
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
@@ -15,7 +17,11 @@ _C1, _C2 = 0.01**2, 0.03**2  # for pixels in [0, 1]
 
 
 def scales_for(height: int, width: int) -> int:
-    """How many of the five scales fit: the window must fit the image at the coarsest one (0: not even one)."""
+    """How many of the five scales fit: the window must fit the image at the coarsest one (0: not even one).
+
+    >>> scales_for(20, 20), scales_for(128, 128)
+    (1, 4)
+    """
     return sum(min(height, width) // 2**s >= _WINDOW for s in range(len(SCALE_WEIGHTS)))
 
 
@@ -28,6 +34,10 @@ def ms_ssim(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.f
 
     Raises:
         UsageError: shapes differ, or the images are smaller than the window.
+
+    >>> picture = np.random.default_rng(0).integers(0, 256, (1, 32, 32), dtype=np.uint8)
+    >>> ms_ssim(picture, picture)
+    array([1.])
     """
     if first.shape != second.shape:
         raise UsageError(f"Images of shapes {first.shape} and {second.shape} cannot be compared.")
@@ -90,3 +100,21 @@ def _halve(images: NDArray[np.float64]) -> NDArray[np.float64]:
     n, h, w, c = images.shape
     whole = images[:, : h // 2 * 2, : w // 2 * 2]
     return np.asarray(whole.reshape(n, h // 2, 2, w // 2, 2, c).mean(axis=(2, 4)))
+
+
+def _of(sets: PixelSets) -> float | None:
+    # Of large pictures only: on glyphs it says nothing.
+    return (
+        pair_similarity(sets.samples, seed=sets.real.seed)
+        if scales_for(*sets.samples.shape[1:3]) >= 3
+        else None
+    )
+
+
+MEASURES = (
+    Measure(
+        "similarity", "Similarity of pairs (MS-SSIM)",
+        "Structural similarity of random pairs of samples: above that of real images, samples look alike.",
+        PixelSets, _of, "baseline", "ratio", "diversity", high=1.0,
+    ),
+)  # fmt: skip

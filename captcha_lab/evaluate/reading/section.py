@@ -4,28 +4,14 @@ from __future__ import annotations
 
 from html import escape
 
-from captcha_lab.evaluate.reading.measure import ReadingResult
-from captcha_lab.evaluate.report.plots import confusion_plot, damage_plot, reliability_plot
+from captcha_lab.evaluate.page.html import interval_text, share_text, tile
+from captcha_lab.evaluate.page.plots import confusion_plot
+from captcha_lab.evaluate.reading.glyphs import GlyphResult
+from captcha_lab.evaluate.reading.plots import damage_plot, reliability_plot
 from captcha_lab.metrics.accuracy import worst_confusions
-from captcha_lab.metrics.intervals import Share
 
 
-def tile(value: str, label: str) -> str:
-    """A figure in large type with a line below."""
-    return f'<div class="tile"><b>{value}</b><span>{label}</span></div>'
-
-
-def share_text(share: Share) -> str:
-    """`99.6 %` with its interval in small type."""
-    return f"{100 * share.value:.1f} %"
-
-
-def interval_text(share: Share) -> str:
-    """`98.9 to 99.8, 1000 tried`."""
-    return f"{100 * share.low:.1f} to {100 * share.high:.1f}, {share.trials} tried"
-
-
-def recogniser_section(reading: ReadingResult) -> str:
+def recogniser_section(reading: GlyphResult) -> str:
     """Accuracy, calibration, damages and confusion of the recogniser."""
     distinct, whole = reading.glyphs_distinct, reading.glyphs
     tiles = [
