@@ -23,7 +23,7 @@ from captcha_lab.evaluate.judging.judge import independent_readers
 from captcha_lab.evaluate.readers import main_reader
 from captcha_lab.evaluate.real import RealData
 from captcha_lab.generate.choose import Choice
-from captcha_lab.generate.training.config import TrainConfig as GeneratorConfig
+from captcha_lab.generate.training.config import GeneratorConfig
 from captcha_lab.pipeline.candidates import run_candidate
 from captcha_lab.pipeline.common import silent
 from captcha_lab.pipeline.evaluation_data import ensure_attribute_judge, load_data

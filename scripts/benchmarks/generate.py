@@ -15,7 +15,7 @@ from captcha_lab.cli.output import say, table
 from captcha_lab.evaluate.config import EvalConfig
 from captcha_lab.generate.choose import Choice
 from captcha_lab.generate.recipes import recipes
-from captcha_lab.generate.training.config import TrainConfig as GeneratorConfig
+from captcha_lab.generate.training.config import GeneratorConfig
 from captcha_lab.metrics.samples.measure import Measure, measures
 from scripts.benchmarks._generators import PRINTED_BEST, SHOWN, Trained, figures, prepared, train_and_score
 from scripts.benchmarks._machine import facts

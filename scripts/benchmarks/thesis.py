@@ -16,7 +16,7 @@ from captcha_lab.evaluate.generators.printed import load_grids
 from captcha_lab.evaluate.generators.result import CandidateResult
 from captcha_lab.generate.choose import Choice
 from captcha_lab.generate.recipes import get_recipe
-from captcha_lab.generate.training.config import TrainConfig as GeneratorConfig
+from captcha_lab.generate.training.config import GeneratorConfig
 from captcha_lab.generate.watching.weights import (
     CRITIC,
     run_critic_weights,

@@ -1,4 +1,4 @@
-"""Where training images come from: anything that keeps this protocol; in memory, or read lazily from disk."""
+"""Streams of training images for generators: in memory, or read from a packed file."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from captcha_lab.datasets.batches import Batches as PackedRows
-from captcha_lab.datasets.batches import BatchOptions
+from captcha_lab.datasets.batches import Batches, BatchOptions
 from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.generate.conditioning import one_hot
 from captcha_lab.parallel import Group
 
 
-class Batches(Protocol):
+class TrainingStream(Protocol):
     """An endless, seeded, resumable stream of training batches."""
 
     image_shape: tuple[int, ...]
@@ -84,8 +83,8 @@ class Shuffler:
         self._order = self._permutation()
 
 
-class ArrayBatches:
-    """Batches from arrays in memory.
+class ArrayStream:
+    """A `TrainingStream` of arrays in memory.
 
     Args:
         images: uint8 [N, H, W] or [N, H, W, 3].
@@ -130,37 +129,37 @@ class ArrayBatches:
         return len(self.images)
 
     def next(self, n: int) -> tuple[np.ndarray, np.ndarray | None]:
-        """See `Batches.next`."""
+        """See `TrainingStream.next`."""
         world = self._group.world
         rows = self._rows.next(n * world)[self._group.part(n * world)]
         return self.images[rows], None if self.condition is None else self.condition[rows]
 
     def reference(self, n: int) -> tuple[np.ndarray, np.ndarray | None]:
-        """See `Batches.reference`."""
+        """See `TrainingStream.reference`."""
         rows = np.random.default_rng([self._rows.seed, 0]).permutation(len(self.images))[:n]
         return self.images[rows], None if self.condition is None else self.condition[rows]
 
     def state(self) -> dict[str, Any]:
-        """See `Batches.state`."""
+        """See `TrainingStream.state`."""
         return self._rows.state()
 
     def restore(self, state: dict[str, Any]) -> None:
-        """See `Batches.restore`."""
+        """See `TrainingStream.restore`."""
         self._rows.restore(state)
 
 
-class PackedBatches(PackedRows):
-    """Batches from a packed file, in memory where they fit, else read ahead from disk."""
+class PackedStream(Batches):
+    """A `TrainingStream` of a packed file, in memory where it fits, else read ahead from disk."""
 
     def __init__(self, path: Path, options: BatchOptions | None = None) -> None:
         super().__init__(path, options)
         self.exclusive = self.options.condition != "attributes"
 
-    def __enter__(self) -> PackedBatches:
+    def __enter__(self) -> PackedStream:
         return self
 
     def reference(self, n: int) -> tuple[np.ndarray, np.ndarray | None]:
-        """See `Batches.reference`."""
+        """See `TrainingStream.reference`."""
         chosen = np.sort(np.random.default_rng([self.options.seed, 0]).permutation(len(self))[:n])
         images = self._reader.read(self._rows[chosen]) if self._images is None else self._images[chosen]
         return images, None if self._condition is None else self._as_floats(self._condition[chosen])

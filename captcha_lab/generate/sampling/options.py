@@ -1,4 +1,4 @@
-"""What `generate` is asked for. No torch here."""
+"""The options of `generate`, and its report. No torch here."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ KIND = "generated"  # of a packed file, in its facts
 
 
 @dataclass(frozen=True)
-class Request:
-    """One order for samples.
+class SampleOptions:
+    """Which samples to draw, and where to write them.
 
     Raises:
-        UsageError: two orders at once, or nothing of that kind can be written there.
+        UsageError: options that exclude each other, or nothing of that kind can be written there.
     """
 
     text: str = ""  # whole captchas of this text; with `interpolate`, the two classes to walk between
@@ -55,7 +55,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Produced:
+class SampleReport:
     """What was written."""
 
     what: str

@@ -8,6 +8,8 @@ import torch
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from captcha_lab.generate.networks.parts.layers import role
+
 M = TypeVar("M", bound=nn.Module)
 
 
@@ -19,6 +21,6 @@ def spectrally_normalise(network: M, seed: int) -> M:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for module in list(network.modules()):
-            if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            if role(module):
                 spectral_norm(module)
     return network

@@ -1,4 +1,4 @@
-"""Looking at a generator while it trains: samples from fixed noise, their variety, and what the judge says of them."""
+"""Evaluating a generator while it trains: samples from fixed noise, their variety, and the judge's figures."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from captcha_lab.generate.noise import draw_noise
 from captcha_lab.generate.pixels import to_images, to_network
 from captcha_lab.generate.sampling.sample import Generator
-from captcha_lab.generate.training.quality import harmonic_mean
-from captcha_lab.generate.training.trainer import Trainer, draw_noise
+from captcha_lab.generate.training.trainer import Trainer
 from captcha_lab.generate.watching.pictures import grid
+from captcha_lab.generate.watching.quality import harmonic_mean
 from captcha_lab.metrics.neighbours import flatten
 from captcha_lab.metrics.samples.diversity import class_variance, variance_ratio
 from captcha_lab.metrics.samples.manifold import manifold
@@ -31,7 +32,7 @@ class Monitor:
     """Compares the generator of a trainer with a fixed set of real images.
 
     Args:
-        trainer: whose generator is looked at.
+        trainer: whose generator is evaluated.
         samples: how many images, at most.
         seed: of the fixed noise.
         quality: the judge, or None.
@@ -40,12 +41,12 @@ class Monitor:
     def __init__(self, trainer: Trainer, samples: int, seed: int, quality: Quality | None = None) -> None:
         self.trainer = trainer
         self.quality = quality
-        size = trainer.spec.image_shape[1:]
-        images, condition = trainer.batches.reference(samples)
+        size = trainer.players.spec.image_shape[1:]
+        images, condition = trainer.stream.reference(samples)
         limits = trainer.recipe.output_range
         self.real = to_images(to_network(images, limits, size), limits)
         self.condition = torch.from_numpy(condition) if condition is not None and trainer.names else None
-        exclusive = trainer.batches.exclusive
+        exclusive = trainer.stream.exclusive
         self.labels: np.ndarray | None = None
         if self.condition is not None:
             self.labels = self.condition.argmax(1).numpy() if exclusive else self.condition.numpy()
@@ -60,9 +61,11 @@ class Monitor:
     def generator(self) -> Generator:
         """The generator as it is now (the moving average where the recipe has one)."""
         t = self.trainer
-        return Generator(t.sampling_network, t.spec, t.recipe.noise, t.names, t.batches.exclusive, t.recipe)
+        return Generator(
+            t.players.sampling_network, t.players.spec, t.recipe.noise, t.names, t.stream.exclusive, t.recipe
+        )
 
-    def look(self) -> dict[str, float]:
+    def evaluate(self) -> dict[str, float]:
         """Figures of the present generator: its variance and recall beside real ones, and the judge's."""
         samples = self.generator().images(self.noise, self.condition)
         small = _small(samples)
@@ -84,10 +87,10 @@ class Monitor:
     def _grid_plan(self, rng: torch.Generator) -> tuple[torch.Tensor, torch.Tensor | None, int]:
         """Noise, condition and columns; classes in order, as many of each as fit 16 columns (the thesis: 8)."""
         t = self.trainer
-        side = max(t.spec.image_shape[1:])
+        side = max(t.players.spec.image_shape[1:])
         columns = 16 if side <= 32 else 8 if side <= 64 else 6
         cells, condition = columns * columns, None
-        if self.condition is not None and t.batches.exclusive:
+        if self.condition is not None and t.stream.exclusive:
             k = len(t.names)
             each = next(n for n in (8, 4, 2, 1) if n * k <= cells or n == 1)
             condition = torch.eye(k).repeat_interleave(each, 0)

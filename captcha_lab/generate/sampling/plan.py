@@ -1,4 +1,4 @@
-"""What is to be drawn, picture by picture, and the drawing of it block by block: millions need no more memory."""
+"""Which samples are to be drawn, and the drawing of them block by block: millions need no more memory."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ import torch
 from torch import Tensor
 
 from captcha_lab.datasets.base import random_split
+from captcha_lab.datasets.batches import attribute_columns
 from captcha_lab.errors import UsageError
-from captcha_lab.generate.sampling.request import KIND
+from captcha_lab.generate.sampling.options import KIND
 from captcha_lab.generate.sampling.sample import BLOCK, Generator
 from captcha_lab.store.packed.packed import PackedSet
 
 
 @dataclass(frozen=True)
-class Order:
-    """Pictures of a generator: the same for the same seed, whichever blocks of them a process draws.
+class SamplePlan:
+    """Samples of a generator, as pictures: the same for the same seed, whichever blocks of them a process draws.
 
     Raises:
         UsageError: not one picture.
@@ -106,3 +107,69 @@ class Order:
         for tensor in self.generator.network.state_dict().values():
             digest.update(tensor.cpu().numpy().tobytes())
         return digest.hexdigest()
+
+
+def single_samples(generator: Generator, count: int, seed: int, *, per_class: bool = False) -> SamplePlan:
+    """`count` samples of the classes in turn, or so many of every class, in class order.
+
+    Attributes are taken for classes: each sample has one of them alone, since how they mix is not known here.
+
+    Raises:
+        UsageError: classes of an unlabelled generator.
+    """
+    if generator.labelled:
+        k = len(generator.classes)
+        wanted = np.eye(k, dtype=np.float32)
+        if per_class:
+            return SamplePlan(generator, k * count, seed, wanted, generator.classes, each=count)
+        return SamplePlan(generator, count, seed, wanted, generator.classes)
+    if per_class:
+        raise UsageError("This generator was trained without labels: use --count instead of --per-class.")
+    return SamplePlan(generator, count, seed)
+
+
+def attributed_samples(
+    generator: Generator, attributes: tuple[str, ...], count: int, seed: int
+) -> SamplePlan:
+    """`count` samples that have the named attributes and no others.
+
+    Raises:
+        UsageError: the generator has no attributes, or none of that name.
+    """
+    chosen = attribute_numbers(generator, attributes)
+    text = "+".join(generator.classes[k] for k in chosen)
+    return SamplePlan(generator, count, seed, only(generator, chosen)[None], (text,))
+
+
+def captcha_samples(generator: Generator, text: str, count: int, seed: int) -> SamplePlan:
+    """Whole captchas: the text's glyphs, drawn anew for each, side by side.
+
+    Raises:
+        UsageError: the generator is unlabelled, or the text holds a character it does not know.
+    """
+    if not generator.labelled:
+        raise UsageError("Only a generator trained with --label can write a text.")
+    if not generator.exclusive:
+        raise UsageError(
+            "This generator knows attributes, not characters: use --attributes instead of --text."
+        )
+    unknown = sorted(set(text) - set(generator.classes))
+    if unknown or not text:
+        known = "".join(generator.classes)
+        raise UsageError(f"The text {text!r} can't be written: the generator knows the characters {known}.")
+    wanted = np.stack([only(generator, [generator.classes.index(character)]) for character in text])
+    return SamplePlan(generator, count, seed, wanted, (text,), cells=len(text))
+
+
+def attribute_numbers(generator: Generator, attributes: tuple[str, ...]) -> list[int]:
+    """The columns of the named attributes."""
+    if generator.exclusive or not generator.labelled:
+        raise UsageError("This generator has no attributes: leave --attributes away.")
+    return attribute_columns(attributes, generator.classes)
+
+
+def only(generator: Generator, columns: list[int]) -> np.ndarray:
+    """The condition [K] that has these columns and no others."""
+    condition = np.zeros(len(generator.classes), np.float32)
+    condition[columns] = 1
+    return condition

@@ -9,8 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from captcha_lab.errors import UsageError
-from captcha_lab.generate.losses import constraints, remedies
-from captcha_lab.generate.losses.losses import Adversarial, Loss, make_loss
 from captcha_lab.generate.networks import NetworkSpec, build_critic, build_encoder, build_generator
 from captcha_lab.generate.networks.base import (
     Criticism,
@@ -19,11 +17,11 @@ from captcha_lab.generate.networks.base import (
     Encoding,
     GeneratorNetwork,
 )
-from captcha_lab.generate.networks.layers import MinibatchDiscrimination
 from captcha_lab.generate.pixels import channels_first
+from captcha_lab.generate.players import penalties, remedies
+from captcha_lab.generate.players.optimisers import gradient_norm, make_optimiser, set_rate, step
 from captcha_lab.generate.recipe import Recipe
-from captcha_lab.generate.training.optimisers import gradient_norm, make_optimiser, step
-from captcha_lab.parallel import Group, SharedDropout, share_dropout
+from captcha_lab.parallel import Group
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -51,61 +49,77 @@ def network_spec(recipe: Recipe, image_shape: tuple[int, ...], names: tuple[str,
 
 
 class Players:
-    """Generator and critic, and an encoder where the loss wants one; the loss, since it decides who plays.
+    """Generator and critic, and an encoder where one is needed, with their optimisers.
 
     Args:
         recipe: what to build.
         spec: of the networks.
+        critic: the form of critic the loss needs: score, energy (an auto-encoder's error) or none.
+        encoder: whether the loss needs an encoder.
         seed: of the first weights.
         device: "cpu", "cuda", …
         group: this process among others.
         precision: "bfloat16": networks multiply in it where that is safe; weights and losses stay as they are.
+
+    Raises:
+        UsageError: the networks have no critic of that form, or no encoder.
     """
 
     def __init__(
-        self, recipe: Recipe, spec: NetworkSpec, seed: int, device: str, group: Group, precision: str
+        self,
+        recipe: Recipe,
+        spec: NetworkSpec,
+        *,
+        critic: str,
+        encoder: bool,
+        seed: int,
+        device: str,
+        group: Group,
+        precision: str,
     ) -> None:
         self.recipe = recipe
         self.spec = spec
         self.device = torch.device(device)
         self.group = group
         self.lowered = precision == "bfloat16"
-        self.loss: Loss = make_loss(recipe.loss, _loss_options(recipe))
-        self.generator: GeneratorNetwork = self._placed(build_generator(self.spec, seed))
-        self.encoder: EncoderNetwork | None = None
+        self.generator: GeneratorNetwork = self._placed(build_generator(spec, seed))
+        self.encoder: EncoderNetwork | None = self._placed(build_encoder(spec, seed)) if encoder else None
         self.critic: CriticNetwork | None = None
-        made = [*self.generator.parameters()]
-        if self.loss.uses_encoder:
-            self.encoder = self._placed(build_encoder(self.spec, seed))
-            made += self.encoder.parameters()
+        made = [*self.generator.parameters(), *(self.encoder.parameters() if self.encoder else ())]
         self.generator_parameters = [p for p in made if p.requires_grad]
-        self.generator_optimiser = make_optimiser(recipe, self.generator_parameters, recipe.learning_rate)
+        self.generator_optimiser = make_optimiser(recipe, self.generator_parameters)
         self.critic_parameters: list[nn.Parameter] = []
         self.clipped: list[Tensor] = []
-        if isinstance(self.loss, Adversarial):
-            self.critic = self._placed(build_critic(self.spec, seed))
-            if self.critic.energy != self.loss.energy:
+        if critic != "none":
+            self.critic = self._placed(build_critic(spec, seed))
+            if self.critic.form != critic:
                 raise UsageError(
-                    f"The loss {recipe.loss} {'wants' if self.loss.energy else 'does not go with'} an auto-encoding "
-                    "critic: of the networks here `--recipe magan` has one."
+                    f"The loss {recipe.loss} needs a critic that gives {_FORMS[critic]}, and the networks "
+                    f"{spec.family!r} with these options have one that gives {_FORMS[self.critic.form]}: "
+                    "--recipe magan has an auto-encoding critic."
                 )
             self.critic_parameters = [p for p in self.critic.parameters() if p.requires_grad]
-            rate = (
-                recipe.learning_rate if recipe.critic_learning_rate is None else recipe.critic_learning_rate
-            )
-            self.critic_optimiser = make_optimiser(recipe, self.critic_parameters, rate)
+            self.critic_optimiser = make_optimiser(recipe, self.critic_parameters)
             if recipe.clip:
-                self.clipped = constraints.clipped_parameters(self.critic, self.generator, recipe.clip_scope)
+                self.clipped = penalties.clipped_parameters(self.critic, self.generator, recipe.clip_scope)
         self.average = remedies.Average(self.generator, recipe.ema) if recipe.ema else None
-        self.couples = self.critic is not None and _couples_samples(self.critic)
+        # Whether what the critic says of an image depends on the batch it comes in. Dropout counts.
+        self.couples = self.critic is not None and any(
+            getattr(module, "couples_samples", False) for module in self.critic.modules()
+        )
 
     def _placed(self, network: Network) -> Network:
-        """The network on the device, its dropout shared by all processes."""
-        share_dropout(network, self.group)
+        """The network on the device."""
         # Convolutions in bfloat16 take a fifth less time with the channels last (faces at 64x64).
         if self.lowered:
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return network.to(self.device)
+
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        """Those there are, by name: generator, critic, encoder."""
+        named = {"generator": self.generator, "critic": self.critic, "encoder": self.encoder}
+        return {name: network for name, network in named.items() if network is not None}
 
     @property
     def sampling_network(self) -> GeneratorNetwork:
@@ -141,20 +155,26 @@ class Players:
         """Minimise the critic's loss for one step, and hold what is to be clipped."""
         step(self.critic_optimiser, self.critic_parameters, total, self.group)
         if self.clipped:
-            constraints.clip(self.clipped, self.recipe.clip)
+            penalties.clip(self.clipped, self.recipe.clip)
 
     def step_generator(self, total: Tensor) -> Tensor:
         """Minimise the generator's (and encoder's) loss for one step; returns the gradient's norm."""
         step(self.generator_optimiser, self.generator_parameters, total, self.group)
         norm = gradient_norm(self.generator_parameters)
         if self.clipped and self.recipe.clip_scope == "update":
-            constraints.clip(self.clipped, self.recipe.clip)
+            penalties.clip(self.clipped, self.recipe.clip)
         if self.average is not None:
             self.average.update(self.generator)
         return norm
 
-    def players_state(self) -> dict[str, Any]:
-        """Weights, optimisers, average and loss."""
+    def set_rates(self, factor: float) -> None:
+        """Every learning rate becomes the factor times the recipe's."""
+        set_rate(self.generator_optimiser, factor)
+        if self.critic is not None:
+            set_rate(self.critic_optimiser, factor)
+
+    def state(self) -> dict[str, Any]:
+        """Weights, optimisers and average."""
         return {
             "generator": self.generator.state_dict(),
             "generator_optimiser": self.generator_optimiser.state_dict(),
@@ -162,11 +182,10 @@ class Players:
             "critic_optimiser": None if self.critic is None else self.critic_optimiser.state_dict(),
             "encoder": None if self.encoder is None else self.encoder.state_dict(),
             "average": None if self.average is None else self.average.state(),
-            "loss": self.loss.state(),
         }
 
-    def restore_players(self, state: dict[str, Any]) -> None:
-        """Undo to a `players_state`."""
+    def restore(self, state: dict[str, Any]) -> None:
+        """Undo to a `state`."""
         self.generator.load_state_dict(state["generator"])
         self.generator_optimiser.load_state_dict(state["generator_optimiser"])
         if self.critic is not None:
@@ -176,7 +195,6 @@ class Players:
             self.encoder.load_state_dict(state["encoder"])
         if self.average is not None:
             self.average.restore(state["average"])
-        self.loss.restore(state["loss"])
 
 
 def _raised(values: Tensor) -> Tensor:
@@ -184,17 +202,4 @@ def _raised(values: Tensor) -> Tensor:
     return values.to(torch.get_default_dtype())
 
 
-def _loss_options(recipe: Recipe) -> dict[str, Any]:
-    options = dict(recipe.loss_options)
-    if recipe.label_smoothing:
-        options["smoothing"] = recipe.label_smoothing
-    return options
-
-
-def _couples_samples(network: nn.Module) -> bool:
-    """Whether what the network says of an image depends on the batch it comes in.
-
-    Dropout counts: its mask is drawn for a batch, which must be the same one however many processes there are.
-    """
-    coupling = (nn.modules.batchnorm._BatchNorm, MinibatchDiscrimination, nn.Dropout, SharedDropout)
-    return any(isinstance(module, coupling) for module in network.modules())
+_FORMS = {"score": "a score", "energy": "an energy"}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Protocol, TypeVar, runtime_checkable
+from functools import singledispatch
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -13,14 +14,6 @@ from captcha_lab.errors import UsageError
 
 M = TypeVar("M", bound=nn.Module)
 Draw = Callable[[Tensor, int, int, torch.Generator], object]
-
-
-@runtime_checkable
-class SelfStarting(Protocol):
-    """A layer that has first weights of its own."""
-
-    def set_initial_weights(self) -> None:
-        """Set them."""
 
 
 def _torch(weight: Tensor, fan_in: int, fan_out: int, rng: torch.Generator) -> None:
@@ -68,24 +61,40 @@ def initialise(network: M, scheme: str, rng: torch.Generator) -> M:
     draw = SCHEMES[scheme]
     with torch.no_grad():
         for module in network.modules():
-            if isinstance(module, SelfStarting):
-                module.set_initial_weights()
-            elif isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-                draw(module.weight, *_fans(module), rng)
+            own, fan = getattr(module, "set_initial_weights", None), fans(module)
+            if own is not None:
+                own()
+            elif fan is not None:
+                draw(module.get_parameter("weight"), *fan, rng)
                 if module.bias is not None:
-                    module.bias.zero_()
+                    module.get_parameter("bias").zero_()
     return network
 
 
-def _fans(module: nn.Linear | nn.Conv2d | nn.ConvTranspose2d) -> tuple[int, int]:
-    """How many numbers enter and leave one unit of the layer.
+@singledispatch
+def fans(module: nn.Module) -> tuple[int, int] | None:
+    """How many numbers enter and leave one unit of a linear or convolutional layer; None for other modules."""
+    return None
 
-    A transposed convolution with stride s gathers kernel^2 / s^2 pixels of each input channel.
-    """
-    if isinstance(module, nn.Linear):
-        return module.in_features, module.out_features
-    kernel = module.kernel_size[0] * module.kernel_size[1]
-    stride = module.stride[0] * module.stride[1]
-    if isinstance(module, nn.ConvTranspose2d):
-        return max(1, module.in_channels * kernel // stride), module.out_channels * kernel
+
+@fans.register
+def _(module: nn.Linear) -> tuple[int, int]:
+    return module.in_features, module.out_features
+
+
+@fans.register
+def _(module: nn.Conv2d) -> tuple[int, int]:
+    kernel, stride = _areas(module)
     return module.in_channels * kernel, max(1, module.out_channels * kernel // stride)
+
+
+@fans.register
+def _(module: nn.ConvTranspose2d) -> tuple[int, int]:
+    # With stride s one pixel gathers kernel^2 / s^2 pixels of each input channel.
+    kernel, stride = _areas(module)
+    return max(1, module.in_channels * kernel // stride), module.out_channels * kernel
+
+
+def _areas(module: nn.Conv2d | nn.ConvTranspose2d) -> tuple[int, int]:
+    """Pixels under the kernel, and pixels per step."""
+    return module.kernel_size[0] * module.kernel_size[1], module.stride[0] * module.stride[1]

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from captcha_lab.generate.networks import Criticism, Encoding
+from captcha_lab.generate.players.streams import ArrayStream, TrainingStream
 from captcha_lab.generate.recipe import Recipe
-from captcha_lab.generate.training.batches import ArrayBatches, Batches
-from captcha_lab.generate.training.config import TrainConfig
+from captcha_lab.generate.training.config import GeneratorConfig
 from captcha_lab.generate.training.train import choose_device
 from captcha_lab.generate.training.trainer import Trainer
 from captcha_lab.generate.training.tuning import choose_precision, choose_threads, limited
@@ -45,8 +46,8 @@ class Overview:
 
 def overview(
     recipe: Recipe,
-    batches: Batches | None = None,
-    config: TrainConfig | None = None,
+    stream: TrainingStream | None = None,
+    config: GeneratorConfig | None = None,
     *,
     seconds: float = 2.0,
 ) -> Overview:
@@ -54,27 +55,23 @@ def overview(
 
     Args:
         recipe: the recipe.
-        batches: the data; None = random pixels of the source's shape (the time does not depend on them).
+        stream: the data; None = random pixels of the source's shape (the time does not depend on them).
         config: where and how it would be trained.
         seconds: how long to measure.
 
     Raises:
         UsageError: parts that can't go together.
     """
-    config = config or TrainConfig()
+    config = config or GeneratorConfig()
     with torch.random.fork_rng():
         where = choose_device(config.device)
         precision = choose_precision(recipe, config.precision, where)
         trainer = Trainer(
-            recipe, batches or random_batches(recipe), recipe.iterations, 0, where, precision=precision
+            recipe, stream or random_stream(recipe), recipe.iterations, 0, where, precision=precision
         )
-        networks = {"generator": trainer.generator, "critic": trainer.critic, "encoder": trainer.encoder}
-        layers = {name: _layers(trainer, name, net) for name, net in networks.items() if net is not None}
-        counts = {
-            name: sum(p.numel() for p in net.parameters())
-            for name, net in networks.items()
-            if net is not None
-        }
+        networks = trainer.players.networks
+        layers = {name: _layers(trainer, name, network) for name, network in networks.items()}
+        counts = {name: sum(p.numel() for p in network.parameters()) for name, network in networks.items()}
         threads = choose_threads(trainer, config.threads)
         with limited(threads):
             seconds_each = _time(trainer, seconds)
@@ -90,14 +87,14 @@ def overview(
         )
 
 
-def random_batches(recipe: Recipe, n: int = 256, seed: int = 0) -> ArrayBatches:
+def random_stream(recipe: Recipe, n: int = 256, seed: int = 0) -> ArrayStream:
     """Random pixels with random classes, of the shape and number of classes the recipe's source has."""
     rng = np.random.default_rng(seed)
     c, h, w = recipe.image_shape
     images = rng.integers(0, 256, (n, h, w) if c == 1 else (n, h, w, c), dtype=np.uint8)
     names = tuple(str(k) for k in range(recipe.classes))
     labels = rng.integers(0, recipe.classes, n) if recipe.labelled else None
-    return ArrayBatches(images, labels, names, seed=seed)
+    return ArrayStream(images, labels, names, seed=seed)
 
 
 def _time(trainer: Trainer, seconds: float) -> float:
@@ -121,7 +118,8 @@ def _layers(trainer: Trainer, name: str, network: nn.Module) -> list[Layer]:
         def note(module: nn.Module, inputs: Any, output: Any) -> None:
             whole = _is_leaf(module)
             own = sum(p.numel() for p in module.parameters(recurse=whole))
-            first = output if isinstance(output, Tensor) else output[0]
+            # Critics and encoders give several tensors, of which the first counts.
+            first = output[0] if type(output) in (Criticism, Encoding) else output
             found.append(Layer(path or "all", type(module).__name__, tuple(first.shape[1:]), own))
 
         return note
@@ -130,12 +128,12 @@ def _layers(trainer: Trainer, name: str, network: nn.Module) -> list[Layer]:
     handles = [module.register_forward_hook(hook(path)) for path, module in layers]
     condition = None
     if trainer.names:
-        condition = torch.zeros(2, len(trainer.names), device=trainer.device)
+        condition = torch.zeros(2, len(trainer.names), device=trainer.players.device)
         condition[:, 0] = 1
     first = (
-        trainer.noise(2, torch.Generator().manual_seed(0)).to(trainer.device)
+        torch.zeros(2, trainer.recipe.noise_size, device=trainer.players.device)
         if name == "generator"
-        else torch.zeros(2, *trainer.spec.image_shape, device=trainer.device)
+        else torch.zeros(2, *trainer.players.spec.image_shape, device=trainer.players.device)
     )
     training = network.training
     network.eval()

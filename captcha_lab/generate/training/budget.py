@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
-import torch
-
-from captcha_lab.generate.training.config import TrainConfig
+from captcha_lab.generate.training.config import GeneratorConfig
+from captcha_lab.generate.training.monitor import Monitor
 from captcha_lab.generate.training.trainer import Trainer
-from captcha_lab.generate.watching.monitor import Monitor
 
-LEAST_TRAINING = 0.5  # share of a time budget that goes to iterations, whatever looking at samples costs
-LOOKING = 0.1  # share of it that goes to looking, at most
+LEAST_TRAINING = 0.5  # share of a time budget that goes to iterations, whatever evaluations cost
+EVALUATING = 0.1  # share of it that goes to evaluations, at most
 RESERVE = 0.04  # share of it that is kept for the pictures at the end
 # Share of the planned iterations: a run that is off by no more keeps its plan, and can be repeated bit for bit.
-OFF = 0.04
+TOLERANCE = 0.04
 
 
-def plan(trainer: Trainer, monitor: Monitor, config: TrainConfig, began: float) -> tuple[int, int]:
+def plan(trainer: Trainer, monitor: Monitor, config: GeneratorConfig, began: float) -> tuple[int, int]:
     """Iterations and evaluations that fill the time budget, measured on the way and undone; else the asked numbers.
 
     The clock is read for a fortieth of the budget (at least three iterations). Evaluations get a tenth of the
@@ -40,11 +38,11 @@ def plan(trainer: Trainer, monitor: Monitor, config: TrainConfig, began: float) 
             trainer.iterate()
         each = (time.perf_counter() - start) / count
         start = time.perf_counter()
-        monitor.look()
+        monitor.evaluate()
         monitor.grid()
-        look = time.perf_counter() - start
-    evaluations = min(config.evaluations, max(3, int(LOOKING * config.max_seconds / look)))
-    spent = time.perf_counter() - began + look * evaluations
+        evaluation = time.perf_counter() - start
+    evaluations = min(config.evaluations, max(3, int(EVALUATING * config.max_seconds / evaluation)))
+    spent = time.perf_counter() - began + evaluation * evaluations
     left = ending(config.max_seconds, spent) - spent
     return trainer.group.first(max(1, int(left / each))), trainer.group.first(evaluations)
 
@@ -57,7 +55,7 @@ def ending(budget: float, spent: float) -> float:
     return max((1 - RESERVE) * budget, spent + LEAST_TRAINING * budget)
 
 
-class Pace:
+class TimeBudget:
     """Keeps a run to its time budget on a machine whose speed changes.
 
     Args:
@@ -69,45 +67,37 @@ class Pace:
     def __init__(self, budget: float | None, spent: float, iteration: int) -> None:
         self.until = None if budget is None else ending(budget, 0.0 if iteration else spent)
         self._spent, self._iteration = spent, iteration
-        self._looking, self._looks = 0.0, 0
+        self._evaluating, self._evaluations = 0.0, 0
 
     @contextmanager
-    def look(self) -> Iterator[None]:
-        """What is done inside is looking, not training."""
+    def evaluation(self) -> Iterator[None]:
+        """The seconds inside are spent evaluating, not training."""
         start = time.perf_counter()
         yield
-        self._looking += time.perf_counter() - start
-        self._looks += 1
+        self._evaluating += time.perf_counter() - start
+        self._evaluations += 1
 
-    def iterations(self, spent: float, iteration: int, planned: int, look_every: int) -> int:
+    def iterations(self, spent: float, iteration: int, planned: int, evaluate_every: int) -> int:
         """How many iterations the run should have in all, by what its first `iteration` took.
 
         Args:
             spent: seconds of the budget that are gone.
             iteration: iterations done.
             planned: iterations in all by the present plan, which stands if it is nearly right.
-            look_every: iterations between two looks.
+            evaluate_every: iterations between two evaluations.
         """
-        if self.until is None or not self._looks:
+        if self.until is None or not self._evaluations:
             return planned
-        each = (spent - self._spent - self._looking) / (iteration - self._iteration)
-        looks = max(1, (planned - iteration) // look_every) * self._looking / self._looks
-        possible = iteration + max(1, int((self.until - spent - looks) / each))
-        return planned if abs(possible - planned) <= OFF * planned else possible
+        each = (spent - self._spent - self._evaluating) / (iteration - self._iteration)
+        ahead = max(1, (planned - iteration) // evaluate_every)
+        evaluating = ahead * self._evaluating / self._evaluations
+        possible = iteration + max(1, int((self.until - spent - evaluating) / each))
+        return planned if abs(possible - planned) <= TOLERANCE * planned else possible
 
 
 @contextmanager
 def undone(trainer: Trainer) -> Iterator[None]:
-    """What the trainer does inside leaves no trace in it."""
-    before = _copied(trainer.state())
+    """The trainer is restored at the end to the state it had at the beginning."""
+    before = copy.deepcopy(trainer.state())  # `state_dict` hands out the live tensors
     yield
     trainer.restore(before)
-
-
-def _copied(value: Any) -> Any:
-    """A deep copy of a state, tensors included (`state_dict` hands out the live ones)."""
-    if isinstance(value, torch.Tensor):
-        return value.clone()
-    if isinstance(value, dict):
-        return {key: _copied(item) for key, item in value.items()}
-    return [_copied(item) for item in value] if isinstance(value, list) else value

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from captcha_lab.generate.networks.normalise import gather_batch
+from captcha_lab.generate.networks.parts.normalise import gather_batch
 
 
 def feature_matching(real: Tensor, fake: Tensor) -> Tensor:
@@ -27,11 +27,15 @@ class Replay:
     Experience replay (Shrivastava et al. 2017, section 2.3): a fixed number of samples with their conditions;
     new ones overwrite random old ones once it is full. Each of several processes keeps its own, so their numbers
     differ from those of one process.
+
+    Args:
+        share: of each batch that is replaced by old samples.
+        size: how many old samples are kept.
     """
 
-    def __init__(self, size: int, share: float) -> None:
-        self.size = size
+    def __init__(self, share: float, size: int = 2048) -> None:
         self.share = share
+        self.size = size
         self.images: Tensor | None = None
         self.condition: Tensor | None = None
 

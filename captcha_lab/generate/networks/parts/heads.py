@@ -1,13 +1,14 @@
-"""The end of every critic: features to a score, told or asked the class in the way the specification says."""
+"""The end of every critic: features to a score, conditioned on the class or classifying as the specification says."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
 from captcha_lab.generate.networks.base import Criticism, NetworkSpec
-from captcha_lab.generate.networks.layers import MinibatchDiscrimination, joined
+from captcha_lab.generate.networks.parts.layers import MinibatchDiscrimination, joined
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class CriticHead(nn.Module):
     eq. 3, for attribute vectors the sum of their vectors); auxiliary adds a linear classifier (Odena et al. 2017).
     With `concat` the condition is also concatenated here.
     """
+
+    __call__: Callable[..., Criticism]
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What keeps a critic smooth: clipping and gradient penalties (spectral norm is in `networks.spectral`)."""
+"""What keeps a critic smooth: clipping and gradient penalties (spectral norm is in `networks.parts.spectral`)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from captcha_lab.errors import UsageError
 from captcha_lab.generate.networks.base import Criticism
+from captcha_lab.generate.networks.parts.layers import role
+from captcha_lab.generate.recipe import CLIP_SCOPES
 
 Critic = Callable[[Tensor, Tensor | None], Criticism]
 
@@ -26,14 +28,12 @@ def clipped_parameters(critic: nn.Module, generator: nn.Module, scope: str) -> l
     Raises:
         UsageError: another scope.
     """
+    if scope not in CLIP_SCOPES:
+        raise UsageError(f"No clip scope {scope!r}: choose one of {', '.join(CLIP_SCOPES)}.")
     if scope == "all":
         return list(critic.parameters())
-    if scope != "update":
-        raise UsageError(f"No clip scope {scope!r}: choose all or update.")
-    return [
-        *(m.weight for m in critic.modules() if isinstance(m, nn.Linear)),
-        *(m.weight for m in generator.modules() if isinstance(m, nn.Linear | nn.ConvTranspose2d)),
-    ]
+    held = ((critic, ("dense",)), (generator, ("dense", "transposed")))
+    return [m.get_parameter("weight") for net, roles in held for m in net.modules() if role(m) in roles]
 
 
 @torch.no_grad()

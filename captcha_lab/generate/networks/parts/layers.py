@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import singledispatch
+
 import torch
 from torch import Tensor, nn
 
 from captcha_lab.errors import UsageError
 from captcha_lab.generate.networks.base import NetworkSpec
-from captcha_lab.generate.networks.normalise import gather_batch
+from captcha_lab.generate.networks.parts.normalise import distributed, gather_batch, rank_and_world
 
 
 def joined(tensor: Tensor, condition: Tensor | None) -> Tensor:
@@ -59,6 +62,42 @@ def conv_double(inputs: int, outputs: int, bias: bool) -> nn.ConvTranspose2d:
     return nn.ConvTranspose2d(inputs, outputs, 5, stride=2, padding=2, output_padding=1, bias=bias)
 
 
+@singledispatch
+def role(module: nn.Module) -> str:
+    """What kind of weight a layer holds: dense, convolution, transposed, normalisation, or "" for none of these."""
+    return ""
+
+
+@role.register
+def _(module: nn.Linear) -> str:
+    return "dense"
+
+
+@role.register
+def _(module: nn.Conv2d) -> str:
+    return "convolution"
+
+
+@role.register
+def _(module: nn.ConvTranspose2d) -> str:
+    return "transposed"
+
+
+class Dropout(nn.Dropout):
+    """Dropout whose mask is drawn for the global batch, of which each process keeps its rows."""
+
+    couples_samples = True
+    """The mask must be drawn for the same batch however many processes there are."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """[n, ...] of this process; in training mode the same as torch's dropout of all [P n, ...] rows."""
+        if not (self.training and self.p and distributed()):
+            return super().forward(input)
+        n, (rank, world) = len(input), rank_and_world()
+        mask = torch.empty(n * world, *input.shape[1:]).bernoulli_(1 - self.p)
+        return input * mask[rank * n : (rank + 1) * n].to(input.device) / (1 - self.p)
+
+
 class ExtraConvolution(nn.Conv2d):
     """The update's 5x5 convolution, [N, C, H, W] to the same; starts as four times the identity.
 
@@ -86,6 +125,8 @@ class Ending(nn.Sequential):
     clipped weights no longer bound the contrast of the picture.
     """
 
+    __call__: Callable[..., Tensor]
+
     def __init__(self, spec: NetworkSpec, update: bool, bias: bool) -> None:
         channels = spec.image_shape[0]
         extra = [nn.Tanh(), ExtraConvolution(channels, bias)] if update else []
@@ -98,6 +139,8 @@ class MinibatchDiscrimination(nn.Module):
     With M = f T of shape [N, B, C], output b of sample i is the sum over all samples j of
     exp(-||M[i, b] - M[j, b]||_1); j = i included, as printed. In a distributed run the batch is the global one.
     """
+
+    couples_samples = True
 
     def __init__(self, features: int, kernels: int, size: int) -> None:
         super().__init__()

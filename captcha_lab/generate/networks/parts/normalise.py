@@ -22,6 +22,11 @@ def distributed() -> bool:
     return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
 
 
+def rank_and_world() -> tuple[int, int]:
+    """This process's number and how many there are."""
+    return (dist.get_rank(), dist.get_world_size()) if distributed() else (0, 1)
+
+
 def gather_batch(tensor: Tensor) -> Tensor:
     """[n, ...] of each of P processes to [P n, ...] on all, differentiably; every n must be the same."""
     if not distributed():
@@ -36,6 +41,9 @@ class BatchNorm(nn.modules.batchnorm._BatchNorm):
 
     In one process exactly torch's own; over several, mean and variance are those of all their samples together.
     """
+
+    couples_samples = True
+    """What a network says of one image depends on the batch it comes in."""
 
     def _check_input_dim(self, input: Tensor) -> None:
         if input.ndim not in (2, 4):
