@@ -9,7 +9,6 @@ import typer
 
 from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, progress
 from captcha_lab.errors import UsageError
-from captcha_lab.segment import Segmenter
 
 EXAMPLES = (("captcha-lab segment --preview cells.png", "Cut, and draw the cells over some captchas."),)
 
@@ -25,17 +24,26 @@ def threshold_value(text: str) -> str | int:
 
 
 def run(
+    method: Annotated[
+        str | None,
+        typer.Option(help="'equal' cells or cells around the 'ink' [default: what fits the labels best]."),
+    ] = None,
     glyphs: Annotated[
-        int | None, typer.Option(help="Cells per captcha [default: the workspace's length, else 4].")
+        int | None,
+        typer.Option(
+            help="Cells per captcha, 0 for as many as are found [default: as the labels say, else 4]."
+        ),
     ] = None,
     threshold: Annotated[
-        str, typer.Option(help="'otsu', or the highest grey level that counts as ink.")
-    ] = str(Segmenter.threshold),
+        str | None, typer.Option(help="'otsu', or the highest grey level that counts as ink [default: otsu].")
+    ] = None,
     binary: Annotated[
         bool, typer.Option("--binary", help="Make ink black instead of keeping its grey.")
     ] = False,
-    size: Annotated[int, typer.Option(help="Side of a glyph in pixels.")] = Segmenter.size,
-    fit: Annotated[str, typer.Option(help="'pad' a cell to a square, or 'stretch' it.")] = Segmenter.fit,
+    size: Annotated[int | None, typer.Option(help="Side of a glyph in pixels [default: 20].")] = None,
+    fit: Annotated[
+        str | None, typer.Option(help="'pad' a cell to a square, or 'stretch' it [default: pad].")
+    ] = None,
     preview: Annotated[Path | None, typer.Option(help="Draw the cells over some captchas, as PNG.")] = None,
     dataset: DatasetOption = None,
     json: JsonFlag = False,
@@ -43,10 +51,16 @@ def run(
     """Cut the dataset's captchas into glyphs, and say what the cuts did to the ink."""
     from captcha_lab import pipeline
 
+    given = {
+        "method": method,
+        "glyphs": glyphs,
+        "threshold": None if threshold is None else threshold_value(threshold),
+        "binary": binary or None,
+        "size": size,
+        "fit": fit,
+    }
+    settings = {name: value for name, value in given.items() if value is not None}
     workspace, folder = pipeline.locate(dataset)
-    segmenter = Segmenter(
-        workspace.config.length if glyphs is None else glyphs, threshold_value(threshold), binary, size, fit
-    )
     with progress("Segmenting") as bar:
-        report = pipeline.segment(folder, segmenter, preview, bar)
+        report = pipeline.segment(workspace, folder, settings, preview, bar)
     emit(report, json, *pipeline.describe_segmentation(report, preview))

@@ -28,6 +28,8 @@ _MACHINERY = {
     "archive",
     "pictures",
     "packing",
+    "cutting",
+    "facts",
 }  # plain modules of this package that are not datasets
 
 

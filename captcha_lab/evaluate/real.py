@@ -130,12 +130,9 @@ class RealData:
         def conditions(part: PackedSet) -> NDArray[np.integer] | None:
             return np.asarray(part.labels, np.int64) if labelled else part.attributes
 
-        source = (
-            held.source // 256 if held.source is not None and data.info.get("kind") == "captcha" else None
-        )
         return cls(
             train.images, held.images, conditions(train), conditions(held),
-            data.classes if labelled else (), source, data.info,
+            data.classes if labelled else (), held.image, data.info,
             () if labelled or data.attributes is None else data.attribute_names,
         )  # fmt: skip
 

@@ -36,7 +36,7 @@ def label_by_model(folder: DatasetFolder, recogniser: Recogniser, run: str, alph
     Raises:
         CaptchaLabError: nothing is cut, or the model reads characters outside the alphabet.
     """
-    from captcha_lab.datasets.captcha import read_glyphs
+    from captcha_lab.datasets.cutting import read_glyphs
 
     foreign = [c for c in recogniser.classes if c not in alphabet]
     if foreign:

@@ -13,6 +13,7 @@ from captcha_lab.store.workspace import DatasetFolder
 if TYPE_CHECKING:
     import numpy as np
 
+MOST = 10_000  # no captcha has so many places
 KEPT = 512  # captchas whose pixels stay in memory; 80x20 RGB: 2.5 MB in all
 
 
@@ -54,14 +55,14 @@ class Pictures:
 
     def glyph(self, image_id: int, position: int) -> np.ndarray | None:
         """One glyph as the segmenter cuts it: uint8 [size, size]."""
-        from captcha_lab.datasets.captcha import segmenter_of
+        from captcha_lab.datasets.cutting import segmenter_of
 
         pixels = self.captcha(image_id)
-        segmenter = segmenter_of(self._catalog)
-        if pixels is None or not 0 <= position < segmenter.glyphs:
+        box = None if pixels is None or position > MOST else self._catalog.box(image_id, position)
+        if pixels is None or box is None:
             return None
-        cut: np.ndarray = segmenter.cut(pixels[None])[0, position]
-        return cut
+        glyph: np.ndarray = segmenter_of(self._catalog).crop([pixels], [[box]])[0]
+        return glyph
 
     def _row(self, image_id: int) -> ImageRow | None:
         with self._lock:

@@ -16,7 +16,7 @@ from captcha_lab.segment import Segmenter
 from captcha_lab.store.workspace import DatasetFolder
 
 if TYPE_CHECKING:
-    from captcha_lab.datasets.captcha import SegmentReport
+    from captcha_lab.datasets.cutting import SegmentReport
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Worker:
 
     def cut(self) -> SegmentReport:
         """Cut what has come since the last cut (see `segment_dataset` for errors)."""
-        from captcha_lab.datasets.captcha import segment_dataset
+        from captcha_lab.datasets.cutting import segment_dataset
 
         self._phase = "cutting new captchas"
         report = segment_dataset(self._folder, self._segmenter, self._report, only_new=True)

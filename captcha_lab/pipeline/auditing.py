@@ -10,7 +10,7 @@ from captcha_lab.errors import CaptchaLabError
 from captcha_lab.pipeline.captchas import ensure_packed
 from captcha_lab.pipeline.common import Say, StageProgress
 from captcha_lab.store.runs import all_runs
-from captcha_lab.store.workspace import DatasetFolder, Workspace
+from captcha_lab.store.workspace import DEFAULT_LENGTH, DatasetFolder, Workspace
 
 if TYPE_CHECKING:
     from captcha_lab.collect.scrape.config import ScrapeConfig
@@ -38,7 +38,7 @@ def audit_dataset(
     from captcha_lab.collect.scrape.source import scrape_source
     from captcha_lab.evaluate.audit.audit import audit
     from captcha_lab.evaluate.audit.html import write_audit
-    from captcha_lab.evaluate.reading.glyphs import measure_glyphs
+    from captcha_lab.evaluate.reading.measure import measure_reading
     from captcha_lab.pipeline.simulation import guided_sessions
     from captcha_lab.store.catalog.catalog import Catalog
 
@@ -66,8 +66,8 @@ def audit_dataset(
     reader, reading = None, None
     if _readable(data):
         reader, _ = _recogniser_for_audit(workspace, data, say)
-        reading = measure_glyphs(reader, data, seed=config.seed, progress=progress)
-    length = max((len(flags) for flags in cells.values()), default=workspace.config.length)
+        reading = measure_reading(reader, data, seed=config.seed, progress=progress)
+    length = max((len(flags) for flags in cells.values()), default=workspace.config.length or DEFAULT_LENGTH)
     found = audit(
         data, cells, {"received": len(fetches)}, repeats, length, reader, reading, config,
         labellers=guided_sessions(data, config.keystrokes, range(config.seed, config.seed + config.labellers)),
@@ -98,12 +98,12 @@ def _with_answers(folder: DatasetFolder, data: PackedSet, say: Say) -> PackedSet
 
     with Catalog(folder.catalog_path, create=False) as catalog:
         told = answers(catalog)
-    if not told or data.labels is None or data.source is None:
+    if not told or data.labels is None or data.image is None or data.position is None:
         return data
     index = {name: k for k, name in enumerate(data.classes)}
     labels = np.array(data.labels)
     for row in np.flatnonzero(labels == UNLABELLED):
-        image, position = divmod(int(data.source[row]), 256)
+        image, position = int(data.image[row]), int(data.position[row])
         text = told.get(image, "")
         labels[row] = index.get(text[position], UNLABELLED) if position < len(text) else UNLABELLED
     if (labels != data.labels).any():

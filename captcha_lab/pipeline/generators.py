@@ -14,14 +14,15 @@ from captcha_lab.store.workspace import DatasetFolder, Workspace
 
 if TYPE_CHECKING:
     from captcha_lab.generate.choose import Choice
-    from captcha_lab.generate.players.streams import PackedStream
     from captcha_lab.generate.recipe import Recipe
-    from captcha_lab.generate.sampling.options import SampleOptions, SampleReport
+    from captcha_lab.generate.sampling.request import Produced, Request
     from captcha_lab.generate.sampling.sample import Generator
-    from captcha_lab.generate.training.config import GeneratorConfig
-    from captcha_lab.generate.training.overview import Overview
-    from captcha_lab.generate.training.train import GeneratorReport, Hooks
-    from captcha_lab.generate.watching.quality import RecogniserQuality
+    from captcha_lab.generate.training.batches import PackedBatches
+    from captcha_lab.generate.training.config import TrainConfig as GeneratorConfig
+    from captcha_lab.generate.training.quality import RecogniserQuality
+    from captcha_lab.generate.training.train import Hooks
+    from captcha_lab.generate.training.train import TrainReport as GeneratorReport
+    from captcha_lab.generate.watching.overview import Overview
     from captcha_lab.parallel import Group
 
 
@@ -36,7 +37,7 @@ class GeneratorData:
     path: Path
     dataset: str
     condition: str
-    """classes, attributes or none: what the data offers a conditional generator."""
+    """classes, attributes or none: what the data could tell a conditional generator."""
     image_shape: tuple[int, ...]
     dark: bool
     """Light ink on dark paper."""
@@ -65,16 +66,16 @@ class GeneratorData:
         defaults = defaults_for(self.image_shape, self.dark)
         return choose(choice, labelled=self.condition != "none", defaults=defaults)
 
-    def stream(self, labelled: bool, seed: int, group: Group) -> PackedStream:
+    def batches(self, labelled: bool, seed: int, group: Group) -> PackedBatches:
         """The stream of one run; `labelled` = with conditions."""
         from captcha_lab.datasets.batches import BatchOptions
-        from captcha_lab.generate.players.streams import PackedStream
+        from captcha_lab.generate.training.batches import PackedBatches
 
         condition = self.condition if labelled else "none"
         options = BatchOptions(
             condition=condition, attributes=self.attributes, seed=seed, rank=group.rank, world=group.world
         )
-        return PackedStream(self.path, options)
+        return PackedBatches(self.path, options)
 
 
 def generator_data(
@@ -96,7 +97,7 @@ def generator_data(
 
 
 def packed_condition(folder: DatasetFolder, attributes: tuple[str, ...]) -> GeneratorData:
-    """What a packed dataset offers a conditional generator: classes, else attributes, else nothing.
+    """What a packed dataset could tell a conditional generator: classes, else attributes, else nothing.
 
     Raises:
         CaptchaLabError: the packed file can't be read.
@@ -131,7 +132,7 @@ def recogniser_quality(
 
     A recogniser that reads other classes or another size is no judge.
     """
-    from captcha_lab.generate.watching.quality import RecogniserQuality
+    from captcha_lab.generate.training.quality import RecogniserQuality
     from captcha_lab.recognise.read import Recogniser
     from captcha_lab.store.packed.packed import open_packed
     from captcha_lab.store.runs import latest_run
@@ -187,10 +188,10 @@ def train_generator(
     recipe = data.recipe(choice)
     quality, judge = recogniser_quality(workspace, data, say) if group.leads else (None, None)
     facts = {"dataset": data.dataset, "attributes": list(attributes), "judge": judge}
-    with data.stream(recipe.labelled, config.seed, group) as stream:
+    with data.batches(recipe.labelled, config.seed, group) as batches:
         return train(
             recipe,
-            stream,
+            batches,
             workspace.models,
             config,
             name=name,
@@ -236,15 +237,15 @@ def overview_generator(
         UsageError: as `train_generator`.
     """
     from captcha_lab.generate.choose import choose
-    from captcha_lab.generate.training.overview import overview
+    from captcha_lab.generate.watching.overview import overview
     from captcha_lab.parallel import Group
 
     if not folder.packed_path.exists():
         return overview(choose(choice), config=config)
     data = packed_condition(folder, attributes)
     recipe = data.recipe(choice)
-    with data.stream(recipe.labelled, 0, Group()) as stream:
-        return overview(recipe, stream, config)
+    with data.batches(recipe.labelled, 0, Group()) as batches:
+        return overview(recipe, batches, config)
 
 
 def resume_generator(
@@ -266,8 +267,8 @@ def resume_generator(
     if stored["judge"] and group.leads:
         quality, _ = recogniser_quality(workspace, data, say, stored["judge"])
     labelled = Recipe.from_json(stored["recipe"]).labelled
-    with data.stream(labelled, stored["train"]["seed"], group) as stream:
-        return resume(run, stream, quality=quality, hooks=_generator_hooks(say, progress), group=group)
+    with data.batches(labelled, stored["train"]["seed"], group) as batches:
+        return resume(run, batches, quality=quality, hooks=_generator_hooks(say, progress), group=group)
 
 
 def _generator_hooks(say: Say, progress: Progress) -> Hooks:
@@ -286,14 +287,12 @@ def load_generator(workspace: Workspace, model: str | None = None) -> Generator:
     return load(find_model(workspace, model, "generator"))
 
 
-def generate(
-    options: SampleOptions, model: str | None = None, progress: Progress = silent
-) -> SampleReport | None:
-    """Draw samples from a generator of the workspace (see `write_samples` for errors)."""
-    from captcha_lab.generate.sampling.write import write_samples
+def generate(request: Request, model: str | None = None, progress: Progress = silent) -> Produced | None:
+    """Draw samples from a generator of the workspace (see `generate.deliver.fulfil` for errors)."""
+    from captcha_lab.generate.sampling.deliver import fulfil
     from captcha_lab.parallel import join_group
 
     workspace = Workspace.find()
     path = find_model(workspace, model, "generator")
     run = path.resolve().parent if path.is_file() else path.resolve()
-    return write_samples(options, load_generator(workspace, model), run.name, join_group(), progress)
+    return fulfil(request, load_generator(workspace, model), run.name, join_group(), progress)

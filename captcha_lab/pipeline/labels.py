@@ -13,7 +13,7 @@ from captcha_lab.label.worker import Worker
 from captcha_lab.pipeline.captchas import ensure_segmented
 from captcha_lab.pipeline.common import Progress, Say, find_model, silent
 from captcha_lab.store.catalog.catalog import Catalog
-from captcha_lab.store.workspace import DatasetFolder, Workspace
+from captcha_lab.store.workspace import DEFAULT_LENGTH, DatasetFolder, Workspace
 
 if TYPE_CHECKING:
     from captcha_lab.label.auto import AutoReport
@@ -40,7 +40,7 @@ def label_by_model(
     Raises:
         CaptchaLabError: there is no dataset or no recogniser; see also `label.auto.label_by_model`.
     """
-    from captcha_lab.datasets.captcha import alphabet_of
+    from captcha_lab.datasets.facts import alphabet_of
     from captcha_lab.label.auto import label_by_model as label
     from captcha_lab.recognise.read import Recogniser
 
@@ -67,7 +67,7 @@ def review(
     from captcha_lab.label.web.desk import Desk
     from captcha_lab.label.web.server import serve
 
-    desk = Desk(folder, open_engine, workspace.config.alphabet, workspace.config.length)
+    desk = Desk(folder, open_engine, workspace.config.alphabet, workspace.config.length or DEFAULT_LENGTH)
     serve(desk, config, on_start, port_is_a_wish=port_is_a_wish)
 
 
@@ -90,7 +90,7 @@ def label_in_terminal(
     from captcha_lab.label.terminal.labeller import Terminal
 
     with Catalog(folder.catalog_path, create=False) as catalog:
-        ground = Ground.of(catalog, workspace.config.alphabet, workspace.config.length)
+        ground = Ground.of(catalog, workspace.config.alphabet, workspace.config.length or DEFAULT_LENGTH)
         worker = Worker(folder, ground.alphabet, ground.segmenter, open_engine)
         terminal = Terminal(
             folder, catalog, ground, queue, None if queue == "captcha" else worker, source, out

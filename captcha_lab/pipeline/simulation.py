@@ -83,7 +83,8 @@ def simulate_labelling(
         UsageError: an impossible error rate.
     """
     from captcha_lab.collect.exchange.importer import import_path
-    from captcha_lab.datasets.captcha import alphabet_of, read_glyphs, segment_dataset
+    from captcha_lab.datasets.cutting import read_glyphs, segment_dataset
+    from captcha_lab.datasets.facts import alphabet_of
     from captcha_lab.label.simulate import simulate
     from captcha_lab.segment import Segmenter
     from captcha_lab.store.catalog.catalog import Catalog
@@ -140,16 +141,14 @@ def _guided_session(
     from captcha_lab.label.simulate import Labeller, memory_log, play
 
     train = data.part("train", labelled=True)
-    if train.source is None or train.labels is None:
+    if train.image is None or train.position is None or train.labels is None:
         return
-    _, captcha = np.unique(train.source // 256, return_inverse=True)
-    places = list(zip((captcha + 1).tolist(), (train.source % 256).tolist(), strict=True))
+    _, captcha = np.unique(train.image, return_inverse=True)
+    places = list(zip((captcha + 1).tolist(), train.position.tolist(), strict=True))
     alphabet = Alphabet("".join(data.classes))
     config = LabelConfig(seed=seed)
     if not shared:
-        shared.append(
-            find_look_alikes(train.images, train.source % 256, max_shapes=config.max_shapes, seed=seed)
-        )
+        shared.append(find_look_alikes(train.images, train.position, max_shapes=config.max_shapes, seed=seed))
     engine = Engine(train.images, places, alphabet, memory_log(places), config, look=shared[0])
     labeller = Labeller(alphabet.decode(train.labels.tolist()), alphabet, seed=seed)
     spent = 0

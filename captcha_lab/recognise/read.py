@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -92,13 +93,12 @@ class Recogniser:
             raise CaptchaLabError("This model was trained on single pictures and cannot cut captchas.")
         if len(images) == 0:
             return []
-        glyphs = self.segmenter.cut_all(images)
-        probabilities = self.probabilities(glyphs.reshape(-1, self.size, self.size))
-        best = probabilities.argmax(axis=1).reshape(len(images), -1)
-        confidence = probabilities.max(axis=1).reshape(len(images), -1)
+        boxes = self.segmenter.boxes(images)
+        probabilities = self.probabilities(self.segmenter.crop(images, boxes))
+        best, sure = probabilities.argmax(axis=1).tolist(), probabilities.max(axis=1).tolist()
+        ends = np.cumsum([0, *(len(own) for own in boxes)]).tolist()
         return [
-            Reading("".join(self.classes[k] for k in row), tuple(float(c) for c in certain))
-            for row, certain in zip(best, confidence, strict=True)
+            Reading("".join(self.classes[k] for k in best[a:b]), tuple(sure[a:b])) for a, b in pairwise(ends)
         ]
 
     def read_bytes(self, files: Sequence[bytes]) -> list[Reading]:

@@ -246,8 +246,8 @@ def _report(
 
     train, test = data.part("train", labelled=True), data.part("test", labelled=True)
     captchas = None
-    if len(test) and test.source is not None and data.info.get("kind") == "captcha":
-        captchas = captcha_accuracy(_labels(test), readings(network, test.images), test.source // 256)
+    if len(test) and test.image is not None:
+        captchas = captcha_accuracy(_labels(test), readings(network, test.images), test.image)
     trained = glyph_accuracy(_labels(train), readings(network, train.images))
     validation = share(_held_out(data))
     counts = np.bincount(_labels(train), minlength=len(data.classes))

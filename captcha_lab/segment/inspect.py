@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from skimage.measure import label
 
-from captcha_lab.segment.quarter import boundaries
+from captcha_lab.segment.method import Box
 
 EMPTY, SEAM, FRAGMENT = "empty", "seam", "fragment"
 FLAGS = (EMPTY, SEAM, FRAGMENT)
@@ -15,30 +16,31 @@ MIN_INK = 4  # pixels; fewer is a speck, not a glyph
 SMALL_SHARE = 0.25  # a piece at a seam smaller than this share of the cell's ink is a neighbour's fragment
 
 
-def flags(ink: np.ndarray, cells: int) -> list[str]:
+def flags(ink: NDArray[np.bool_], cells: Sequence[Box]) -> list[str]:
     """The flags of each cell of one captcha, space-separated, in the order of `FLAGS`.
 
     `empty`: fewer than `MIN_INK` pixels of ink. `seam`: a connected piece of ink (8-neighbourhood) crosses
-    into the next cell and most of it lies here. `fragment`: a small piece touches a seam, or the smaller
-    part of a piece that crosses one lies here.
+    into another cell and most of it lies here. `fragment`: a small piece touches the edge between two cells, or the
+    smaller part of a piece that crosses one lies here.
 
     Args:
         ink: bool [H, W].
-        cells: number of equal cells.
+        cells: their boxes, from left to right.
     """
+    if not cells:
+        return []
     pieces = label(ink, connectivity=2)
-    edges = boundaries(ink.shape[1], cells)
-    spans = list(itertools.pairwise(edges))
-    area = np.stack([np.bincount(pieces[:, a:b].ravel(), minlength=pieces.max() + 1) for a, b in spans])
+    parts = [pieces[y0:y1, x0:x1] for x0, y0, x1, y1 in cells]
+    area = np.stack([np.bincount(part.ravel(), minlength=pieces.max() + 1) for part in parts])
     area[:, 0] = 0  # the paper
     home = area.argmax(axis=0)
     crosses = (area > 0).sum(axis=0) > 1
     result = []
-    for k, (a, b) in enumerate(spans):
+    for k, part in enumerate(parts):
         total = int(area[k].sum())
         here = np.flatnonzero(area[k])
-        at_seam = set(pieces[:, a].tolist() if k > 0 else []) | set(
-            pieces[:, b - 1].tolist() if k < cells - 1 else []
+        at_seam = set(part[:, 0].tolist() if k > 0 and part.size else []) | set(
+            part[:, -1].tolist() if k < len(cells) - 1 and part.size else []
         )
         found = {
             EMPTY: total < MIN_INK,

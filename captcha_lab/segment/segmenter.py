@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,24 +10,28 @@ from captcha_lab.errors import UsageError
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
+
+    from captcha_lab.segment.method import Box
 
 
 @dataclass(frozen=True)
 class Segmenter:
-    """Whiten at a threshold, cut into equal cells, fit each cell to the network's square.
+    """Whiten at a threshold, find the cells by a method, fit each cell to the network's square.
 
     Raises:
         UsageError: a value is impossible.
     """
 
-    glyphs: int = 4  # cells per captcha
+    glyphs: int = 4  # cells per captcha; 0: as many as the method finds, or the captcha's text has
     threshold: str | int = "otsu"  # "otsu", or the highest grey level 0 … 254 that still counts as ink
     binary: bool = False  # ink becomes 0 instead of keeping its grey
     size: int = 20  # side of a glyph in pixels
     fit: str = "pad"  # "pad" keeps the cell's proportions on a white square, "stretch" does not
+    method: str = "equal"  # the name of a file in `segment.methods`
 
     def __post_init__(self) -> None:
-        if self.glyphs < 1:
+        if self.glyphs < 0 or (self.glyphs == 0 and self.method == "equal"):
             raise UsageError(f"--glyphs is {self.glyphs}, but a captcha has at least 1 glyph.")
         if self.threshold != "otsu" and not (isinstance(self.threshold, int) and 0 <= self.threshold <= 254):
             raise UsageError(f"--threshold is {self.threshold!r}: give 'otsu' or a grey level from 0 to 254.")
@@ -39,61 +42,86 @@ class Segmenter:
 
     @property
     def version(self) -> str:
-        """What the catalog stores beside each cell; the leading name changes when the algorithm does."""
-        return "quarter-1 " + " ".join(f"{key}={value}" for key, value in asdict(self).items())
+        """What the catalog stores beside each cut: the method's version and all settings."""
+        from captcha_lab.segment.method import method_named
+
+        settings = {key: value for key, value in asdict(self).items() if key != "method"}
+        return " ".join(
+            (method_named(self.method).version, *(f"{key}={value}" for key, value in settings.items()))
+        )
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Segmenter:
-        """The segmenter a model's metadata or a catalog names (see `to_dict`)."""
+        """The segmenter that a model's metadata or a catalog describes (see `to_dict`)."""
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return asdict(self)
 
-    def cut(self, images: np.ndarray) -> np.ndarray:
-        """Glyphs of captchas of one size.
+    def boxes(
+        self, images: Sequence[np.ndarray], counts: Sequence[int | None] | None = None
+    ) -> list[list[Box]]:
+        """The cells of captchas, from left to right.
 
         Args:
-            images: uint8 [N, H, W] grey or [N, H, W, 3] RGB, dark ink on light paper.
+            images: uint8 [H, W] or RGB [H, W, 3] each, of any sizes, dark ink on light paper.
+            counts: the number of characters of each captcha where it is known; it goes before `glyphs`.
 
         Returns:
-            uint8 [N, glyphs, size, size]; paper is 255.
-
-        Raises:
-            UsageError: the captchas are narrower than they have cells.
+            For each captcha its boxes (x0, y0, x1, y1) in pixels, x1 and y1 exclusive; none where it has no ink or
+            is narrower than it has cells.
         """
-        from captcha_lab.segment import quarter, threshold
+        from captcha_lab.segment import threshold
+        from captcha_lab.segment.crop import by_shape
+        from captcha_lab.segment.method import method_named
 
-        white = threshold.whiten(threshold.to_grey(images), self.threshold, binary=self.binary)
-        return quarter.cells(white, self.glyphs, self.size, self.fit)
+        find = method_named(self.method).boxes
+        found: list[list[Box]] = [[] for _ in images]
+        wanted = [(counts[row] if counts else None) or self.glyphs or None for row in range(len(images))]
+        for rows in by_shape(images):
+            for row, white in zip(rows, self._whiten([images[row] for row in rows]), strict=True):
+                found[row] = find(threshold.is_ink(white), wanted[row])
+        return found
 
-    def cut_all(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        """Glyphs of captchas of any sizes: a sequence of uint8 [H, W] or [H, W, 3] to [N, glyphs, size, size]."""
+    def crop(self, images: Sequence[np.ndarray], boxes: Sequence[Sequence[Box]]) -> NDArray[np.uint8]:
+        """The glyphs in given cells of captchas of any sizes: uint8 [M, size, size], captcha after captcha."""
         import numpy as np
 
-        glyphs = np.empty((len(images), self.glyphs, self.size, self.size), np.uint8)
-        by_shape: dict[tuple[int, ...], list[int]] = {}
-        for row, image in enumerate(images):
-            by_shape.setdefault(image.shape, []).append(row)
-        for rows in by_shape.values():
-            glyphs[rows] = self.cut(np.stack([images[row] for row in rows]))
+        from captcha_lab.segment.crop import by_shape, crop
+
+        ends = np.cumsum([0, *(len(own) for own in boxes)])
+        glyphs = np.empty((ends[-1], self.size, self.size), np.uint8)
+        for rows in by_shape(images):
+            white = self._whiten([images[row] for row in rows])
+            own = crop(white, [boxes[row] for row in rows], self.size, self.fit)
+            glyphs[np.concatenate([np.arange(ends[row], ends[row + 1]) for row in rows])] = own
         return glyphs
 
-    def boxes(self, width: int, height: int) -> list[tuple[int, int, int, int]]:
-        """The cells of a captcha of that size as (x0, y0, x1, y1), x1 and y1 exclusive, in pixels.
+    def cut(
+        self, images: Sequence[np.ndarray], counts: Sequence[int | None] | None = None
+    ) -> list[NDArray[np.uint8]]:
+        """Cells found and cropped at once: for each captcha uint8 [its cells, size, size] (see `boxes`)."""
+        import numpy as np
 
-        Raises:
-            UsageError: the captcha is narrower than it has cells.
-        """
-        from captcha_lab.segment.quarter import boundaries
+        boxes = self.boxes(images, counts)
+        return (
+            np.split(self.crop(images, boxes), np.cumsum([len(own) for own in boxes])[:-1]) if boxes else []
+        )
 
-        edges = boundaries(width, self.glyphs)
-        return [(x0, 0, x1, height) for x0, x1 in itertools.pairwise(edges)]
-
-    def flags(self, images: np.ndarray) -> list[list[str]]:
-        """What went wrong in each cell, [N][glyphs]: see `inspect.flags`. Arguments as in `cut`."""
+    def flags(self, images: Sequence[np.ndarray], boxes: Sequence[Sequence[Box]]) -> list[list[str]]:
+        """What went wrong in each cell of each captcha: see `inspect.flags`."""
         from captcha_lab.segment import inspect, threshold
 
-        white = threshold.whiten(threshold.to_grey(images), self.threshold)
-        return [inspect.flags(image < 255, self.glyphs) for image in white]
+        return [
+            inspect.flags(threshold.is_ink(self._whiten([image])[0]), own)
+            for image, own in zip(images, boxes, strict=True)
+        ]
+
+    def _whiten(self, images: Sequence[np.ndarray]) -> NDArray[np.uint8]:
+        import numpy as np
+
+        from captcha_lab.segment import threshold
+
+        grey = threshold.to_grey(np.stack(images))
+        return threshold.whiten(grey, self.threshold, binary=self.binary)

@@ -52,3 +52,8 @@ def whiten(grey: np.ndarray, threshold: str | int = "otsu", *, binary: bool = Fa
     """
     paper = grey > ink_levels(grey, threshold)[:, None, None]
     return np.where(paper, np.uint8(255), np.uint8(0) if binary else grey)
+
+
+def is_ink(white: np.ndarray) -> np.ndarray:
+    """Where whitened captchas have ink: uint8 [..., H, W] to bool of the same shape."""
+    return white < 255

@@ -11,6 +11,7 @@ from captcha_lab.alphabet import Alphabet
 from captcha_lab.errors import CaptchaLabError, UsageError
 
 CONFIG_NAME = "captcha-lab.toml"
+DEFAULT_LENGTH = 4  # characters per captcha, the thesis's, while neither the configuration nor a label tells
 
 
 def check_name(name: str) -> str:
@@ -30,14 +31,15 @@ class WorkspaceConfig:
 
     dataset: str = "captcha"  # the dataset commands use when no --dataset is given
     source: str = ""  # URL to scrape; empty: the built-in endpoint
-    alphabet: str = ""  # empty: taken from the dataset, else the thesis's 32 characters
-    length: int = 4  # characters (and glyph cells) per captcha
+    alphabet: str = ""  # empty: learned from the labels; the thesis's 32 characters while they suffice
+    length: int = 0  # characters per captcha; 0: learned from the labels; 4 while there are none
     contact: str = ""  # mail address sent in the scraper's User-Agent
 
     def __post_init__(self) -> None:
-        if self.length < 1:
+        if self.length < 0:
             raise UsageError(
-                f"{CONFIG_NAME}: length is {self.length}, but a captcha has at least 1 character."
+                f"{CONFIG_NAME}: length is {self.length}, but a captcha has at least 1 character; 0 means that the "
+                "labels tell."
             )
         if self.alphabet:
             Alphabet(self.alphabet)
@@ -67,8 +69,13 @@ class DatasetFolder:
 
     @property
     def packed_path(self) -> Path:
-        """The rebuildable file that training reads."""
+        """The rebuildable file that training reads: glyphs of captchas, digits, faces."""
         return self.root / "packed.h5"
+
+    @property
+    def texts_path(self) -> Path:
+        """The rebuildable file of whole captchas and their texts."""
+        return self.root / "texts.h5"
 
 
 @dataclass(frozen=True)

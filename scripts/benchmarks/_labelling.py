@@ -54,7 +54,7 @@ def folder(name: str, pattern: str) -> Data:
     for file, position, character in json.loads(CORRECTIONS.read_text())[name]:
         shown[rows[file] * LENGTH + position] = character
     test = np.repeat([file.parent.name == "test" for file in files], LENGTH)
-    return Data(name, Segmenter().cut(images).reshape(-1, 20, 20), given, shown, test, names)
+    return Data(name, np.concatenate(Segmenter().cut(list(images))), given, shown, test, names)
 
 
 def endpoint(captchas: int = 1250, seed: int = 0) -> Data:
@@ -64,7 +64,7 @@ def endpoint(captchas: int = 1250, seed: int = 0) -> Data:
     images = np.stack([render(text, random) for text in texts])
     truth = np.array(list("".join(texts)))
     return Data(
-        "endpoint", Segmenter().cut(images).reshape(-1, 20, 20), truth, truth, np.zeros(len(truth), bool)
+        "endpoint", np.concatenate(Segmenter().cut(list(images))), truth, truth, np.zeros(len(truth), bool)
     )
 
 

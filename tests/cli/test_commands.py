@@ -42,7 +42,7 @@ def test_train_segments_what_is_new_and_says_so(tmp_path: Path, captcha_files: P
     assert cli(tmp_path, "import", str(captcha_files)).exit_code == 0
     done = cli(tmp_path, "train", "--epochs", "1")
     assert done.exit_code == 0, done.output
-    assert "Segmented 60 new captchas into 240 glyphs." in done.stderr
+    assert "Segmented 60 captchas into 240 glyphs" in done.stderr
 
 
 def test_labels_survive_another_cut(workspace: Path, cli: Cli) -> None:
@@ -50,7 +50,7 @@ def test_labels_survive_another_cut(workspace: Path, cli: Cli) -> None:
         path = workspace / "datasets" / "captcha" / "catalog.sqlite"
         connection = sqlite3.connect(path)
         rows = connection.execute(
-            "SELECT image_id, position, value FROM current_label ORDER BY 1, 2"
+            "SELECT image_id, position, value FROM current_glyph ORDER BY 1, 2"
         ).fetchall()
         connection.close()
         return rows

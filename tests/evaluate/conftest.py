@@ -5,7 +5,6 @@ import pytest
 
 from captcha_lab.evaluate.generators.core import Evaluator
 from captcha_lab.evaluate.judging.judge import COUNTER, JUDGE, train_second
-from captcha_lab.evaluate.readers import main_reader
 from captcha_lab.evaluate.real import RealData
 from captcha_lab.recognise.config import TrainConfig
 from captcha_lab.recognise.read import Recogniser
@@ -25,7 +24,8 @@ def world() -> PackedSet:
         images=images,
         split=split,
         labels=labels.astype(np.int16),
-        source=captcha * 256 + np.arange(1500) % 4,
+        image=captcha,
+        position=np.arange(1500) % 4,
         duplicate=mark_duplicates(images, split),
         classes=CLASSES,
         info={"dataset": "drawn", "kind": "captcha", "alphabet": "".join(CLASSES)},
@@ -57,8 +57,4 @@ def counter(world):
 
 @pytest.fixture(scope="session")
 def evaluator(real, recogniser, judge, counter) -> Evaluator:
-    readers = main_reader(recogniser, "lenet") | {
-        "judge": judge.as_reader(JUDGE),
-        "counter-reader": counter.as_reader(COUNTER),
-    }
-    return Evaluator(real, readers, CONFIG)
+    return Evaluator(real, recogniser, judge, CONFIG, counter=counter, reader_name="lenet")

@@ -9,8 +9,7 @@ from typer.testing import CliRunner
 
 from captcha_lab.cli import app
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.evaluate.glyphs import captcha_of
-from captcha_lab.evaluate.judging.halves import two_halves
+from captcha_lab.evaluate.judging.halves import captcha_of, two_halves
 from captcha_lab.evaluate.judging.judge import (
     COUNTER,
     JUDGE,

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from captcha_lab.alphabet import Alphabet
 from captcha_lab.cli import app
-from captcha_lab.datasets.captcha import read_glyphs, segment_dataset
+from captcha_lab.datasets.cutting import read_glyphs, segment_dataset
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.label.auto import label_by_model
 from captcha_lab.segment import Segmenter

@@ -88,7 +88,7 @@ def test_a_folder_that_can_not_be_written_is_no_hindrance(tmp_path: Path) -> Non
 
 
 def test_the_engine_of_a_dataset_opens_with_them(tmp_path: Path, compared: list[int]) -> None:
-    from captcha_lab.datasets.captcha import segment_dataset
+    from captcha_lab.datasets.cutting import segment_dataset
     from captcha_lab.segment import Segmenter
 
     folder, _ = page_data.make_dataset(tmp_path, captchas=10)

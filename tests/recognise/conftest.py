@@ -30,14 +30,15 @@ def drawn() -> tuple[list[str], list[np.ndarray]]:
 @pytest.fixture(scope="session")
 def drawn_set(drawn: tuple[list[str], list[np.ndarray]]) -> PackedSet:
     texts, images = drawn
-    glyphs = Segmenter().cut_all(images).reshape(-1, 20, 20)
+    glyphs = np.concatenate(Segmenter().cut(images))
     captcha = np.repeat(np.arange(len(texts)), 4)
     split = np.select([captcha % 5 == 0, captcha % 5 == 1], [2, 1], 0).astype(np.uint8)
     return PackedSet(
         glyphs,
         split,
         labels=np.array([ALPHABET.index(c) for text in texts for c in text], np.int16),
-        source=captcha * 256 + np.tile(np.arange(4), len(texts)),
+        image=captcha,
+        position=np.tile(np.arange(4), len(texts)),
         duplicate=mark_duplicates(glyphs < 255, split),
         classes=tuple(ALPHABET),
         info={"kind": "captcha", "segmenter": Segmenter().to_dict()},

@@ -43,11 +43,45 @@ def test_an_image_that_does_not_exist_is_refused(catalog: Catalog) -> None:
 
 def test_a_new_cut_replaces_the_old_one_whole(catalog: Catalog) -> None:
     image_id, _ = catalog.add_image("a" * 64, "png", 80, 20, 100)
-    catalog.put_glyphs(GlyphRow(image_id, k, "four", 20 * k, 0, 20 * k + 20, 20) for k in range(4))
+    catalog.put_cuts("four", {image_id: cells(image_id, "four", 4)})
     assert catalog.unsegmented("four") == []
     assert [row.id for row in catalog.unsegmented("two")] == [image_id]
-    catalog.put_glyphs(GlyphRow(image_id, k, "two", 40 * k, 0, 40 * k + 40, 20) for k in range(2))
+    catalog.put_cuts("two", {image_id: cells(image_id, "two", 2)})
     assert [(g.position, g.segmenter, g.x1) for g in catalog.glyphs()] == [(0, "two", 40), (1, "two", 80)]
+
+
+def cells(image_id: int, segmenter: str, count: int) -> list[GlyphRow]:
+    width = 80 // count
+    return [GlyphRow(image_id, k, segmenter, width * k, 0, width * (k + 1), 20) for k in range(count)]
+
+
+def test_a_cut_is_seen_when_it_is_complete(catalog: Catalog) -> None:
+    ids = [catalog.add_image(f"{number:064d}", "png", 80, 20, 100)[0] for number in range(2)]
+    catalog.put_cuts("four", {k: cells(k, "four", 4) for k in ids})
+    catalog.put_cuts("two", {ids[0]: cells(ids[0], "two", 2)}, complete=False)
+    assert {k: len(own) for k, own in catalog.cuts().items()} == {ids[0]: 4, ids[1]: 4}
+    assert [row.id for row in catalog.unsegmented("two")] == [ids[1]]  # what is left to do
+    catalog.put_cuts("two", {ids[1]: []}, complete=False)
+    catalog.complete_cuts("two")
+    assert {k: len(own) for k, own in catalog.cuts().items()} == {ids[0]: 2, ids[1]: 0}
+    assert catalog.execute("SELECT count(*) FROM glyph").fetchone()[0] == 2
+    assert catalog.box(ids[0], 1) == (40, 0, 80, 20)
+    assert catalog.box(ids[0], 2) is None
+
+
+def test_pictures_are_set_aside_and_taken_back(catalog: Catalog) -> None:
+    ids = [catalog.add_image(f"{number:064d}", "png", 80, 20, 100)[0] for number in range(3)]
+    catalog.put_cuts("four", {k: cells(k, "four", 4) for k in ids})
+    assert catalog.set_aside(ids[:2], "blank") == 2
+    assert catalog.set_aside(ids[:1], "again") == 0
+    assert [row.id for row in catalog.images()] == ids[2:]
+    assert [(row.id, row.aside) for row in catalog.images(aside=True)] == [
+        (ids[0], "blank"),
+        (ids[1], "blank"),
+    ]
+    assert {g.image_id for g in catalog.glyphs()} == set(catalog.cuts()) == {ids[2]}
+    assert catalog.take_back([*ids[:1], *ids[2:]]) == 1
+    assert [row.id for row in catalog.images()] == [ids[0], ids[2]]
 
 
 def test_a_failed_transaction_leaves_nothing(catalog: Catalog) -> None:
@@ -81,9 +115,10 @@ def test_predictions_of_a_run_are_replaced_together(catalog: Catalog) -> None:
     image_id, _ = catalog.add_image("a" * 64, "png", 1, 1, 1)
     run = register_run(catalog, "recogniser-1")
     assert register_run(catalog, "recogniser-1") == run
-    put_predictions(catalog, run, [Prediction(image_id, k, "A", 0.9, 0.8, fold=k) for k in range(2)])
-    put_predictions(catalog, run, [Prediction(image_id, 0, "B", 0.7, 0.5)])
-    assert predictions(catalog, run) == [Prediction(image_id, 0, "B", 0.7, 0.5)]
+    other, _ = catalog.add_image("b" * 64, "png", 1, 1, 1)
+    put_predictions(catalog, run, [Prediction(k, "AB", 0.9, (0.95, 0.95), fold=k) for k in (image_id, other)])
+    put_predictions(catalog, run, [Prediction(image_id, "", 0.7)])
+    assert predictions(catalog, run) == [Prediction(image_id, "", 0.7)]
 
 
 def test_no_catalog_says_how_to_get_one(tmp_path: Path) -> None:

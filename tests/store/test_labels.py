@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.store.catalog.catalog import Catalog
+from captcha_lab.store.catalog.catalog import Catalog, GlyphRow
 from captcha_lab.store.catalog.labels import LabelEvent, LabelLog, StaleRevisionError
 
 
@@ -16,8 +16,13 @@ from captcha_lab.store.catalog.labels import LabelEvent, LabelLog, StaleRevision
 def log(tmp_path: Path) -> Iterator[LabelLog]:
     with Catalog(tmp_path / "catalog.sqlite") as catalog:
         for number in range(3):
-            catalog.add_image(f"{number:064d}", "png", 80, 20, 100)
+            cut(catalog, catalog.add_image(f"{number:064d}", "png", 80, 20, 100)[0], 4)
         yield LabelLog(catalog)
+
+
+def cut(catalog: Catalog, image_id: int, cells: int) -> None:
+    name = f"cells={cells}"
+    catalog.put_cuts(name, {image_id: [GlyphRow(image_id, k, name, k, 0, k + 1, 20) for k in range(cells)]})
 
 
 def typed(image_id: int, text: str) -> list[LabelEvent]:
@@ -78,7 +83,68 @@ def test_a_stale_revision_writes_nothing(log: LabelLog) -> None:
 def test_texts_want_every_place(log: LabelLog) -> None:
     log.record("type", [*typed(1, "ABCD"), LabelEvent(2, 1, "X"), *typed(3, "AB"), LabelEvent(3, 2, "")])
     assert log.texts() == {1: "ABCD"}
-    assert log.texts(length=3) == {}
+    log.record("type", typed(2, "AB"))  # two of four
+    assert log.texts() == {1: "ABCD"}
+
+
+def test_places_without_a_cut_are_no_text(log: LabelLog) -> None:
+    image_id, _ = log.catalog.add_image("f" * 64, "png", 80, 20, 100)
+    log.record("type", typed(image_id, "AB"))
+    assert log.texts() == {}
+    cut(log.catalog, image_id, 2)
+    assert log.texts() == {image_id: "AB"}
+
+
+def test_a_whole_text_labels_the_places_of_a_cut_that_has_as_many(log: LabelLog) -> None:
+    log.record("captcha", [LabelEvent(1, None, "ABCD"), LabelEvent(2, None, "ABCDE")])
+    assert log.texts() == {1: "ABCD", 2: "ABCDE"}
+    assert {place: label.value for place, label in log.current().items()} == {
+        (1, k): character for k, character in enumerate("ABCD")
+    }
+    cut(log.catalog, 2, 5)
+    assert log.current()[2, 4].value == "E"
+    log.undo()
+    assert log.texts() == {}
+    assert log.current() == {}
+
+
+def test_the_newest_act_wins_whether_it_speaks_of_a_text_or_a_place(log: LabelLog) -> None:
+    log.record("captcha", [LabelEvent(1, None, "ABCD")])
+    log.record("key", [LabelEvent(1, 2, "X")])
+    assert log.texts() == {1: "ABXD"}
+    log.record("captcha", [LabelEvent(1, None, "EFGH")])
+    assert (log.texts(), log.current()[1, 2].value) == ({1: "EFGH"}, "G")
+    log.record("key", [LabelEvent(1, 3, "")])  # badly cut: the text stays, the glyph is none
+    assert (log.texts(), log.current()[1, 3].value) == ({1: "EFGH"}, "")
+    log.record("captcha", [LabelEvent(1, None, "EFG")])  # as many as the cut has not
+    assert log.texts() == {1: "EFG"}
+    assert log.current() == {}
+
+
+def test_places_of_another_cut_are_not_taken_for_those_of_this_one(log: LabelLog) -> None:
+    log.record("type", typed(1, "ABCD"))
+    cut(log.catalog, 1, 5)
+    assert log.current() == {}
+    assert log.texts() == {}
+    cut(log.catalog, 1, 4)
+    assert log.texts() == {1: "ABCD"}
+
+
+def test_what_no_person_can_read_is_no_text(log: LabelLog) -> None:
+    log.record("captcha", [LabelEvent(1, None, "ABCD"), LabelEvent(2, None, "")])
+    log.record("captcha", [LabelEvent(1, None, "")])
+    assert log.texts() == {}
+    assert {k: label.value for k, label in log.text_labels().items()} == {1: "", 2: ""}
+    assert log.current() == {}
+
+
+def test_a_text_has_the_least_certain_source_and_confidence_of_its_places(log: LabelLog) -> None:
+    log.record("import", [LabelEvent(1, None, "ABCD", "import")])
+    log.record("key", [LabelEvent(1, 0, "X")])
+    assert log.text_labels()[1].source == "human"
+    log.record("auto", [LabelEvent(1, 1, "Y", "model", None, 0.6), LabelEvent(1, 2, "Z", "model", None, 0.9)])
+    label = log.text_labels()[1]
+    assert (label.value, label.source, label.confidence, label.act_id) == ("XYZD", "model", 0.6, 3)
 
 
 def test_events_can_be_neither_changed_nor_removed(log: LabelLog) -> None:
@@ -100,7 +166,7 @@ LABELLER = """
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from captcha_lab.store.catalog.catalog import Catalog
+from captcha_lab.store.catalog.catalog import Catalog, GlyphRow
 from captcha_lab.store.catalog.labels import LabelEvent, LabelLog
 log = LabelLog(Catalog(Path(sys.argv[1])))
 while True:

@@ -28,7 +28,7 @@ def test_a_configuration_above_is_found(tmp_path: Path) -> None:
         ("dataset = ", "TOML"),
         ("colour = 3", "unknown key 'colour'"),
         ('length = "4"', "length must be a int"),
-        ("length = 0", "at least 1"),
+        ("length = -1", "at least 1"),
         ('alphabet = "AAB"', "repeats A"),
         ('dataset = "../up"', "can't name a dataset"),
     ],

@@ -37,13 +37,14 @@ class ExportReport:
 @dataclass(frozen=True)
 class _Captcha:
     image: ImageRow
-    places: tuple[str | None, ...]  # as `import_items.Item.places`
+    places: tuple[str | None, ...]  # as `items.Item.places`
+    whole: bool  # whether they are the whole text
     blobs: BlobStore
 
     @property
     def text(self) -> str:
         """The whole text, "" unless every place has a character."""
-        return "".join(p for p in self.places if p) if all(self.places) else ""
+        return "".join(p for p in self.places if p) if self.whole else ""
 
     @property
     def data(self) -> bytes:
@@ -92,11 +93,15 @@ def _captchas(catalog: Catalog, blobs: BlobStore) -> list[_Captcha]:
     values: dict[int, dict[int, str]] = {}
     for (image_id, position), label in LabelLog(catalog).current().items():
         values.setdefault(image_id, {})[position] = label.value
+    texts, cuts = LabelLog(catalog).texts(), catalog.cuts()
     captchas = []
     for image in catalog.images():
         known = values.get(image.id, {})
-        places = tuple(known.get(p) for p in range(max(known, default=-1) + 1))
-        captchas.append(_Captcha(image, places, blobs))
+        cells = max(max(known, default=-1) + 1, len(cuts.get(image.id, ())) if known else 0)
+        places: tuple[str | None, ...] = tuple(texts.get(image.id, "")) or tuple(
+            known.get(p) for p in range(cells)
+        )
+        captchas.append(_Captcha(image, places, image.id in texts, blobs))
     return captchas
 
 

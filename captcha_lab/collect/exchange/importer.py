@@ -17,7 +17,7 @@ from captcha_lab.store.blobs import BlobStore
 from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.catalog.labels import Label, LabelEvent, LabelLog
 from captcha_lab.store.images import decode, identify
-from captcha_lab.store.workspace import DatasetFolder, WorkspaceConfig
+from captcha_lab.store.workspace import DEFAULT_LENGTH, DatasetFolder, WorkspaceConfig
 
 # Images whose rows are committed together: one fsync of the catalog each costs more than the image itself.
 BATCH = 500
@@ -89,7 +89,7 @@ class _Fit:
     ) -> None:
         self.report = report
         labelled = [i.places for i in items if i.places and not i.problem]
-        self.length = self._length(Counter(map(len, labelled)), config.length)
+        self.length = self._length(Counter(map(len, labelled)), config.length or DEFAULT_LENGTH)
         self.strict = Alphabet(config.alphabet) if config.alphabet else None
         used = {c for places in labelled if len(places) == self.length for c in places if c}
         known = set(catalog.get_meta("alphabet") or "")
@@ -173,6 +173,7 @@ class _Writer:
         self.catalog, self.blobs, self.report = catalog, blobs, report
         self.log = LabelLog(catalog)
         self.current = dict(self.log.current())
+        self.texts = self.log.text_labels()
 
     def commit(self, ready: list[_Ready], path: Path) -> None:
         """Store a batch: the blobs first, then all its rows in one transaction."""
@@ -205,7 +206,9 @@ class _Writer:
             self.report.splits[split] = self.report.splits.get(split, 0) + 1
 
     def _label(self, image_id: int, r: _Ready) -> list[LabelEvent]:
-        """Events for the places that have no label yet; a label that disagrees with one there is reported."""
+        """Events for what has no label yet; a label that disagrees with one there is reported."""
+        if r.places and all(r.places):
+            return self._label_whole(image_id, r, "".join(p or "" for p in r.places))
         events, clash = [], False
         for position, value in enumerate(r.places):
             known = self.current.get((image_id, position))
@@ -227,3 +230,19 @@ class _Writer:
             )
         self.report.labelled += bool(events)
         return events
+
+    def _label_whole(self, image_id: int, r: _Ready, text: str) -> list[LabelEvent]:
+        known = self.texts.get(image_id)
+        if known is not None and known.value == text:
+            return []
+        if known is not None and known.source != "model":
+            self.report.skipped.append(
+                (
+                    r.item.name,
+                    f"its label {text!r} was not taken: the same image is labelled {known.value!r} already",
+                )
+            )
+            return []
+        self.texts[image_id] = Label(text, "import", None, 0)
+        self.report.labelled += 1
+        return [LabelEvent(image_id, None, text, "import")]

@@ -11,7 +11,7 @@ from captcha_lab.collect.endpoint.server import running_endpoint
 from captcha_lab.collect.scrape.config import ScrapeConfig, ScrapeResult
 from captcha_lab.collect.scrape.run import Say
 from captcha_lab.collect.scrape.scrape import scrape
-from captcha_lab.store.workspace import Workspace
+from captcha_lab.store.workspace import DEFAULT_LENGTH, Workspace
 
 
 def scrape_source(
@@ -35,7 +35,9 @@ def scrape_source(
     if url:
         return scrape(folder, url, config, confirm=confirm, say=say, on_progress=on_progress)
     built_in = EndpointConfig(
-        port=0, length=workspace.config.length, alphabet=workspace.config.alphabet or THESIS_ALPHABET
+        port=0,
+        length=workspace.config.length or DEFAULT_LENGTH,
+        alphabet=workspace.config.alphabet or THESIS_ALPHABET,
     )
     with running_endpoint(built_in) as url:
         say(f"No URL given and none configured: scraping the built-in endpoint, started at {url}.")

@@ -20,11 +20,10 @@ from captcha_lab.evaluate.audit.effort import (
     try_remedies,
 )
 from captcha_lab.evaluate.audit.result import Audit, Endpoint, Shapes
-from captcha_lab.evaluate.reading.glyphs import GlyphResult
-from captcha_lab.evaluate.subject import Progress, silent
+from captcha_lab.evaluate.reading.measure import ReadingResult
+from captcha_lab.evaluate.subject import Progress, Reader, silent
 from captcha_lab.metrics.accuracy import worst_confusions
 from captcha_lab.metrics.intervals import Share, wilson
-from captcha_lab.recognise.contract import GlyphClassifier
 from captcha_lab.store.packed.packed import UNLABELLED, PackedSet
 
 INK = 255  # segmented glyphs are whitened: whatever is darker is ink
@@ -66,8 +65,8 @@ def audit(
     outcomes: Mapping[str, int],
     repeats: int,
     length: int,
-    reader: GlyphClassifier | None,
-    reading: GlyphResult | None,
+    reader: Reader | None,
+    reading: ReadingResult | None,
     config: AuditConfig,
     *,
     labellers: Sequence[Iterable[tuple[int, NDArray[np.integer]]]] = (),
@@ -108,7 +107,7 @@ def audit(
         return _concluded(result)
     labels = np.asarray(data.labels)[np.asarray(data.labels) != UNLABELLED]
     train = data.part("train", labelled=True)
-    learned = 0 if train.source is None else len(np.unique(train.source // 256))
+    learned = 0 if train.image is None else len(np.unique(train.image))
     enough = learned >= LEAST_FOR_CURVE
     points = effort_curve(data, length, config, progress=progress) if enough else []
     guided, reached = guided_curve(data, labellers if enough else (), config, progress=progress)
@@ -140,7 +139,7 @@ def audit(
     return _concluded(result)
 
 
-def _milliseconds(reader: GlyphClassifier, glyphs: NDArray[np.uint8], length: int) -> float:
+def _milliseconds(reader: Reader, glyphs: NDArray[np.uint8], length: int) -> float:
     """CPU time to read one captcha of `length` glyphs, in batches."""
     started = time.process_time()
     reader.probabilities(glyphs)

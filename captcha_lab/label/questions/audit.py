@@ -54,9 +54,9 @@ def audits_in(events: Iterable[tuple[int, LabelEvent]]) -> dict[Place, bool]:
     tested: dict[tuple[int, Place], str] = {}
     result: dict[Place, bool] = {}
     for act, event in events:
-        place = (event.image_id, event.position)
-        if (act, place) in tested:
-            result[place] = tested[act, place] == event.value
-        else:
-            tested[act, place] = event.value
+        for place in event.places:
+            if (act, place) in tested:
+                result[place] = tested[act, place] == event.value
+            else:
+                tested[act, place] = event.value
     return result

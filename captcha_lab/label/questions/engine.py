@@ -168,7 +168,7 @@ class Engine:
         self._revision = self.log.revision
         if act > before:
             self._apply(queue, events)
-        return Outcome(act, self._revision, tuple((event.image_id, event.position) for event in events))
+        return Outcome(act, self._revision, tuple(place for event in events for place in event.places))
 
     def accept_rest(
         self,
@@ -215,7 +215,7 @@ class Engine:
             human = [(label.act_id, place) for place, label in current.items() if label.source == "human"]
             rows = self._state.row_of
             self._by_hand = [rows[place] for _, place in sorted(human) if place in rows]
-            self._settled = {(e.image_id, e.position) for _, e in self.log.events("suspects")}
+            self._settled = {place for _, e in self.log.events("suspects") for place in e.places}
             self._audits = audits_in(self.log.events("audit"))
             self._state.repropose()
 
@@ -248,8 +248,9 @@ class Engine:
     def _apply(self, queue: str, events: Sequence[LabelEvent]) -> None:
         """Take an act's labels over without reading the whole log."""
         for event in events:
-            self._state.mark((event.image_id, event.position), event.value, event.source)
-        hand = [(e.image_id, e.position) for e in events if e.source == "human"]
+            for place in event.places:
+                self._state.mark(place, event.value, event.source)
+        hand = [place for e in events if e.source == "human" for place in e.places]
         rows = [self._state.row_of[place] for place in hand if place in self._state.row_of]
         self._by_hand = [row for row in self._by_hand if row not in rows] + rows
         if queue == "suspects":

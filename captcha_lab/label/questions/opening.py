@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from captcha_lab.alphabet import Alphabet
-from captcha_lab.datasets.captcha import read_glyphs
+from captcha_lab.datasets.cutting import read_glyphs
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.label.proposals.kept import kept_look_alikes
 from captcha_lab.label.proposals.lookalikes import stages

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 
 from captcha_lab.alphabet import Alphabet
+from captcha_lab.datasets.facts import alphabet_of
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.label.questions.types import Item, Member, Queue
 from captcha_lab.segment import Segmenter
@@ -36,7 +37,7 @@ class Ground:
             )
         stored = catalog.get_meta("segmenter")
         return cls(
-            Alphabet(configured_alphabet or catalog.get_meta("alphabet") or Alphabet().characters),
+            alphabet_of(catalog, configured_alphabet),
             Segmenter.from_dict(json.loads(stored)) if stored else Segmenter(glyphs=glyphs),
             images,
         )

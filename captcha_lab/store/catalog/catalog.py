@@ -6,7 +6,7 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from captcha_lab.store.catalog.schema import MIGRATIONS
 
 @dataclass(frozen=True)
 class ImageRow:
-    """One distinct image: sizes in pixels and bytes; `split` where its source fixed one."""
+    """One distinct image: sizes in pixels and bytes; `split` where its source fixed one; why it is set aside, if so."""
 
     id: int
     sha256: str
@@ -28,6 +28,7 @@ class ImageRow:
     height: int
     bytes: int
     split: str | None
+    aside: str | None = None
 
 
 @dataclass(frozen=True)
@@ -214,9 +215,22 @@ class Catalog:
         )
         return int(cursor.lastrowid or 0)
 
-    def images(self) -> list[ImageRow]:
-        """All distinct images, in the order they came."""
-        return [ImageRow(**dict(row)) for row in self.execute("SELECT * FROM image ORDER BY id")]
+    def images(self, *, aside: bool = False) -> list[ImageRow]:
+        """The distinct images in use, or those set aside, in the order they came."""
+        rows = self.execute("SELECT * FROM image WHERE (aside IS NOT NULL) = ? ORDER BY id", (aside,))
+        return [ImageRow(**dict(row)) for row in rows]
+
+    def set_aside(self, image_ids: Iterable[int], reason: str) -> int:
+        """Take images out of use, whatever is known of them stays; how many were in use until now."""
+        return self._mark("UPDATE image SET aside = ? WHERE id = ? AND aside IS NULL", image_ids, reason)
+
+    def take_back(self, image_ids: Iterable[int]) -> int:
+        """Put images that were set aside into use again; how many there were."""
+        return self._mark("UPDATE image SET aside = ? WHERE id = ? AND aside IS NOT NULL", image_ids, None)
+
+    def _mark(self, sql: str, image_ids: Iterable[int], reason: str | None) -> int:
+        with self.transaction():
+            return sum(self.execute(sql, (reason, image_id)).rowcount for image_id in image_ids)
 
     def fetches(self) -> list[FetchRow]:
         """All attempts, in order."""
@@ -227,27 +241,73 @@ class Catalog:
         rows = self.execute("SELECT outcome, count(*) AS n FROM fetch GROUP BY outcome")
         return {str(row["outcome"]): int(row["n"]) for row in rows}
 
-    # Glyphs
+    # Cuts
 
-    def put_glyphs(self, glyphs: Iterable[GlyphRow]) -> None:
-        """Replace the cells of the captchas named in `glyphs` (a new cut replaces the old one whole)."""
-        rows = [(g.image_id, g.position, g.segmenter, g.x0, g.y0, g.x1, g.y1, g.flags) for g in glyphs]
-        with self.transaction(), self._explained():
-            self._connection.executemany(
-                "DELETE FROM glyph WHERE image_id = ?", [(image_id,) for image_id in {r[0] for r in rows}]
-            )
-            self._connection.executemany("INSERT INTO glyph VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    def put_cuts(
+        self, segmenter: str, cuts: Mapping[int, Sequence[GlyphRow]], *, complete: bool = True
+    ) -> None:
+        """Store how captchas are cut, by image id; a complete cut replaces the one there was, whole.
+
+        An incomplete one lies beside it, unseen, until `complete_cuts`.
+        """
+        with self.transaction():
+            for image_id, glyphs in cuts.items():
+                self.execute(
+                    "DELETE FROM cut WHERE image_id = ? AND (segmenter = ? OR (complete AND ?))",
+                    (image_id, segmenter, complete),
+                )
+                cursor = self.execute(
+                    "INSERT INTO cut (image_id, segmenter, complete) VALUES (?, ?, ?)",
+                    (image_id, segmenter, complete),
+                )
+                with self._explained():
+                    self._connection.executemany(
+                        "INSERT INTO glyph VALUES (?, ?, ?, ?, ?, ?, ?)",
+                        [(cursor.lastrowid, g.position, g.x0, g.y0, g.x1, g.y1, g.flags) for g in glyphs],
+                    )
+
+    def complete_cuts(self, segmenter: str) -> None:
+        """Make the cuts of one segmenter the ones that everybody sees; those of others are gone."""
+        with self.transaction():
+            self.execute("DELETE FROM cut WHERE segmenter != ?", (segmenter,))
+            self.execute("UPDATE cut SET complete = 1 WHERE segmenter = ?", (segmenter,))
 
     def glyphs(self) -> list[GlyphRow]:
-        """All cells, by captcha and position."""
-        rows = self.execute("SELECT * FROM glyph ORDER BY image_id, position")
+        """The cells of all complete cuts, by captcha and position; those of pictures set aside are left out."""
+        rows = self.execute(
+            "SELECT cut.image_id, glyph.position, cut.segmenter, x0, y0, x1, y1, flags FROM glyph "
+            "JOIN cut ON cut.id = glyph.cut_id JOIN image ON image.id = cut.image_id "
+            "WHERE cut.complete AND image.aside IS NULL ORDER BY cut.image_id, glyph.position"
+        )
         return [GlyphRow(**dict(row)) for row in rows]
 
+    def box(self, image_id: int, position: int) -> tuple[int, int, int, int] | None:
+        """The cell (x0, y0, x1, y1) at one place of a captcha's complete cut, or None where there is none."""
+        row = self.execute(
+            "SELECT x0, y0, x1, y1 FROM glyph JOIN cut ON cut.id = glyph.cut_id "
+            "WHERE cut.complete AND cut.image_id = ? AND glyph.position = ?",
+            (image_id, position),
+        ).fetchone()
+        return None if row is None else (row["x0"], row["y0"], row["x1"], row["y1"])
+
+    def cuts(self) -> dict[int, list[GlyphRow]]:
+        """The cells of each completely cut captcha, by image id; a captcha without ink has none."""
+        found: dict[int, list[GlyphRow]] = {
+            int(row["image_id"]): []
+            for row in self.execute(
+                "SELECT image_id FROM cut JOIN image ON image.id = cut.image_id "
+                "WHERE complete AND aside IS NULL ORDER BY image_id"
+            )
+        }
+        for glyph in self.glyphs():
+            found[glyph.image_id].append(glyph)
+        return found
+
     def unsegmented(self, segmenter: str) -> list[ImageRow]:
-        """Images that have no cells cut by this segmenter yet."""
+        """Images in use that have no cut by this segmenter yet, complete or not."""
         rows = self.execute(
-            "SELECT * FROM image WHERE NOT EXISTS (SELECT 1 FROM glyph WHERE glyph.image_id = image.id "
-            "AND glyph.segmenter = ?) ORDER BY id",
+            "SELECT * FROM image WHERE aside IS NULL AND NOT EXISTS (SELECT 1 FROM cut "
+            "WHERE cut.image_id = image.id AND cut.segmenter = ?) ORDER BY id",
             (segmenter,),
         )
         return [ImageRow(**dict(row)) for row in rows]

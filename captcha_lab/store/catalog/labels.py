@@ -1,9 +1,13 @@
-"""Labels as an append-only log of acts; the current label of a place is what the log says last."""
+"""Labels as an append-only log of acts: of whole texts, or of single places in a captcha's cut.
+
+The newest act wins (see the views of `schema`): a text labels every place of a cut that has as many cells as it has
+characters, and the places of a complete cut, each labelled, spell a text. A part of the places is never a text.
+"""
 
 from __future__ import annotations
 
+import sqlite3
 import time
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -19,19 +23,27 @@ class StaleRevisionError(CaptchaLabError):
 
 @dataclass(frozen=True)
 class LabelEvent:
-    """One label for one place; the empty value means "not a glyph, or badly cut"."""
+    """One label: of the place `position`, or where that is None of the whole text.
+
+    The empty value means "not a glyph, or badly cut" at a place, and a captcha that no person can read as a text.
+    """
 
     image_id: int
-    position: int
+    position: int | None
     value: str
     source: str = "human"  # human, model, batch or import
     run_id: int | None = None
     confidence: float | None = None
 
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """The place it speaks of; none where it speaks of a whole text."""
+        return () if self.position is None else ((self.image_id, self.position),)
+
 
 @dataclass(frozen=True)
 class Label:
-    """A place's current label and where it came from."""
+    """The current label of a place or a text, and where it came from."""
 
     value: str
     source: str
@@ -89,8 +101,10 @@ class LabelLog:
             act_id = self._insert_act(kind, session, keystrokes, token, None)
             for event in events:
                 self.catalog.execute(
-                    "INSERT INTO label_event (act_id, image_id, position, value, source, run_id, confidence) "
-                    "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO label_event "
+                    "(act_id, image_id, position, cells, value, source, run_id, confidence) VALUES "
+                    "(?1, ?2, ?3, iif(?3 IS NULL, NULL, (SELECT cells FROM current_cut WHERE image_id = ?2)), "
+                    "?4, ?5, ?6, ?7)",
                     (
                         act_id,
                         event.image_id,
@@ -135,14 +149,21 @@ class LabelLog:
             return self._act(row)
 
     def current(self) -> dict[Place, Label]:
-        """The label of every labelled place."""
-        rows = self.catalog.execute("SELECT * FROM current_label")
-        return {
-            (int(row["image_id"]), int(row["position"])): Label(
-                str(row["value"]), str(row["source"]), row["confidence"], int(row["act_id"])
-            )
-            for row in rows
-        }
+        """The label of every labelled place: its own, else its character of the captcha's text."""
+        rows = self.catalog.execute("SELECT * FROM current_glyph ORDER BY image_id, position")
+        return {(int(row["image_id"]), int(row["position"])): _label(row) for row in rows}
+
+    def text_labels(self) -> dict[int, Label]:
+        """The whole text of every captcha that has one, by image id; empty where no person can read it.
+
+        A text spelled by its places has the least certain of their sources and confidences.
+        """
+        rows = self.catalog.execute("SELECT * FROM current_text ORDER BY image_id")
+        return {int(row["image_id"]): _label(row) for row in rows}
+
+    def texts(self) -> dict[int, str]:
+        """The text of every captcha that has one and can be read, by image id; never a part of one."""
+        return {image_id: label.value for image_id, label in self.text_labels().items() if label.value}
 
     def events(self, kind: str) -> list[tuple[int, LabelEvent]]:
         """The events of the standing acts of one kind (`audit`, …), each with its act, oldest first."""
@@ -157,7 +178,7 @@ class LabelLog:
                 int(row["act_id"]),
                 LabelEvent(
                     int(row["image_id"]),
-                    int(row["position"]),
+                    row["position"],
                     str(row["value"]),
                     str(row["source"]),
                     row["run_id"],
@@ -166,21 +187,6 @@ class LabelLog:
             )
             for row in rows
         ]
-
-    def texts(self, length: int | None = None) -> dict[int, str]:
-        """The text of every captcha whose places 0 … are all labelled with a character.
-
-        With `length`, only captchas of exactly that many characters.
-        """
-        places: dict[int, dict[int, str]] = defaultdict(dict)
-        for (image_id, position), label in self.current().items():
-            places[image_id][position] = label.value
-        texts = {
-            image_id: "".join(values[p] for p in sorted(values))
-            for image_id, values in places.items()
-            if sorted(values) == list(range(len(values))) and all(values.values())
-        }
-        return texts if length is None else {k: text for k, text in texts.items() if len(text) == length}
 
     def act_named(self, token: str) -> int | None:
         """The act that was recorded with this token."""
@@ -217,3 +223,7 @@ class LabelLog:
         values = dict(row)  # type: ignore[call-overload]
         del values["token"]
         return Act(**values)
+
+
+def _label(row: sqlite3.Row) -> Label:
+    return Label(str(row["value"]), str(row["source"]), row["confidence"], int(row["act_id"]))

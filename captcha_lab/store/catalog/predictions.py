@@ -1,7 +1,8 @@
-"""What models said about the glyphs, kept beside the labels they may dispute."""
+"""What readers said about captchas, kept beside the labels they may dispute."""
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,13 +12,12 @@ from captcha_lab.store.catalog.catalog import Catalog
 
 @dataclass(frozen=True)
 class Prediction:
-    """A model's reading of one place; `fold` is None when the model may have trained on it."""
+    """A model's reading of one captcha; `fold` is None when the model may have trained on it."""
 
     image_id: int
-    position: int
-    value: str
-    confidence: float  # probability of `value`, 0 … 1
-    margin: float  # probability of `value` less that of the runner-up, 0 … 1
+    text: str
+    confidence: float  # probability that the whole text is right, 0 … 1
+    per_character: tuple[float, ...] = ()  # probability of each character, 0 … 1
     fold: int | None = None
 
 
@@ -37,17 +37,19 @@ def put_predictions(catalog: Catalog, run_id: int, predictions: Iterable[Predict
         catalog.execute("DELETE FROM prediction WHERE run_id = ?", (run_id,))
         for p in predictions:
             catalog.execute(
-                "INSERT INTO prediction (run_id, image_id, position, fold, value, confidence, margin) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (run_id, p.image_id, p.position, p.fold, p.value, p.confidence, p.margin),
+                "INSERT INTO prediction (run_id, image_id, fold, text, confidence, per_character) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                (run_id, p.image_id, p.fold, p.text, p.confidence, json.dumps(p.per_character)),
             )
 
 
 def predictions(catalog: Catalog, run_id: int) -> list[Prediction]:
-    """The predictions of a run, by place."""
+    """The predictions of a run, by captcha."""
     rows = catalog.execute(
-        "SELECT image_id, position, value, confidence, margin, fold FROM prediction WHERE run_id = ? "
-        "ORDER BY image_id, position",
+        "SELECT image_id, text, confidence, per_character, fold FROM prediction WHERE run_id = ? "
+        "ORDER BY image_id",
         (run_id,),
     )
-    return [Prediction(**dict(row)) for row in rows]
+    return [
+        Prediction(**{**dict(row), "per_character": tuple(json.loads(row["per_character"]))}) for row in rows
+    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -30,7 +30,9 @@ class PackedSet:
         split: uint8 [N], index into `SPLITS`.
         labels: int16 [N] class numbers, -1 where there is no label; None where the set has no classes.
         attributes: int8 [N, A], 1 or 0 (-1 unknown); None where the set has no attributes.
-        source: int64 [N], what the row came from (a captcha's image id times 256 plus position, a file's number).
+        source: int64 [N], what the row came from (a file's number); None for glyphs of captchas.
+        image: int64 [N], the captcha that the glyph was cut from; None where images stand alone.
+        position: int64 [N], its place in that captcha, from 0.
         duplicate: uint8 [N], 1 where the same pixels stand in an earlier split or earlier row of the same one.
         classes: names of the classes, in label order.
         attribute_names: names of the attributes, in column order.
@@ -42,6 +44,8 @@ class PackedSet:
     labels: np.ndarray | None = None
     attributes: np.ndarray | None = None
     source: np.ndarray | None = None
+    image: np.ndarray | None = None
+    position: np.ndarray | None = None
     duplicate: np.ndarray | None = None
     classes: tuple[str, ...] = ()
     attribute_names: tuple[str, ...] = ()
@@ -83,7 +87,7 @@ class PackedSet:
         return self.take(rows)
 
 
-COLUMNS = ("images", "split", "labels", "attributes", "source", "duplicate")
+COLUMNS = ("images", "split", "labels", "attributes", "source", "image", "position", "duplicate")
 
 
 def write_packed(path: Path, data: PackedSet) -> None:
@@ -181,12 +185,12 @@ def packed_info(path: Path) -> dict[str, Any] | None:
         return None
 
 
-def mark_duplicates(images: np.ndarray, split: np.ndarray) -> np.ndarray:
+def mark_duplicates(images: Sequence[np.ndarray] | np.ndarray, split: np.ndarray) -> np.ndarray:
     """uint8 [N]: 1 where the same pixels stand in an earlier split (train, validation, test) or earlier row."""
     duplicate = np.ones(len(images), np.uint8)
-    seen: set[bytes] = set()
+    seen: set[tuple[tuple[int, ...], bytes]] = set()
     for row in np.argsort(split, kind="stable"):
-        key = images[row].tobytes()
+        key = images[row].shape, images[row].tobytes()
         if key not in seen:
             seen.add(key)
             duplicate[row] = 0

@@ -1,1 +1,0 @@
-"""Parts of a page that needs no network: tables, tiles, pictures, plots."""

@@ -1,1 +1,0 @@
-"""Parts of networks: layers, normalisation, heads, first weights."""
