@@ -38,11 +38,38 @@ def run(
     authorised: Annotated[
         bool, typer.Option("--i-am-authorised", help="Say beforehand that you may test the site.")
     ] = ScrapeConfig.authorised,
+    json_field: Annotated[
+        str,
+        typer.Option(
+            help="Field of a JSON reply that holds the picture, in base64 or as a data URL: data.image."
+        ),
+    ] = ScrapeConfig.json_field,
+    ca: Annotated[
+        str, typer.Option(metavar="FILE", help="Certificate authorities to trust instead of the usual ones.")
+    ] = ScrapeConfig.ca,
+    proxy: Annotated[str, typer.Option(metavar="URL", help="Proxy to go through.")] = ScrapeConfig.proxy,
+    environment: Annotated[
+        bool,
+        typer.Option(
+            "--environment",
+            help="Use the proxies and authorities that the environment names: HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE.",
+        ),
+    ] = ScrapeConfig.environment,
     dataset: DatasetOption = None,
     json: JsonFlag = False,
 ) -> None:
     """Fetch captchas, politely and one at a time, from an endpoint you are authorised to test."""
-    config = ScrapeConfig(count=count, rate=rate, contact=contact, cookies=cookies, authorised=authorised)
+    config = ScrapeConfig(
+        count=count,
+        rate=rate,
+        contact=contact,
+        cookies=cookies,
+        authorised=authorised,
+        json_field=json_field,
+        ca=ca,
+        proxy=proxy,
+        environment=environment,
+    )
     from captcha_lab.collect.scrape.source import scrape_source
     from captcha_lab.store.workspace import Workspace
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.store.files import MAX_BYTES
 from captcha_lab.store.listing import list_files
+from captcha_lab.store.portable import BINARY, pread
 
 
 class _Entry(NamedTuple):
@@ -77,7 +78,7 @@ class Archive:
             raise CaptchaLabError(error.strerror or str(error)) from error
 
     def _read_file(self, name: str) -> bytes:
-        descriptor = os.open(f"{self.path}/{name}", os.O_RDONLY)
+        descriptor = os.open(f"{self.path}/{name}", os.O_RDONLY | BINARY)
         try:
             size = os.fstat(descriptor).st_size
             if size > MAX_BYTES:
@@ -90,7 +91,7 @@ class Archive:
         """One zip entry by its address: `zipfile` would need a lock, or a directory in memory for each thread."""
         if entry.trouble:
             raise CaptchaLabError(entry.trouble)
-        header = os.pread(self._descriptor, 30, entry.header)
+        header = pread(self._descriptor, 30, entry.header)
         if len(header) != 30 or header[:4] != b"PK\x03\x04":
             raise CaptchaLabError("the archive is damaged here")
         start = (
@@ -99,7 +100,7 @@ class Archive:
             + int.from_bytes(header[26:28], "little")
             + int.from_bytes(header[28:30], "little")
         )
-        data = os.pread(self._descriptor, entry.packed, start)
+        data = pread(self._descriptor, entry.packed, start)
         if entry.deflated:
             try:
                 data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, entry.size + 1)
@@ -116,7 +117,7 @@ class Archive:
             # Where bytes are missing the directory lies before the place that the entries count from.
             if any(info.header_offset < 0 for info in infos):
                 raise zipfile.BadZipFile("bytes are missing in it")
-            self._descriptor = os.open(self.path, os.O_RDONLY)
+            self._descriptor = os.open(self.path, os.O_RDONLY | BINARY)
         except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError) as error:
             if not _starts_as_zip(self.path):
                 raise CaptchaLabError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from captcha_lab.errors import CaptchaLabError
 from captcha_lab.store.packed.bare import row_digest
 from captcha_lab.store.packed.packed import PackedSet
 from captcha_lab.store.packed.sharded import ShardedWriter
+from captcha_lab.store.portable import cores
 
 # Each worker holds one shard of `sharded.SHARD_BYTES`. One more than there are cores by default: while one waits
 # for the disk, the others decode.
@@ -106,7 +106,7 @@ def pack_pictures(
     try:
         with ShardedWriter(target, columns, job.fingerprint()) as writer:
             resumed = sum(len(writer.shard(number)) for number in writer.done)
-            _work(job, writer, options.workers or min(_cores() + 1, MAX_WORKERS), progress)
+            _work(job, writer, options.workers or min(cores() + 1, MAX_WORKERS), progress)
             rows = writer.finish()
             shards = list(writer.done.values())
     finally:
@@ -129,10 +129,6 @@ def pack_pictures(
         seconds=time.perf_counter() - started,
         info=columns.info,
     )
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))
 
 
 def _work(job: PictureJob, writer: ShardedWriter, workers: int, progress: Progress) -> None:

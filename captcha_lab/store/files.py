@@ -10,17 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from captcha_lab.errors import CaptchaLabError
+from captcha_lab.store.portable import sync_folder
 
 MAX_BYTES = 64 << 20  # of a file that is read whole into memory, where nothing else is said
 
-
-def sync_folder(folder: Path) -> None:
-    """Make the folder's entries themselves survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+_UMASK = os.umask(0o077)  # can only be read by setting it, which is safe while nothing else runs
+os.umask(_UMASK)
 
 
 def make_folder(folder: Path) -> None:
@@ -48,7 +43,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary = Path(name)
         try:
             yield temporary
-            temporary.chmod(0o644)
+            temporary.chmod(_mode(path))
             with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
             temporary.replace(path)
@@ -63,6 +58,14 @@ def atomic_path(path: Path) -> Iterator[Path]:
         raise CaptchaLabError(
             f"Can't write {path}: {reason}. Free space or choose another folder; nothing was changed."
         ) from error
+
+
+def _mode(path: Path) -> int:
+    """The rights a file has, or that a new one gets from the process's umask."""
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except OSError:
+        return 0o666 & ~_UMASK
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -16,8 +16,8 @@ from captcha_lab.store.workspace import DatasetFolder, Workspace
 class Scraping:
     """Scrapes into one dataset; its clock stands still but for the sleeps, which take no time."""
 
-    def __init__(self, root: Path) -> None:
-        self.folder: DatasetFolder = Workspace(root).dataset()
+    def __init__(self, root: Path, name: str | None = None) -> None:
+        self.folder: DatasetFolder = Workspace(root).dataset(name)
         self.skipped = 0.0
         self.sleeps: list[float] = []
         self.said: list[str] = []

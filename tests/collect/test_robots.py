@@ -3,6 +3,7 @@
 import pytest
 
 from captcha_lab.collect.scrape.http import FetchError, Reply
+from captcha_lab.collect.scrape.pace import FOREVER
 from captcha_lab.collect.scrape.robots import RobotsUnknownError, fetch_rules
 
 URL = "http://example.org/captcha?id=1"
@@ -29,6 +30,8 @@ def rules(body: str = "", status: int = 200, **headers: str):
         ("User-agent: *\nDisallow: /*?id=", False),  # wildcards count
         ("User-agent: captcha-lab\nDisallow: /captcha\n\nUser-agent: *\nAllow: /", False),
         ("User-agent: other\nDisallow: /", True),
+        ("User-agent: captcha-lab/1.0\nDisallow: /captcha\n\nUser-agent: *\nAllow: /", False),
+        ("user-agent : Captcha-Lab/2 (by us)\nDisallow: /", False),
         ("\ufeffUser-agent: *\nDisallow: /", False),
     ],
 )
@@ -44,6 +47,22 @@ def test_rules(body: str, allowed: bool) -> None:
         ("User-agent: *\nRequest-rate: 1/10", 10),
         ("User-agent: *\nCrawl-delay: 2\nRequest-rate: 1/10", 10),
         ("User-agent: *\nCrawl-delay: soon", 0),
+        ("User-agent: *\nCrawl-delay: 2s", 2),
+        ("User-agent: *\nCrawl-delay: +2", 2),
+        ("User-agent: *\ncrawl-delay : 2 # seconds", 2),
+        ("User-agent: *\nCrawl-delay: inf", FOREVER),
+        ("User-agent: *\nCrawl-delay: 1e9", 1e9),
+        ("User-agent: *\nCrawl-delay: 99999999999", FOREVER),
+        (f"User-agent: *\nCrawl-delay: {'9' * 5000}", FOREVER),
+        ("User-agent: *\nRequest-rate: 1/10m", 600),
+        ("User-agent: *\nRequest-rate: 30/m", 2),
+        ("User-agent: *\nRequest-rate: 1/1h 0600-0845", 3600),
+        (f"User-agent: *\nRequest-rate: 1/{'9' * 5000}", FOREVER),
+        ("User-agent: *\nRequest-rate: 0/5", 0),
+        ("User-agent: *\nCrawl-delay: 9\n\nUser-agent: captcha-lab\nCrawl-delay: 3", 3),
+        ("User-agent: *\nCrawl-delay: 9\n\nUser-agent: captcha-lab/1.0\nCrawl-delay: 3", 3),
+        ("User-agent: other\nUser-agent: *\nCrawl-delay: 9\nCrawl-delay: 4", 9),
+        ("User-agent: other\nCrawl-delay: 9", 0),
     ],
 )
 def test_delays(body: str, delay: float) -> None:
@@ -75,6 +94,17 @@ def test_it_fails_closed_on_a_broken_reply() -> None:
 def test_it_fails_closed_on_a_redirect_elsewhere() -> None:
     with pytest.raises(RobotsUnknownError, match="another origin"):
         rules("", 301, Location="http://elsewhere.example/robots.txt")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32"])
+def test_it_fails_closed_on_rules_that_are_no_utf8(encoding: str) -> None:
+    def get(url: str) -> Reply:
+        return Reply(200, {"Content-Type": "text/plain"}, "User-agent: *\nDisallow: /".encode(encoding))
+
+    with pytest.raises(RobotsUnknownError, match="no text in UTF-8"):
+        fetch_rules(URL, get)
+    with pytest.raises(RobotsUnknownError, match="no text in UTF-8"):
+        rules("User-agent: *\0\nDisallow: /")
 
 
 def test_an_html_page_is_said_and_its_rules_still_bind() -> None:

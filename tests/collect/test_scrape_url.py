@@ -33,6 +33,9 @@ def test_loopback_is_judged_by_the_host(url: str, local: bool) -> None:
         "file:///etc/passwd",
         "http://a b/",
         "http://h:x/",
+        f"http://h:{'9' * 6000}/",
+        f"http://{'9' * 9000}/",
+        "http://h/caf\udce9",
     ],
 )
 def test_what_is_no_whole_url_is_refused(url: str) -> None:
@@ -64,6 +67,12 @@ def test_a_redirect_within_the_origin_is_followed() -> None:
     assert (reply.body, last) == (b"c", "http://H:80/c")
 
 
+def test_a_location_in_utf8_is_followed() -> None:
+    location = "/é b/%20".encode().decode("latin-1")
+    _, last = follow("http://h/a", site(a=location))
+    assert last == "http://h/%C3%A9%20b/%20"
+
+
 @pytest.mark.parametrize(
     ("targets", "said"),
     [
@@ -72,7 +81,9 @@ def test_a_redirect_within_the_origin_is_followed() -> None:
         ({"a": "http://h:81/b"}, "another origin"),
         ({"a": "//other/b"}, "another origin"),
         ({"a": "file:///etc/passwd"}, "another origin"),
-        ({"a": "http://h:bad/"}, "another origin"),
+        ({"a": "http://h:bad/"}, "no URL"),
+        ({"a": f"http://h:{'9' * 5000}/"}, "no URL"),
+        ({"a": "http://[::1/"}, "no URL"),
         ({"a": "http://u:p@h/b"}, "another origin"),
         ({"a": "/b", "b": "/a"}, "circle"),
         ({"a": ""}, "circle"),

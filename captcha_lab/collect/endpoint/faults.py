@@ -8,6 +8,8 @@ seconds, `503=date:3` as a date); and those of `FAULTS` below. For example `ok*5
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 import struct
 import zlib
@@ -41,11 +43,21 @@ FAULTS = {
     "cookie": "set a cookie and send a captcha",
     "animated": "send an animated GIF",
     "exotic": "send a captcha as VALUE: webp (default), tiff, apng, svg or gif",
+    "damaged": "send a captcha that decoders refuse, as VALUE: scan (default), crc, endless or claims",
+    "as": "send a captcha whose declared type is VALUE (default text/html)",
+    "json": "send a captcha in JSON, in the field data.image, as VALUE: base64 (default) or url",
+    "hints": "send 103 Early Hints before the captcha",
+    "length": "give VALUE (default a superscript) as the Content-Length",
+    "later": "redirect to another path of this endpoint, with VALUE (default 2) as Retry-After",
+    "utf8": "redirect to a path of this endpoint whose name is in UTF-8, which serves the captcha",
     "disallow": "robots: forbid everything",
+    "version": "robots: forbid everything to captcha-lab/1.0, and nothing to others",
+    "utf16": "robots: send rules in UTF-16",
+    "rate": "robots: ask for VALUE (default 1/2) as Request-rate",
     "page": "robots: send an HTML page",
-    "delay": "robots: ask for VALUE seconds (default 1) between requests",
+    "delay": "robots: ask for VALUE (default 1) as Crawl-delay",
 }
-ROBOTS_ONLY = {"disallow", "page", "delay"}
+ROBOTS_ONLY = {"disallow", "page", "delay", "version", "utf16", "rate"}
 ROBOTS_TOO = {"ok", "stall", "drip", "reset", "truncate", "empty", "endless", "elsewhere", "loop", "bomb"}
 FOREVER = 1 << 62
 
@@ -102,12 +114,11 @@ def _check(fault: Fault, step: str, on_robots: bool) -> None:
     if fault.name not in known:
         where = "robots.txt knows" if on_robots else "there are"
         raise UsageError(f"--faults: no fault {step!r}; {where} 400 to 599, {', '.join(sorted(known))}.")
-    if fault.name in {"stall", "drip", "bomb", "delay"} and not re.fullmatch(
-        r"|\d+(\.\d*)?|\.\d+", fault.value
-    ):
+    if fault.name in {"stall", "drip", "bomb"} and not re.fullmatch(r"|\d+(\.\d*)?|\.\d+", fault.value):
         raise UsageError(f"--faults: {step!r}: the value is a number.")
-    if fault.name == "exotic" and fault.value not in {"", *EXOTIC}:
-        raise UsageError(f"--faults: {step!r}: the formats are {', '.join(EXOTIC)}.")
+    for name, values in (("exotic", EXOTIC), ("damaged", DAMAGED), ("json", ("base64", "url"))):
+        if fault.name == name and fault.value not in {"", *values}:
+            raise UsageError(f"--faults: {step!r}: the values are {', '.join(values)}.")
 
 
 def steps(plan: tuple[tuple[Fault, int], ...]) -> Iterator[Fault]:
@@ -210,6 +221,29 @@ EXOTIC: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
 }
 
 
+def _png_with(*chunks: bytes) -> bytes:
+    head = png_header(80, 20)
+    return head[: head.index(b"IDAT") - 4] + b"".join(chunks)
+
+
+_ROWS = zlib.compress(bytes(81 * 20))
+_END = b"\0\0\0\0IEND\xaeB`\x82"
+# Pictures that some decoders take and others don't, or that take gigabytes.
+DAMAGED: dict[str, Callable[[bytes], bytes]] = {
+    "scan": lambda picture: picture[: len(picture) // 2] + b"\xff\xd9" + picture[len(picture) // 2 + 2 :],
+    "crc": lambda picture: _png_with(struct.pack(">I", len(_ROWS)), b"IDAT", _ROWS, b"\0\0\0\0", _END),
+    "endless": lambda picture: png_header(80, 20, _ROWS)[: -len(_END)],
+    "claims": lambda picture: _png_with(b"\xff\xff\xff\xf0", b"IDAT", _ROWS, b"\0\0\0\0", _END),
+}
+
+
+def _in_json(picture: bytes, media_type: str, form: str) -> bytes:
+    text = base64.b64encode(picture).decode()
+    return json.dumps(
+        {"data": {"image": f"data:{media_type};base64,{text}" if form == "url" else text}}
+    ).encode()
+
+
 def faulty_response(fault: Fault, picture: bytes, media_type: str, path: str, now: float) -> bytes | None:
     """Raw bytes of the faults that are one whole response; None for those that need the connection.
 
@@ -235,6 +269,32 @@ def faulty_response(fault: Fault, picture: bytes, media_type: str, path: str, no
         "hop": lambda: response(302, {"Location": "/moved/captcha"}),
         "animated": lambda: response(200, {"Content-Type": "image/gif"}, _animated("GIF", picture)),
         "cookie": lambda: response(200, {**typed, "Set-Cookie": "session=1; Path=/"}, picture),
+        "damaged": lambda: response(200, typed, DAMAGED[fault.value or "scan"](picture)),
+        "as": lambda: response(200, {"Content-Type": fault.value or "text/html"}, picture),
+        "json": lambda: response(
+            200, {"Content-Type": "application/json"}, _in_json(picture, media_type, fault.value)
+        ),
+        "hints": lambda: (
+            b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n" + response(200, typed, picture)
+        ),
+        "length": lambda: response(
+            200, {**typed, "Content-Length": fault.value or "\xb2"}, picture, length=-1
+        ),
+        "later": lambda: response(302, {"Location": "/moved/captcha", "Retry-After": fault.value or "2"}),
+        "utf8": lambda: response(302, {"Location": "/verschoben/é".encode().decode("latin-1")}),
+        "version": lambda: response(
+            200,
+            {"Content-Type": "text/plain"},
+            b"User-agent: captcha-lab/1.0\nDisallow: /\n\nUser-agent: *\nAllow: /\n",
+        ),
+        "utf16": lambda: response(
+            200, {"Content-Type": "text/plain"}, "User-agent: *\nDisallow: /\n".encode("utf-16")
+        ),
+        "rate": lambda: response(
+            200,
+            {"Content-Type": "text/plain"},
+            f"User-agent: *\nRequest-rate: {fault.value or '1/2'}\n".encode(),
+        ),
         "disallow": lambda: response(200, {"Content-Type": "text/plain"}, b"User-agent: *\nDisallow: /\n"),
         "page": lambda: response(200, {"Content-Type": "text/html"}, b"<!doctype html><h1>Welcome</h1>\n"),
         "delay": lambda: response(

@@ -129,7 +129,7 @@ def build_app(config: EndpointConfig) -> Starlette:
         nonlocal served
         fault = next(captcha_faults) if request.url.path == "/captcha" else Fault("ok")
         number = 0 if fault.name == "same" else served
-        served += fault.name not in ("same", "hop")
+        served += fault.name not in ("same", "hop", "later", "utf8")
         text, picture = await asyncio.to_thread(painter, number)
         if fault.name not in ("ok", "same"):
             return _RawResponse(fault, picture, painter.media_type)
@@ -145,7 +145,7 @@ def build_app(config: EndpointConfig) -> Starlette:
         return PlainTextResponse(ROBOTS)
 
     return Starlette(
-        routes=[Route(path, captcha) for path in ("/captcha", "/moved/captcha")]
+        routes=[Route(path, captcha) for path in ("/captcha", "/moved/captcha", "/verschoben/é")]
         + [Route("/robots.txt", robots)]
     )
 

@@ -22,6 +22,10 @@ class ScrapeConfig:
     contact: str = ""  # sent in the User-Agent
     authorised: bool = False  # the user says so beforehand (--i-am-authorised)
     cookies: bool = False  # keep and send the site's cookies
+    json_field: str = ""  # path of the field with the picture, where the reply is JSON
+    ca: str = ""  # file of certificate authorities to trust
+    proxy: str = ""  # URL of a proxy
+    environment: bool = False  # use the proxies and certificate authorities that the environment names
     max_bytes: int = 1 << 20  # a captcha of a megabyte is none
     silence: float = 10.0  # give up after so long without a byte …
     deadline: float = 30.0  # … or when the whole reply took so long
@@ -34,6 +38,10 @@ class ScrapeConfig:
             raise UsageError(f"--count {self.count}: ask for at least 1 captcha.")
         if self.rate is not None and not (math.isfinite(self.rate) and self.rate > 0):
             raise UsageError(f"--rate {self.rate}: requests a second must be more than 0.")
+        if self.proxy and not re.fullmatch(r"https?://[\x21-\x7e]+", self.proxy):
+            raise UsageError(f"--proxy {self.proxy!r} is not a URL as http://proxy.example.org:8080.")
+        if self.json_field and not all(self.json_field.split(".")):
+            raise UsageError(f"--json-field {self.json_field!r} is no path of names with dots between.")
         if self.contact and not re.fullmatch(
             r"[\x21-\x7e]+@[\x21-\x7e]+|https?://[\x21-\x7e]+", self.contact
         ):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
 import socket
 import threading
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
@@ -18,7 +19,10 @@ from requests.adapters import HTTPAdapter
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 
+from captcha_lab.text import clipped
+
 _CHUNK = 1 << 14
+MAX_INTERIM = 10  # interim replies before one reply
 
 
 class FetchError(Exception):
@@ -43,6 +47,18 @@ class Reply:
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
 
+class _Response(http.client.HTTPResponse):
+    """A reply after any interim ones (103 Early Hints), which Python's own takes for the reply itself."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        for _ in range(MAX_INTERIM):
+            version, status, reason = super()._read_status()  # type: ignore[misc]
+            if not 100 <= status < 200 or status == http.HTTPStatus.SWITCHING_PROTOCOLS:
+                return version, status, reason
+            http.client.parse_headers(self.fp)
+        raise http.client.HTTPException("interim replies without end")
+
+
 class _Adapter(HTTPAdapter):
     """An adapter that knows its open sockets, so that a watchdog can cut them whatever they are doing."""
 
@@ -53,16 +69,23 @@ class _Adapter(HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, **options)
-        self.poolmanager.pool_classes_by_scheme = {
-            "http": self._watched(HTTPConnectionPool),
-            "https": self._watched(HTTPSConnectionPool),
-        }
+        self.poolmanager.pool_classes_by_scheme = self._pools()
+
+    def proxy_manager_for(self, *args: Any, **options: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **options)
+        manager.pool_classes_by_scheme = self._pools()
+        return manager
+
+    def _pools(self) -> dict[str, type[HTTPConnectionPool]]:
+        return {"http": self._watched(HTTPConnectionPool), "https": self._watched(HTTPSConnectionPool)}
 
     def _watched(self, pool: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
         sockets = self.sockets
         base: Any = pool.ConnectionCls
 
         class Connection(base):  # type: ignore[misc]
+            response_class = _Response
+
             def connect(self) -> None:
                 super().connect()
                 sockets.add(self.sock)
@@ -85,20 +108,34 @@ class Client:
         silence: seconds without a byte after which a request is given up.
         deadline: seconds after which a request is given up however busy it is.
         cookies: whether the site's cookies are kept and sent.
+        ca: file of the certificate authorities to trust instead of the usual ones, "" for those.
+        proxies: of a URL, by scheme as `requests` takes them.
+        accept: the media types asked for.
     """
 
     def __init__(
-        self, user_agent: str, *, max_bytes: int, silence: float, deadline: float, cookies: bool = False
+        self,
+        user_agent: str,
+        *,
+        max_bytes: int,
+        silence: float,
+        deadline: float,
+        cookies: bool = False,
+        ca: str = "",
+        proxies: Callable[[str], dict[str, str]] = lambda url: {},
+        accept: str = "image/*, text/plain;q=0.5",
     ) -> None:
         self.max_bytes, self.silence, self.deadline = max_bytes, silence, deadline
+        self._proxies = proxies
         self._session = requests.Session()
         self._session.trust_env = False  # no .netrc, no proxies from the environment
         # Identity: a body that isn't packed can't be a bomb. What comes gzipped all the same is undone with care.
         self._session.headers.update(
-            {"User-Agent": user_agent, "Accept": "image/*, text/plain;q=0.5", "Accept-Encoding": "identity"}
+            {"User-Agent": user_agent, "Accept": accept, "Accept-Encoding": "identity"}
         )
         if not cookies:
             self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._session.verify = ca or True
         self._adapter = _Adapter()
         self._session.mount("http://", self._adapter)
         self._session.mount("https://", self._adapter)
@@ -143,9 +180,14 @@ class Client:
 
     def _get(self, url: str) -> Reply:
         try:
-            response = self._session.get(url, timeout=self.silence, stream=True, allow_redirects=False)
+            response = self._session.get(
+                url, timeout=self.silence, stream=True, allow_redirects=False, proxies=self._proxies(url)
+            )
         except requests.exceptions.SSLError as error:
-            raise FetchError(f"the TLS connection can't be trusted ({_cause(error)})", fatal=True) from error
+            raise FetchError(
+                f"the TLS connection can't be trusted ({_cause(error)}); for an authority of your own give --ca FILE",
+                fatal=True,
+            ) from error
         except requests.exceptions.Timeout as error:
             raise FetchError(f"no answer within {self.silence:g} s") from error
         except (requests.exceptions.RequestException, HTTPError, ValueError, OSError) as error:
@@ -158,7 +200,7 @@ class Client:
     def _body(self, response: requests.Response) -> bytes:
         status = response.status_code
         declared = response.headers.get("Content-Length", "")
-        if declared.isdigit() and int(declared[:18]) > self.max_bytes:
+        if declared.isascii() and declared.isdigit() and int(declared[:18]) > self.max_bytes:
             raise FetchError(f"a body of {declared[:18]} bytes, more than {self.max_bytes}", status=status)
         parts: list[bytes] = []
         size = 0
@@ -205,4 +247,4 @@ def _cause(error: BaseException) -> str:
     ) and isinstance(inner, BaseException):
         error = inner
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return str(text)[:120]
+    return clipped(str(text), 120)

@@ -9,9 +9,10 @@ from datetime import datetime
 
 from captcha_lab.collect.endpoint.config import ANSWER_HEADER
 from captcha_lab.collect.scrape.config import ScrapeConfig, ScrapeResult, ScrapeStopped
+from captcha_lab.collect.scrape.hold import OriginHold
 from captcha_lab.collect.scrape.http import Client, FetchError, Reply
 from captcha_lab.collect.scrape.pace import Clock, Pace, retry_after
-from captcha_lab.collect.scrape.picture import check_picture
+from captcha_lab.collect.scrape.picture import check_picture, extract
 from captcha_lab.collect.scrape.robots import AGENT, MAX_AGE, RobotsUnknownError, Rules, describe, fetch_rules
 from captcha_lab.collect.scrape.url import Redirected, follow, is_loopback, origin
 from captcha_lab.errors import CaptchaLabError
@@ -24,6 +25,7 @@ Say = Callable[[str], None]
 # A random endpoint of 32^4 texts hardly ever repeats a picture; from this share on it is said.
 DUPLICATE_SHARE = 0.1
 DUPLICATE_SAMPLE = 20
+LONG_WAIT = 10.0  # seconds; a longer wait is said
 ANSWER_NOTE = "answer="  # how a fetch's note begins where the endpoint gave the text away
 
 
@@ -37,12 +39,13 @@ class Run:
         config: ScrapeConfig,
         catalog: Catalog,
         client: Client,
+        hold: OriginHold,
         clock: Clock,
         rng: random.Random,
         say: Say,
     ) -> None:
         self.folder, self.url, self.config = folder, url, config
-        self.catalog, self.client, self.clock, self.say = catalog, client, clock, say
+        self.catalog, self.client, self.hold, self.clock, self.say = catalog, client, hold, clock, say
         self.blobs = BlobStore(folder.blobs)
         self.tally: Counter[str] = Counter()
         self.failures = 0  # in a row
@@ -52,9 +55,12 @@ class Run:
         )
         self.started = clock.monotonic()
         delay = 1 / config.rate if config.rate else 0.0 if is_loopback(url) else 1.0
+        self.own_delay = delay  # without what the site asks for
         self.pace = Pace(delay, config.jitter, config.max_wait, clock, rng)
         self.rules: Rules | None = None
         self.rules_at = 0.0
+        self.told: float | None = None  # Unix seconds until which the last reply asked to wait
+        self.waited = False  # whether the user knows that the site is slow
 
     def fetch_all(self, on_progress: Callable[[int, int], None]) -> None:
         """Go on until the dataset has what was asked for; errors as in `scrape`."""
@@ -100,12 +106,28 @@ class Run:
     # One request
 
     def _get(self, url: str) -> Reply:
-        """One polite GET: waits its turn first."""
+        """One polite GET: waits its turn first, and heeds what the reply asks for, whatever its status."""
+        left = self.pace.left
+        if left > max(self.config.max_wait, 2 * self.own_delay):
+            until = self.clock.wall() + left
+            self.hold.extend(until)
+            raise self.stop(f"{origin(self.url)} asks to be fetched from again {self._when(until)}.", until)
+        if left > LONG_WAIT and not self.waited:
+            self.say(f"{origin(self.url)} asks for {self.pace.delay:.0f} s between requests; waiting.")
+            self.waited = True
         self.pace.wait()
         try:
-            return self.client.get(url)
+            reply = self.client.get(url)
         finally:
             self.pace.done()
+        self.told = None
+        if reply.status >= 300:
+            wait = retry_after(reply.headers.get("Retry-After"), reply.headers.get("Date"), self.clock.wall())
+            if wait is not None:
+                self.pace.hold(wait)
+                self.told = self.clock.wall() + wait
+                self.hold.extend(self.told)
+        return reply
 
     def _permission(self) -> Rules:
         """The site's rules, not older than a day, after making sure that they allow the URL."""
@@ -115,7 +137,7 @@ class Run:
             except RobotsUnknownError as error:
                 status = error.reply.status if error.reply else None
                 self._record("failed", status=status, note=str(error))
-                until = self._heed_retry_after(error.reply)
+                until = self.told if error.reply else None
                 again = "Try again later." if until is None else f"Try again {self._when(until)}."
                 raise self.stop(f"{error} {again}", until) from error
             self.rules_at = self.clock.monotonic()
@@ -155,16 +177,18 @@ class Run:
         words = describe(reply.status)
         self._fail(words, started, reply.status)
         if reply.status in (401, 403):
-            raise self.stop(f"{self.url} answers {words}: the site does not want this; ask its owner.")
-        if reply.status in (408, 429) or reply.status >= 500:
-            until = self._heed_retry_after(reply)
+            raise self.stop(
+                f"{self.url} answers {words}: the site does not want this; ask its owner.", self.told
+            )
+        if reply.status in (408, 413, 429) or reply.status >= 500:
+            until = self.told
             if until is not None and until - self.clock.wall() > self.config.max_wait:
                 raise self.stop(
                     f"{self.url} answers {words} and asks to come back {self._when(until)}.", until
                 )
             self._say_wait(words)
             return
-        raise self.stop(f"{self.url} answers {words}: check the URL.")
+        raise self.stop(f"{self.url} answers {words}: check the URL.", self.told)
 
     def _fail(self, reason: str, started: float, status: int | None = None, size: int = 0) -> None:
         self.pace.slower()
@@ -180,6 +204,8 @@ class Run:
         """Check a body and store it: bytes first, then the row that vouches for them."""
         seconds = self.clock.monotonic() - started
         try:
+            if self.config.json_field:
+                reply = extract(reply, self.config.json_field)
             header = check_picture(reply)
         except CaptchaLabError as error:
             self._record("refused", 200, len(reply.body), seconds, note=str(error))
@@ -216,19 +242,9 @@ class Run:
 
     # Being told to wait
 
-    def _heed_retry_after(self, reply: Reply | None) -> float | None:
-        """Hold back as long as the site says, and let the next run know; until when, in Unix seconds."""
-        headers, now = (reply.headers if reply else {}), self.clock.wall()
-        wait = retry_after(headers.get("Retry-After"), headers.get("Date"), now)
-        if wait is None:
-            return None
-        self.pace.hold(wait)
-        self.catalog.set_meta(self._hold_key, repr(now + wait))
-        return now + wait
-
     def _heed_earlier_hold(self) -> None:
         """A wait an earlier run was told of holds for this one too."""
-        until = float(self.catalog.get_meta(self._hold_key) or 0)
+        until = max(self.hold.until(), _number(self.catalog.get_meta(f"not_before {origin(self.url)}")))
         left = until - self.clock.wall()
         if left > self.config.max_wait:
             site = origin(self.url)
@@ -237,13 +253,17 @@ class Run:
             self.say(f"{origin(self.url)} asked an earlier run to wait: {left:.0f} s left")
             self.pace.hold(left)
 
-    @property
-    def _hold_key(self) -> str:
-        return f"not_before {origin(self.url)}"
-
     def _when(self, moment: float) -> str:
         """A time to come back at, in the user's own zone."""
         try:
             return f"after {datetime.fromtimestamp(moment).astimezone():%Y-%m-%d %H:%M:%S %Z}"
         except (OverflowError, ValueError, OSError):
             return f"in {(moment - self.clock.wall()) / 86400:.0f} days"
+
+
+def _number(text: str | None) -> float:
+    """A moment that an older captcha-lab kept in the catalog; 0 where there is none."""
+    try:
+        return float(text or 0)
+    except ValueError:
+        return 0.0

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from functools import partial
 
 from captcha_lab.collect.scrape.config import ScrapeConfig, ScrapeResult
+from captcha_lab.collect.scrape.hold import OriginHold
 from captcha_lab.collect.scrape.http import Client
+from captcha_lab.collect.scrape.line import authorities, proxies
 from captcha_lab.collect.scrape.pace import Clock
 from captcha_lab.collect.scrape.robots import AGENT
 from captcha_lab.collect.scrape.run import ANSWER_NOTE, Run, Say
@@ -52,7 +55,9 @@ def scrape(
     _check_contact(url, config)
     _check_authorised(folder, url, config, confirm)
     agent = user_agent(config.contact)
+    hold = OriginHold.of(folder, origin(url))
     with (
+        hold.turn(),
         Catalog(folder.catalog_path) as catalog,
         Client(
             agent,
@@ -60,9 +65,12 @@ def scrape(
             silence=config.silence,
             deadline=config.deadline,
             cookies=config.cookies,
+            ca=authorities(config),
+            proxies=partial(proxies, config),
+            accept="application/json" if config.json_field else "image/*, text/plain;q=0.5",
         ) as client,
     ):
-        run = Run(folder, url, config, catalog, client, clock, rng or random.Random(), say)
+        run = Run(folder, url, config, catalog, client, hold, clock, rng or random.Random(), say)
         if run.total < config.count:
             catalog.add_provenance(
                 "scrape",

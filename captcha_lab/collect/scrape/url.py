@@ -5,12 +5,14 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable
-from urllib.parse import SplitResult, urldefrag, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, urldefrag, urljoin, urlsplit
 
 from captcha_lab.collect.scrape.http import Reply
 from captcha_lab.errors import UsageError
+from captcha_lab.text import clipped, printable
 
 MAX_REDIRECTS = 5
+MAX_LENGTH = 8000  # characters of a URL
 _REDIRECTS = (301, 302, 303, 307, 308)
 
 
@@ -24,6 +26,12 @@ def check_url(url: str) -> str:
     Raises:
         UsageError: it is not a whole http(s) URL, or carries a password.
     """
+    if len(url) > MAX_LENGTH:
+        raise UsageError(f"A URL of {len(url)} characters is too long: at most {MAX_LENGTH} are taken.")
+    try:
+        url.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"The URL {printable(url)} is not UTF-8: write such bytes as %XX.") from None
     try:
         parts = urlsplit(url)
         _ = parts.port
@@ -71,18 +79,25 @@ def follow(
     """
     seen = [url]
     while (reply := get(seen[-1])).status in _REDIRECTS:
-        target = urldefrag(urljoin(seen[-1], reply.headers.get("Location", ""))).url
         try:
+            target = urldefrag(urljoin(seen[-1], _location(reply))).url
             same = urlsplit(target).scheme in ("http", "https") and origin(target) == origin(url)
+            same = same and urlsplit(target).username is None
         except ValueError:
-            same = False
-        if not same or urlsplit(target).username is not None:
-            raise Redirected(f"it redirects to another origin, {target[:200]}")
+            raise Redirected(f"it redirects to what is no URL, {clipped(_location(reply))}") from None
+        if not same:
+            raise Redirected(f"it redirects to another origin, {clipped(target)}")
         if target in seen:
-            raise Redirected(f"it redirects in a circle, back to {target[:200]}")
+            raise Redirected(f"it redirects in a circle, back to {clipped(target)}")
         if len(seen) > MAX_REDIRECTS:
             raise Redirected(f"it redirects more than {MAX_REDIRECTS} times")
         if not allowed(target):
-            raise Redirected(f"it redirects to {target[:200]}, which robots.txt forbids")
+            raise Redirected(f"it redirects to {clipped(target)}, which robots.txt forbids")
         seen.append(target)
     return reply, seen[-1]
+
+
+def _location(reply: Reply) -> str:
+    """The Location header as a URL: sites send it in UTF-8, which arrives as Latin-1."""
+    value = reply.headers.get("Location", "")[:MAX_LENGTH].strip()
+    return quote(value.encode("latin-1", errors="replace"), safe="%/:=&?~#+!$,;'@()*[]")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -50,6 +49,7 @@ def lay_out(columns: PackedSet, rows: int) -> Layout:
         layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
         layout.set_layout(h5py.h5d.CONTIGUOUS)
         layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        layout.set_obj_track_times(False)  # the same pictures give the same file
         layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
         images = h5py.h5d.create(file.id, b"images", h5py.h5t.NATIVE_UINT8, space, layout)
         file.flush()
@@ -90,25 +90,6 @@ def checksum(data: bytes | memoryview, value: int = 0) -> int:
     whole = len(data) // 8 * 8
     words = int(np.frombuffer(data, "<u8", whole // 8).sum(dtype=np.uint64))
     return (value + words + int.from_bytes(data[whole:], "little")) % 2**64
-
-
-def pread(descriptor: int, count: int, offset: int) -> bytes:
-    """Exactly `count` bytes from a byte offset; fewer only where the file ends."""
-    data = os.pread(descriptor, count, offset)
-    while len(data) < count:
-        more = os.pread(descriptor, count - len(data), offset + len(data))
-        if not more:
-            break
-        data += more
-    return data
-
-
-def pwrite(descriptor: int, data: memoryview, offset: int) -> None:
-    """Write all of `data` at a byte offset, however many calls it takes."""
-    data = data.cast("B")
-    while data:
-        written = os.pwrite(descriptor, data, offset)
-        data, offset = data[written:], offset + written
 
 
 def runs(rows: np.ndarray) -> list[np.ndarray]:

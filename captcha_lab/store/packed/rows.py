@@ -17,6 +17,7 @@ import numpy as np
 
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.store.packed.packed import PackedSet, open_packed
+from captcha_lab.store.portable import BINARY, expect_random_reads, pread_into
 
 
 class RowReader:
@@ -42,9 +43,9 @@ class RowReader:
         self.facts: PackedSet = lazy.without_images()
         # An address is stated only for bare rows; None for chunked, compressed or empty datasets.
         self._address: int | None = images.id.get_offset() if images.chunks is None else None
-        self._descriptor = os.open(path, os.O_RDONLY)
+        self._descriptor = os.open(path, os.O_RDONLY | BINARY)
         if self._address is not None:
-            os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_RANDOM)
+            expect_random_reads(self._descriptor)
 
     def __len__(self) -> int:
         return int(self._images.shape[0])
@@ -84,7 +85,7 @@ class RowReader:
         flat = out.reshape(-1).data
         size, base = self.row_bytes, self._address or 0
         for k, row in enumerate(rows.tolist()):
-            got = os.preadv(self._descriptor, [flat[k * size : (k + 1) * size]], base + row * size)
+            got = pread_into(self._descriptor, flat[k * size : (k + 1) * size], base + row * size)
             if got != size:
                 raise self._damaged(f"row {row} is cut short")
 

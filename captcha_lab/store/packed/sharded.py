@@ -11,7 +11,6 @@ synced end the file has another name.
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import threading
@@ -23,9 +22,9 @@ from types import TracebackType
 import numpy as np
 
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.store.files import sync_folder
-from captcha_lab.store.packed.bare import Shard, checksum, lay_out, pread, pwrite, read_journal, runs
+from captcha_lab.store.packed.bare import Shard, checksum, lay_out, read_journal, runs
 from captcha_lab.store.packed.packed import PackedSet, open_packed
+from captcha_lab.store.portable import BINARY, allocate, cores, pread, pwrite, sync_folder, try_lock
 
 SHARD_BYTES = 4 << 20  # pixels a worker holds before it writes them
 # Pixels after which the disk is told to take them, while others are packed: left to itself it begins at the very end.
@@ -73,12 +72,11 @@ class ShardedWriter:
         self._unflushed = 0
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            self._journal = os.open(self._journal_path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-            fcntl.flock(self._journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._journal = os.open(self._journal_path, os.O_RDWR | BINARY | os.O_CREAT | os.O_APPEND, 0o644)
+            if not try_lock(self._journal):
+                self.close()
+                raise CaptchaLabError(f"Another process is packing {target}: wait for it, or stop it.")
             self._resume_or_create(fingerprint)
-        except BlockingIOError:
-            self.close()
-            raise CaptchaLabError(f"Another process is packing {target}: wait for it, or stop it.") from None
         except OSError as error:
             refusal = self._refused(error)
             self.close()
@@ -194,13 +192,13 @@ class ShardedWriter:
 
     def _resume_or_create(self, fingerprint: str) -> None:
         head, shards = read_journal(self._journal_path)
-        self._descriptor = os.open(self._partial, os.O_RDWR | os.O_CREAT, 0o644)
+        self._descriptor = os.open(self._partial, os.O_RDWR | BINARY | os.O_CREAT, 0o644)
         resumes = head.get("fingerprint") == fingerprint
         if not resumes:
             os.ftruncate(self._journal, 0)
         os.ftruncate(self._descriptor, self._layout.size if resumes else 0)
         # All space is claimed now: a disk that is too small is noticed before the work, not after it.
-        os.posix_fallocate(self._descriptor, 0, self._layout.size)
+        allocate(self._descriptor, self._layout.size)
         pwrite(self._descriptor, memoryview(self._layout.head), 0)
         if resumes:
             os.write(self._journal, b"\n")  # ends a line that a kill may have cut off
@@ -225,7 +223,7 @@ class ShardedWriter:
             return value
 
         numbers = sorted(self.done)
-        with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        with ThreadPoolExecutor(min(4, cores())) as pool:
             found = list(pool.map(reread, numbers))
         return [n for n, value in zip(numbers, found, strict=True) if value != self.done[n].checksum]
 
