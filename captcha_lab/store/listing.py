@@ -9,11 +9,15 @@ from pathlib import Path
 from captcha_lab.errors import CaptchaLabError
 
 
-def list_files(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
+def list_files(folder: Path, left_out: list[str] | None = None) -> Iterator[tuple[str, os.stat_result]]:
     """(name with `/` between its parts, facts) of each ordinary file below a folder, hidden ones left out.
 
     Links to files and folders are followed, but each folder is entered once, by its own name rather than by a link
     where it has both: so links never form a circle, nor many ways to one place.
+
+    Args:
+        folder: where to begin.
+        left_out: gets the names of pipes, devices, sockets and links to nothing.
 
     Raises:
         CaptchaLabError: the folder, or one in it, can't be read.
@@ -37,6 +41,8 @@ def list_files(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
                         (links if entry.is_symlink() else waiting).append((Path(entry.path), f"{name}/"))
                     elif entry.is_file():
                         yield name, entry.stat()
+                    elif left_out is not None:
+                        left_out.append(name)
         except (OSError, ValueError) as error:
             raise CaptchaLabError(
                 f"{path} can't be read: {getattr(error, 'strerror', None) or error}."
