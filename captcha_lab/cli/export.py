@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, progress
+from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, progress, say
 from captcha_lab.collect.exchange.options import FORMATS
 from captcha_lab.store.workspace import Workspace
 
@@ -28,10 +28,18 @@ def run(
 
     with progress("Exporting") as bar:
         report = export_dataset(Workspace.find().dataset(dataset), directory, format, bar)
+    for name, reason in report.skipped:
+        say(f"{name}: {reason}")
     lines = [f"{report.captchas} captchas ({report.labelled} labelled) written to {report.path}."]
     if report.partial:
         lines.append(
-            f"{report.partial} of them are labelled in part, which only --format jsonl keeps: "
+            f"{report.partial} more are labelled in part, which only --format jsonl keeps: "
             "they were written as unlabelled."
         )
+    if report.unreadable and format == "filenames":
+        lines.append(
+            f"{report.unreadable} are marked as unreadable, which file names can't say: they stand as unlabelled."
+        )
     emit(report, json, *lines)
+    if report.skipped:
+        raise typer.Exit(1)

@@ -31,10 +31,8 @@ def picture(path: Path, *, rgb: bool = True, width: int = 16) -> Path:
     return path
 
 
-def run(
-    source: Path, folder: DatasetFolder, length: int = 4, alphabet: str = "", **options: object
-) -> ImportReport:
-    config = WorkspaceConfig(length=length, alphabet=alphabet)
+def run(source: Path, folder: DatasetFolder, alphabet: str = "", **options: object) -> ImportReport:
+    config = WorkspaceConfig(alphabet=alphabet)
     return import_path(source, folder, config, ImportOptions(**options))  # type: ignore[arg-type]
 
 
@@ -83,7 +81,7 @@ def test_file_names_are_labels_and_folders_splits(folder_of_captchas: Path, data
     )
     assert {p: p.read_bytes() for p in folder_of_captchas.rglob("*") if p.is_file()} == before
     with Catalog(dataset.catalog_path) as catalog:
-        sources = {label.source for label in LabelLog(catalog).current().values()}
+        sources = {label.source for label in LabelLog(catalog).text_labels().values()}
         assert sources == {"import"}
         assert catalog.count_fetches() == {"stored": 6}
 
@@ -170,11 +168,12 @@ def test_bad_files_are_listed_and_the_rest_goes_on(folder_of_captchas: Path, dat
     (root / "notes.txt").write_text("left alone")
     report = run(folder_of_captchas, dataset)
     reasons = {Path(name).name: reason for name, reason in report.skipped}
-    assert set(reasons) == {"ABCD_1.png", "ABCD_2.jpg", "ABCD_3.png", "ABCDE_5.png"}
+    assert set(reasons) == {"ABCD_1.png", "ABCD_2.jpg", "ABCD_3.png"}
     assert "empty" in reasons["ABCD_1.png"]
-    assert "5 characters, not 4" in reasons["ABCDE_5.png"]
-    assert report.stored == 6
-    assert any("1 other file" in note for note in report.notes)
+    assert report.stored == 7
+    assert any("1 other file was left alone: 1 .txt" in note for note in report.notes)
+    assert report.facts is not None
+    assert report.facts.lengths == {4: 5, 5: 1}
 
 
 def test_configured_alphabet_is_a_law_and_folds_case(
@@ -183,21 +182,9 @@ def test_configured_alphabet_is_a_law_and_folds_case(
     picture(folder_of_captchas / "a7kx_0020.png")
     report = run(folder_of_captchas, dataset, alphabet="23456789ABCKXYZ")
     assert len(report.skipped) == 1
-    assert "'W', which is not in the alphabet" in report.skipped[0][1]
+    assert "'W', which is not in the configured alphabet" in report.skipped[0][1]
+    assert report.stored == 7
     assert [text for text, _ in content(dataset).values()].count("A7KX") == 3
-
-
-def test_a_humans_label_stays(folder_of_captchas: Path, dataset: DatasetFolder) -> None:
-    run(folder_of_captchas, dataset, labels="none")
-    with Catalog(dataset.catalog_path) as catalog:
-        image_id = next(f.image_id for f in catalog.fetches() if f.url.endswith("9876_0009.jpg"))
-        assert image_id is not None
-        LabelLog(catalog).record("human", [LabelEvent(image_id, 0, "Q")])
-    report = run(folder_of_captchas, dataset)
-    assert len(report.skipped) == 1
-    assert "labelled 'Q876' already" in report.skipped[0][1]
-    with Catalog(dataset.catalog_path) as catalog:
-        assert LabelLog(catalog).current()[image_id, 0].value == "Q"
 
 
 def test_patterns(tmp_path: Path, dataset: DatasetFolder) -> None:
@@ -223,35 +210,25 @@ def test_csv_without_header_and_outside_paths(tmp_path: Path, dataset: DatasetFo
     assert "outside" in report.skipped[0][1]
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "message"),
-    [
-        ("labels.csv", 'file,text\n"a.png', "labels.csv can't be read"),
-        ("labels.csv", "file,text\na.png\n", "line 2"),
-        ("labels.csv", "file,text,split\na.png,AB12,dev\n", "'dev'"),
-        ("labels.jsonl", '{"file": "a.png"\n', "line 1 is not JSON"),
-        ("labels.jsonl", '{"file": "a.png", "labels": [1]}\n', "line 1"),
-        ("captchas.mat", "MATLAB 5.0 MAT-file but no", "captchas.mat can't be read"),
-        ("captchas.h5", "no HDF5", "captchas.h5 can't be read"),
-    ],
-)
-def test_damaged_tables_are_one_clear_line(
-    name: str, text: str, message: str, tmp_path: Path, dataset: DatasetFolder
-) -> None:
-    path = tmp_path / "raw" / name
-    picture(tmp_path / "raw" / "a.png")
-    path.write_text(text)
-    with pytest.raises(CaptchaLabError, match=message) as error:
-        run(path, dataset)
+@pytest.mark.parametrize("name", ["captchas.mat", "captchas.h5"])
+def test_damaged_arrays_are_one_clear_line(name: str, tmp_path: Path, dataset: DatasetFolder) -> None:
+    (tmp_path / name).write_text("MATLAB 5.0 MAT-file but no")
+    with pytest.raises(CaptchaLabError, match=f"{name} can't be read") as error:
+        run(tmp_path / name, dataset)
     assert "\n" not in str(error.value)
     assert not dataset.root.exists()
 
 
-def test_another_length_is_noted(tmp_path: Path, dataset: DatasetFolder) -> None:
-    picture(tmp_path / "raw" / "abcde.png")
+def test_lengths_alphabet_and_case_are_learned(tmp_path: Path, dataset: DatasetFolder) -> None:
+    for text in ("abcde", "fgh", "Hijk9", "zz77", "qwert", "mnb"):
+        picture(tmp_path / "raw" / f"{text}.png")
     report = run(tmp_path / "raw", dataset)
-    assert report.labelled == 1
-    assert any("length = 5" in note for note in report.notes)
+    assert report.labelled == 6
+    assert report.facts is not None
+    assert report.facts.lengths == {3: 2, 4: 1, 5: 3}
+    assert report.facts.case_sensitive
+    assert set(report.facts.alphabet) == set("abcdefghHijk9zz77qwertmnb")
+    assert not any("length" in note for note in report.notes)
 
 
 def test_export_leaves_nothing_half_written(
@@ -302,9 +279,12 @@ def test_h5_export_is_plain(folder_of_captchas: Path, dataset: DatasetFolder, tm
         pytest.param("words5", 1040, 5, marks=pytest.mark.slow),
         pytest.param("ustc", 1253, 4, marks=pytest.mark.slow),
         pytest.param("digits4", 2500, 4, marks=pytest.mark.slow),
+        pytest.param("seu", 1000, 4, marks=pytest.mark.slow),
     ],
 )
 def test_real_sets(name: str, found: int, length: int, shared_data: Path, dataset: DatasetFolder) -> None:
-    report = run(shared_data / name, dataset, length=length, split_from_folders=True)
+    report = run(shared_data / name, dataset, split_from_folders=True)
+    assert report.facts is not None
+    assert report.facts.lengths == {length: found}
     assert (report.found, report.labelled, report.skipped) == (found, found, [])
     assert report.splits == {"ustc/test": {"test": 250}, "ustc": {"train": 1000, "test": 250}}.get(name, {})

@@ -12,12 +12,13 @@ import h5py
 import numpy as np
 import scipy.io
 
-from captcha_lab.collect.exchange.item import Item, split_name
+from captcha_lab.collect.exchange.item import Item, Said, split_name, text_of
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.store.images import encode
 from captcha_lab.store.packed.packed import new_hdf5
 
 MAT_LIMIT = 2**31 - 1  # bytes of one variable in MATLAB's version 5 format
+NO_TEXT = -1  # the length of a captcha without a label; 0 is one that no person can read
 
 
 @dataclass(frozen=True)
@@ -26,46 +27,61 @@ class CaptchaArrays:
 
     Attributes:
         images: uint8 [H, W] or [H, W, 3] each; sizes may differ.
-        texts: the label of each, "" where it has none.
+        texts: the text of each, None where it has none, empty where no person can read it.
         splits: train, validation, test or "" for each.
+        alphabet: the characters of the texts, in the order of their numbers.
     """
 
     images: Sequence[np.ndarray]
-    texts: Sequence[str]
+    texts: Sequence[str | None]
     splits: Sequence[str]
     alphabet: str
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """int32 [N]: characters of each text; `NO_TEXT` where there is none."""
+        return np.array([NO_TEXT if text is None else len(text) for text in self.texts], np.int32)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """int32 [N, L]: places of the texts' characters in the alphabet from 0, filled up with -1."""
+        labels = np.full((len(self.texts), max(0, *self.lengths)), -1, np.int32)
+        for row, text in enumerate(self.texts):
+            labels[row, : len(text or "")] = [self.alphabet.index(c) for c in text or ""]
+        return labels
 
 
 def write_mat(path: Path, data: CaptchaArrays) -> None:
     """Variables `images` (uint8 N x H x W (x 3), or a cell array where sizes differ), `texts`, `splits`
-    (cell arrays), `labels` (N x L, positions in `alphabet` from 1 as MATLAB counts; 0: none) and `alphabet`.
+    (cell arrays), `labels` (N x L, positions in `alphabet` from 1 as MATLAB counts, filled up with 0), `length`
+    (N x 1, see `NO_TEXT`) and `alphabet`.
 
     Raises:
         CaptchaLabError: more pixels than the format holds.
     """
     if sum(image.nbytes for image in data.images) > MAT_LIMIT:
         raise CaptchaLabError("The captchas are more than a .mat file holds (2 GB): export with --format h5.")
-    longest = max(map(len, data.texts), default=0)
-    labels = np.zeros((len(data.texts), longest), np.int32)
-    for row, text in enumerate(data.texts):
-        labels[row, : len(text)] = [data.alphabet.index(c) + 1 for c in text]
     values = {
         "images": _stack(data.images),
-        "texts": _cells(data.texts),
+        "texts": _cells([text or "" for text in data.texts]),
         "splits": _cells(data.splits),
-        "labels": labels,
+        "labels": data.labels + 1,
+        "length": data.lengths[:, None],
         "alphabet": data.alphabet,
     }
     scipy.io.savemat(path, values, do_compression=True)
 
 
 def write_h5(path: Path, data: CaptchaArrays) -> None:
-    """Datasets `texts` and `splits` (strings) and `images` uint8 [N, H, W(, 3)], or a group `images` of one
-    dataset each where sizes differ; attribute `alphabet`."""
+    """Datasets `texts` and `splits` (strings), `text` int32 [N, L] (places in `alphabet` from 0, filled up with -1),
+    `length` int32 [N] (see `NO_TEXT`) and `images` uint8 [N, H, W(, 3)], or a group `images` of one dataset each where
+    sizes differ; attribute `alphabet`."""
     with new_hdf5(path) as file:
         file.attrs["alphabet"] = data.alphabet
-        for name, texts in (("texts", data.texts), ("splits", data.splits)):
+        for name, texts in (("texts", [text or "" for text in data.texts]), ("splits", data.splits)):
             file.create_dataset(name, data=list(texts), dtype=h5py.string_dtype(), shape=(len(texts),))
+        file.create_dataset("text", data=data.labels)
+        file.create_dataset("length", data=data.lengths)
         stacked = _stack(data.images)
         if stacked.dtype == np.uint8:
             file.create_dataset("images", data=stacked, compression="gzip")
@@ -90,10 +106,15 @@ def read_arrays(path: Path) -> list[Item]:
             f"{path} can't be read as an export of captchas ({error or type(error).__name__}): it needs images "
             "(uint8), texts and splits as `captcha-lab export` writes them."
         ) from error
-    return [
-        Item(f"{path.name}#{k}", partial(_png, image), tuple(text), split)
-        for k, (image, text, split) in enumerate(zip(data.images, data.texts, splits, strict=True))
-    ]
+    items = []
+    for k, (image, text, split) in enumerate(zip(data.images, data.texts, splits, strict=True)):
+        said = Said(text, split=split, why=f"{path.name}, row {k}")
+        try:
+            text_of(text)
+        except CaptchaLabError as error:
+            said = Said(split=split, doubt=str(error))
+        items.append(Item(f"{path.name}#{k}", partial(_png, image), said))
+    return items
 
 
 def _png(image: np.ndarray) -> bytes:
@@ -107,8 +128,8 @@ def _read_mat(path: Path) -> CaptchaArrays:
     images = values["images"]
     if images.dtype == object:
         images = list(images.ravel())
-    alphabet = "".join(values["alphabet"].ravel())
-    return CaptchaArrays(images, _strings(values["texts"]), _strings(values["splits"]), alphabet)
+    texts = _known(_strings(values["texts"]), values.get("length"))
+    return CaptchaArrays(images, texts, _strings(values["splits"]), "".join(values["alphabet"].ravel()))
 
 
 def _read_h5(path: Path) -> CaptchaArrays:
@@ -116,7 +137,14 @@ def _read_h5(path: Path) -> CaptchaArrays:
         images: Any = file["images"]
         pixels = [images[k][()] for k in sorted(images)] if isinstance(images, h5py.Group) else images[()]
         texts, splits = file["texts"].asstr()[()], file["splits"].asstr()[()]
-        return CaptchaArrays(pixels, list(texts), list(splits), str(file.attrs["alphabet"]))
+        lengths = file["length"][()] if "length" in file else None
+        return CaptchaArrays(pixels, _known(list(texts), lengths), list(splits), str(file.attrs["alphabet"]))
+
+
+def _known(texts: Sequence[str], lengths: np.ndarray | None) -> list[str | None]:
+    """Texts with None where there is none; files made before say no lengths, and an empty text meant none."""
+    told = [NO_TEXT] * len(texts) if lengths is None else lengths.ravel().tolist()
+    return [text or ("" if length == 0 else None) for text, length in zip(texts, told, strict=True)]
 
 
 def _stack(images: Sequence[np.ndarray]) -> np.ndarray:

@@ -4,51 +4,59 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
-from captcha_lab.alphabet import THESIS_ALPHABET
-from captcha_lab.collect.exchange.items import UNLABELLED_FOLDER
+from captcha_lab.collect.exchange.item import SPLIT_FOLDERS
 from captcha_lab.collect.exchange.options import FORMATS
+from captcha_lab.collect.exchange.sources import UNLABELLED_FOLDER, UNREADABLE_FOLDER
+from captcha_lab.datasets.facts import alphabet_of
 from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.store.blobs import BlobStore
 from captcha_lab.store.catalog.catalog import Catalog, ImageRow
 from captcha_lab.store.catalog.labels import LabelLog
+from captcha_lab.store.images import FORMATS as PICTURE_FORMATS
 from captcha_lab.store.images import decode
 from captcha_lab.store.workspace import DatasetFolder
 
 
-@dataclass(frozen=True)
+@dataclass
 class ExportReport:
-    """What an export wrote."""
+    """What an export wrote, counted in captchas."""
 
     path: Path
     format: str
-    captchas: int
-    labelled: int  # captchas with at least one label
-    partial: int  # of those, captchas whose missing labels the format can't express: written as unlabelled
+    captchas: int = 0
+    labelled: int = 0  # with a whole text
+    partial: int = (
+        0  # labelled in part: without a text, their places only where the format has a column for them
+    )
+    unreadable: int = 0  # marked as such that no person can read; unlabelled where the format can't say so
+    skipped: list[tuple[str, str]] = field(default_factory=list)  # (captcha, why its bytes can't be read)
+
+    def count(self, captcha: _Captcha) -> None:
+        """Add one captcha."""
+        self.captchas += 1
+        self.labelled += bool(captcha.text)
+        self.unreadable += captcha.text == ""
+        partial = captcha.text is None and any(p is not None for p in captcha.places)
+        self.partial += partial and self.format != "jsonl"
 
 
 @dataclass(frozen=True)
 class _Captcha:
+    """One captcha to write: its text (None: unlabelled, "": no person can read it), and the labels of its places."""
+
     image: ImageRow
-    places: tuple[str | None, ...]  # as `items.Item.places`
-    whole: bool  # whether they are the whole text
-    blobs: BlobStore
-
-    @property
-    def text(self) -> str:
-        """The whole text, "" unless every place has a character."""
-        return "".join(p for p in self.places if p) if self.whole else ""
-
-    @property
-    def data(self) -> bytes:
-        return self.blobs.get(self.image.sha256, self.image.extension)
+    text: str | None
+    places: tuple[str | None, ...]
+    data: bytes
 
     @property
     def number(self) -> str:
@@ -64,7 +72,8 @@ def export_dataset(
     """Write all captchas of a dataset into the new or empty folder `target`, whole or not at all.
 
     `folders`, `filenames`, `csv` and `jsonl` hold the images' own bytes; `mat` and `h5` their pixels.
-    Characters other than letters and digits stand in names of files and folders as %XX.
+    Characters other than letters and digits stand in names of files and folders as %XX. A captcha of which only
+    some places are labelled has no text, in any format; pictures set aside are left out, and damaged ones listed.
 
     Raises:
         UsageError: there is no such format.
@@ -75,34 +84,55 @@ def export_dataset(
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise CaptchaLabError(f"{target} is not an empty folder: give a new one, nothing is overwritten.")
     with Catalog(folder.catalog_path, create=False) as catalog:
-        captchas = _captchas(catalog, BlobStore(folder.blobs))
-        alphabet = catalog.get_meta("alphabet") or ""
-    if not captchas:
-        raise CaptchaLabError(f"The dataset {folder.name} holds no captchas: scrape or import some first.")
+        rows = catalog.images()
+        if not rows:
+            raise CaptchaLabError(
+                f"The dataset {folder.name} holds no captchas: scrape or import some first."
+            )
+        alphabet = alphabet_of(catalog).characters
+        log = LabelLog(catalog)
+        texts = {image_id: label.value for image_id, label in log.text_labels().items()}
+        places: dict[int, dict[int, str]] = {}
+        for (image_id, position), label in log.current().items():
+            places.setdefault(image_id, {})[position] = label.value
+        cells_of = {image_id: len(cells) for image_id, cells in catalog.cuts().items()}
+    report = ExportReport(target, format)
+    blobs = BlobStore(folder.blobs)
+
+    def captchas() -> Iterator[_Captcha]:
+        for k, row in enumerate(rows, 1):
+            progress(k, len(rows))
+            try:
+                data = _bytes(row, blobs, decoded=format in ("mat", "h5"))
+            except CaptchaLabError as error:
+                report.skipped.append((f"captcha {row.id}", str(error)))
+                continue
+            text, known = texts.get(row.id), places.get(row.id, {})
+            cells = max(max(known, default=-1) + 1, cells_of.get(row.id, 0) if known else 0)
+            own = tuple(text) if text else tuple(known.get(p) for p in range(cells))
+            report.count(captcha := _Captcha(row, text, own, data))
+            yield captcha
+
     with _whole_folder(target) as temporary:
         if format in ("mat", "h5"):
-            _write_arrays(captchas, alphabet, temporary / f"captchas.{format}", progress)
+            _write_arrays(captchas(), alphabet, temporary / f"captchas.{format}")
         else:
-            _WRITERS[format](captchas, temporary, progress)
-    labelled = [c for c in captchas if any(p is not None for p in c.places)]
-    partial = 0 if format == "jsonl" else sum(not c.text for c in labelled)
-    return ExportReport(target, format, len(captchas), len(labelled), partial)
+            _WRITERS[format](captchas(), temporary)
+    return report
 
 
-def _captchas(catalog: Catalog, blobs: BlobStore) -> list[_Captcha]:
-    values: dict[int, dict[int, str]] = {}
-    for (image_id, position), label in LabelLog(catalog).current().items():
-        values.setdefault(image_id, {})[position] = label.value
-    texts, cuts = LabelLog(catalog).texts(), catalog.cuts()
-    captchas = []
-    for image in catalog.images():
-        known = values.get(image.id, {})
-        cells = max(max(known, default=-1) + 1, len(cuts.get(image.id, ())) if known else 0)
-        places: tuple[str | None, ...] = tuple(texts.get(image.id, "")) or tuple(
-            known.get(p) for p in range(cells)
+def _bytes(row: ImageRow, blobs: BlobStore, *, decoded: bool) -> bytes:
+    """The bytes of an image; a catalog may come from a stranger, so whatever becomes a path is looked at."""
+    known = row.extension in PICTURE_FORMATS.values() and re.fullmatch(r"[0-9a-f]{64}", row.sha256)
+    if not known or row.split not in (None, *SPLIT_FOLDERS.values()):
+        raise CaptchaLabError(
+            f"the catalog's entry is forged (its name is {row.sha256[:70]!r}, its format {row.extension[:70]!r}, "
+            f"its split {row.split!r}): it was left out"
         )
-        captchas.append(_Captcha(image, places, image.id in texts, blobs))
-    return captchas
+    data = blobs.get(row.sha256, row.extension)
+    if decoded:
+        decode(data)
+    return data
 
 
 @contextmanager
@@ -125,34 +155,35 @@ def _whole_folder(target: Path) -> Iterator[Path]:
         ) from error
 
 
-def _write_folders(captchas: list[_Captcha], target: Path, progress: Callable[[int, int], None]) -> None:
-    for k, c in enumerate(captchas, 1):
-        _write(target / (c.image.split or "") / (_quoted(c.text) or UNLABELLED_FOLDER) / c.number, c.data)
-        progress(k, len(captchas))
+def _write_folders(captchas: Iterable[_Captcha], target: Path) -> None:
+    for c in captchas:
+        name = UNREADABLE_FOLDER if c.text == "" else _quoted(c.text or "") or UNLABELLED_FOLDER
+        _write(target / (c.image.split or "") / name / c.number, c.data)
 
 
-def _write_filenames(captchas: list[_Captcha], target: Path, progress: Callable[[int, int], None]) -> None:
-    for k, c in enumerate(captchas, 1):
-        _write(target / (c.image.split or "") / f"{_quoted(c.text)}_{c.number}", c.data)
-        progress(k, len(captchas))
+def _write_filenames(captchas: Iterable[_Captcha], target: Path) -> None:
+    for c in captchas:
+        _write(target / (c.image.split or "") / f"{_quoted(c.text or '')}_{c.number}", c.data)
 
 
-def _write_csv(captchas: list[_Captcha], target: Path, progress: Callable[[int, int], None]) -> None:
-    _write_images(captchas, target, progress)
+def _write_csv(captchas: Iterable[_Captcha], target: Path) -> None:
     with (target / "labels.csv").open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
-        rows.writerow(("file", "text", "split"))
-        rows.writerows((f"images/{c.number}", c.text, c.image.split or "") for c in captchas)
+        rows.writerow(("file", "text", "split", "unreadable"))
+        for c in captchas:
+            _write(target / "images" / c.number, c.data)
+            rows.writerow((f"images/{c.number}", c.text or "", c.image.split or "", int(c.text == "") or ""))
 
 
-def _write_jsonl(captchas: list[_Captcha], target: Path, progress: Callable[[int, int], None]) -> None:
-    _write_images(captchas, target, progress)
+def _write_jsonl(captchas: Iterable[_Captcha], target: Path) -> None:
     with (target / "labels.jsonl").open("w", encoding="utf-8") as file:
         for c in captchas:
+            _write(target / "images" / c.number, c.data)
             row = {
                 "file": f"images/{c.number}",
                 "text": c.text or None,
                 "labels": c.places,
+                "unreadable": c.text == "",
                 "split": c.image.split,
                 "sha256": c.image.sha256,
                 "width": c.image.width,
@@ -161,26 +192,12 @@ def _write_jsonl(captchas: list[_Captcha], target: Path, progress: Callable[[int
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
-def _write_images(captchas: list[_Captcha], target: Path, progress: Callable[[int, int], None]) -> None:
-    for k, c in enumerate(captchas, 1):
-        _write(target / "images" / c.number, c.data)
-        progress(k, len(captchas))
-
-
-def _write_arrays(
-    captchas: list[_Captcha], alphabet: str, path: Path, progress: Callable[[int, int], None]
-) -> None:
+def _write_arrays(captchas: Iterable[_Captcha], alphabet: str, path: Path) -> None:
     from captcha_lab.collect.exchange.arrays import CaptchaArrays, write_h5, write_mat
 
-    images = []
-    for k, c in enumerate(captchas, 1):
-        images.append(decode(c.data))
-        progress(k, len(captchas))
-    texts = [c.text for c in captchas]
-    used = set("".join(texts))
-    known = alphabet if used <= set(alphabet) else ""
-    characters = known or (THESIS_ALPHABET if used <= set(THESIS_ALPHABET) else "".join(sorted(used)))
-    data = CaptchaArrays(images, texts, [c.image.split or "" for c in captchas], characters)
+    kept = [(decode(c.data), c.text, c.image.split or "") for c in captchas]
+    images, texts, splits = zip(*kept, strict=True) if kept else ((), (), ())
+    data = CaptchaArrays(images, texts, splits, alphabet)
     (write_mat if path.suffix == ".mat" else write_h5)(path, data)
 
 
@@ -196,7 +213,7 @@ def _quoted(text: str) -> str:
     )
 
 
-_WRITERS: dict[str, Callable[[list[_Captcha], Path, Callable[[int, int], None]], None]] = {
+_WRITERS: dict[str, Callable[[Iterable[_Captcha], Path], None]] = {
     "folders": _write_folders,
     "filenames": _write_filenames,
     "csv": _write_csv,

@@ -1,41 +1,82 @@
-"""Import: copy images that are there already, and the labels they bring, into a dataset."""
+"""Import: copy pictures that are there already, and the labels they bring, into a dataset."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from captcha_lab.alphabet import THESIS_ALPHABET, Alphabet
-from captcha_lab.collect.exchange.item import Item
-from captcha_lab.collect.exchange.items import find_items
+from captcha_lab.alphabet import Alphabet
+from captcha_lab.collect.exchange.item import Item, Said
 from captcha_lab.collect.exchange.options import ImportOptions
+from captcha_lab.collect.exchange.sources import find_items, shown_name
+from captcha_lab.collect.frames import stored_form
+from captcha_lab.datasets.facts import Facts, describe
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.store.blobs import BlobStore
 from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.catalog.labels import Label, LabelEvent, LabelLog
-from captcha_lab.store.images import decode, identify
-from captcha_lab.store.workspace import DEFAULT_LENGTH, DatasetFolder, WorkspaceConfig
+from captcha_lab.store.workspace import DatasetFolder, WorkspaceConfig
 
 # Images whose rows are committed together: one fsync of the catalog each costs more than the image itself.
 BATCH = 500
 WRITERS = 8  # threads that wait for the disk
+_PERSON = ("human", "batch")  # sources of labels that an import does not replace
+
+Progress = Callable[[int, int], None]
 
 
 @dataclass
 class ImportReport:
-    """What an import did."""
+    """What an import did, counted in images."""
 
     dataset: str
     found: int = 0
     stored: int = 0
-    duplicates: int = 0  # images the dataset had already
-    labelled: int = 0  # images that got at least one label they did not have
+    duplicates: int = 0  # the dataset had them already
+    labelled: int = 0  # got a label and had none, or only a model's
+    changed: int = 0  # got another label than they had
+    kept: list[tuple[str, str]] = field(default_factory=list)  # (name, why a person's label stays)
     splits: dict[str, int] = field(default_factory=dict)  # of the new images
     skipped: list[tuple[str, str]] = field(default_factory=list)  # (name, reason)
     notes: list[str] = field(default_factory=list)
+    facts: Facts | None = None  # of the whole dataset
+
+
+@dataclass(frozen=True)
+class PlannedImage:
+    """What an import would do with one image; `why` says where the label stands, or what is wrong."""
+
+    name: str
+    text: str
+    split: str | None
+    why: str
+
+
+@dataclass(frozen=True)
+class ImportPlan:
+    """What an import would do, in the order it would do it."""
+
+    images: list[PlannedImage]
+    notes: list[str]
+
+
+def plan_import(
+    path: Path, config: WorkspaceConfig, options: ImportOptions, progress: Progress = lambda done, total: None
+) -> ImportPlan:
+    """Read what is at `path` as `import_path` does (see there for errors), and write nothing."""
+    items, notes = find_items(path, options)
+    images = []
+    for k, item in enumerate(items, 1):
+        ready = _read(item, config, options)
+        if isinstance(ready, str):
+            images.append(PlannedImage(item.name, "", item.said.split, f"not taken: {ready}"))
+        else:
+            why = f"no label: {ready.said.doubt}" if ready.said.doubt else ready.said.why
+            images.append(PlannedImage(item.name, ready.said.shown, item.said.split, why))
+        progress(k, len(items))
+    return ImportPlan(images, notes)
 
 
 def import_path(
@@ -43,12 +84,13 @@ def import_path(
     folder: DatasetFolder,
     config: WorkspaceConfig,
     options: ImportOptions | None = None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = lambda done, total: None,
 ) -> ImportReport:
     """Copy the images at `path` into a dataset, with their labels as events of source `import`.
 
-    Nothing at `path` is moved, renamed or changed. What can't be read, or has a label that doesn't fit, is
-    listed and the rest goes on. Running it again adds only what is missing. A label that a human gave stays.
+    Nothing at `path` is moved, renamed or changed. What can't be read, or has a label that can't be one, is listed
+    and the rest goes on. Running it again adds what is missing and corrects labels that were imported; a label
+    that a person gave stays, unless `options.replace`.
 
     Args:
         progress: called with (done, total) after each image.
@@ -57,125 +99,78 @@ def import_path(
         CaptchaLabError: nothing importable is at `path`, or the disk refuses.
         UsageError: the options don't fit what is there.
     """
-    items, notes = find_items(path, options or ImportOptions())
+    options = options or ImportOptions()
+    items, notes = find_items(path, options)
     report = ImportReport(folder.name, found=len(items), notes=notes)
     with Catalog(folder.catalog_path) as catalog:
-        fit = _Fit(items, config, catalog, report)
-        writer = _Writer(catalog, BlobStore(folder.blobs), report)
+        writer = _Writer(catalog, BlobStore(folder.blobs), report, shown_name(path.name)[0], options.replace)
         for start in range(0, len(items), BATCH):
             ready = []
             for k, item in enumerate(items[start : start + BATCH], start + 1):
-                ready.append(_read(item, fit))
+                read = _read(item, config, options)
+                if isinstance(read, str):
+                    report.skipped.append((item.name, read))
+                else:
+                    ready.append(read)
                 progress(k, len(items))
-            writer.commit([r for r in ready if r is not None], path)
-        fit.remember(catalog)
-        catalog.add_provenance(
-            "import",
-            path=path.name,
-            labels=(options or ImportOptions()).labels,
-            stored=report.stored,
-            duplicates=report.duplicates,
-            labelled=report.labelled,
-            skipped=len(report.skipped),
-        )
+            writer.commit(ready)
+        report.facts = describe(catalog)
+        counts = {"stored": report.stored, "duplicates": report.duplicates, "labelled": report.labelled}
+        counts |= {"changed": report.changed, "kept": len(report.kept), "skipped": len(report.skipped)}
+        catalog.add_provenance("import", path=writer.source, labels=options.labels, **counts)
     return report
-
-
-class _Fit:
-    """Which labels fit the dataset: an alphabet and a length, configured or taken from the labels."""
-
-    def __init__(
-        self, items: list[Item], config: WorkspaceConfig, catalog: Catalog, report: ImportReport
-    ) -> None:
-        self.report = report
-        labelled = [i.places for i in items if i.places and not i.problem]
-        self.length = self._length(Counter(map(len, labelled)), config.length or DEFAULT_LENGTH)
-        self.strict = Alphabet(config.alphabet) if config.alphabet else None
-        used = {c for places in labelled if len(places) == self.length for c in places if c}
-        known = set(catalog.get_meta("alphabet") or "")
-        used |= known
-        # The thesis's alphabet wherever it suffices, so that models of several datasets share their classes.
-        enough = used <= set(THESIS_ALPHABET)
-        self.characters = THESIS_ALPHABET if enough else "".join(sorted(c for c in used if len(c) == 1))
-        if known - set(self.characters) or (known and known != set(self.characters)):
-            report.notes.append(f"The dataset's alphabet is now {self.characters}.")
-
-    def _length(self, lengths: Counter[int], configured: int) -> int:
-        if not lengths or configured in lengths:
-            return configured
-        length = lengths.most_common(1)[0][0]
-        self.report.notes.append(
-            f"The labels have {length} characters, the workspace says {configured}: put `length = {length}` in "
-            "captcha-lab.toml."
-        )
-        return length
-
-    def places(self, item: Item) -> tuple[str | None, ...]:
-        """The item's labels, folded to the configured alphabet.
-
-        Raises:
-            CaptchaLabError: they don't fit.
-        """
-        if not item.places:
-            return ()
-        text = "".join(p or "?" for p in item.places)
-        if len(item.places) != self.length:
-            raise CaptchaLabError(f"its label {text!r} has {len(item.places)} characters, not {self.length}")
-        if self.strict is None:
-            bad = next(
-                (p for p in item.places if p and (len(p) > 1 or not p.isprintable() or p.isspace())), None
-            )
-            if bad is not None:
-                raise CaptchaLabError(f"its label holds {bad!r}, which is not one visible character")
-            return item.places
-        folded = tuple(self.strict.fold(p) if p else p for p in item.places)
-        bad = next((p for p in folded if p and p not in self.strict), None)
-        if bad is not None:
-            raise CaptchaLabError(
-                f"its label {text!r} holds {bad!r}, which is not in the alphabet {self.strict.characters}"
-            )
-        return folded
-
-    def remember(self, catalog: Catalog) -> None:
-        """Keep the alphabet with the dataset, unless the workspace's configuration rules."""
-        if self.strict is None and self.report.labelled:
-            catalog.set_meta("alphabet", self.characters)
 
 
 @dataclass(frozen=True)
 class _Ready:
-    item: Item
+    name: str
     data: bytes
     extension: str
     size: tuple[int, int]  # width, height
-    places: tuple[str | None, ...]
+    said: Said
 
 
-def _read(item: Item, fit: _Fit) -> _Ready | None:
-    """The item read and checked, or None after reporting it."""
-    problem = item.problem
-    if not problem:
-        try:
-            data = item.load()
-            header = identify(data)
-            decode(data)
-            return _Ready(item, data, header.extension, (header.width, header.height), fit.places(item))
-        except CaptchaLabError as error:
-            problem = str(error)
-        except OSError as error:
-            problem = error.strerror or str(error)
-    fit.report.skipped.append((item.name, problem))
-    return None
+def _read(item: Item, config: WorkspaceConfig, options: ImportOptions) -> _Ready | str:
+    """The item read and checked, or why it can't be imported."""
+    if item.problem:
+        return item.problem
+    try:
+        data, picture = stored_form(item.load(), options.frame)
+        picture.decode()
+    except CaptchaLabError as error:
+        return str(error)
+    said = _folded(item.said, config.alphabet)
+    return _Ready(item.name, data, picture.extension, (picture.width, picture.height), said)
+
+
+def _folded(said: Said, alphabet: str) -> Said:
+    """The label in the configured alphabet; one that does not fit is a doubt."""
+    if not alphabet or (said.text is None and not said.places):
+        return said
+    configured = Alphabet(alphabet)
+    text = None if said.text is None else configured.fold(said.text)
+    places = tuple(p and configured.fold(p) for p in said.places)
+    bad = next((c for c in (*(text or ""), *filter(None, places)) if c not in configured), None)
+    if bad is None:
+        return replace(said, text=text, places=places)
+    doubt = f"its label {said.shown!r} holds {bad!r}, which is not in the configured alphabet {alphabet}"
+    return replace(said, text=None, places=(), doubt=doubt)
 
 
 class _Writer:
-    def __init__(self, catalog: Catalog, blobs: BlobStore, report: ImportReport) -> None:
+    def __init__(
+        self, catalog: Catalog, blobs: BlobStore, report: ImportReport, source: str, replaces: bool
+    ) -> None:
         self.catalog, self.blobs, self.report = catalog, blobs, report
+        self.source, self.replaces = source, replaces
         self.log = LabelLog(catalog)
-        self.current = dict(self.log.current())
         self.texts = self.log.text_labels()
+        self.places: dict[int, dict[int, Label]] = {}
+        for (image_id, position), label in self.log.current().items():
+            self.places.setdefault(image_id, {})[position] = label
+        self.given: dict[int, tuple[str, str]] = {}  # image id -> (name, label) of this import
 
-    def commit(self, ready: list[_Ready], path: Path) -> None:
+    def commit(self, ready: list[_Ready]) -> None:
         """Store a batch: the blobs first, then all its rows in one transaction."""
         if not ready:
             return
@@ -186,15 +181,15 @@ class _Writer:
         with self.catalog.transaction():
             for r, sha256 in zip(ready, hashes, strict=True):
                 image_id, new = self.catalog.add_image(
-                    sha256, r.extension, *r.size, len(r.data), r.item.split
+                    sha256, r.extension, *r.size, len(r.data), r.said.split
                 )
                 self.catalog.add_fetch(
-                    f"import:{path.name}/{r.item.name}",
+                    f"import:{self.source}/{r.name}",
                     "stored" if new else "duplicate",
                     size=len(r.data),
                     image_id=image_id,
                 )
-                self._count(new, r.item.split)
+                self._count(new, r.said.split)
                 events += self._label(image_id, r)
             if events:
                 self.log.record("import", events)
@@ -206,43 +201,62 @@ class _Writer:
             self.report.splits[split] = self.report.splits.get(split, 0) + 1
 
     def _label(self, image_id: int, r: _Ready) -> list[LabelEvent]:
-        """Events for what has no label yet; a label that disagrees with one there is reported."""
-        if r.places and all(r.places):
-            return self._label_whole(image_id, r, "".join(p or "" for p in r.places))
-        events, clash = [], False
-        for position, value in enumerate(r.places):
-            known = self.current.get((image_id, position))
-            if value is None or (known is not None and known.value == value):
-                continue
-            if known is not None and known.source != "model":
-                clash = True
-                continue
-            events.append(LabelEvent(image_id, position, value, "import"))
-            self.current[image_id, position] = Label(value, "import", None, 0)
-        if clash:
-            kept = "".join(self.current[image_id, p].value for p in range(len(r.places)))
-            text = "".join(p or "?" for p in r.places)
-            self.report.skipped.append(
-                (
-                    r.item.name,
-                    f"its label {text!r} was not taken: the same image is labelled {kept!r} already",
-                )
+        """The events that bring an image's label up to what the source says."""
+        said = r.said
+        if said.doubt:
+            self.report.skipped.append((r.name, f"imported without a label: {said.doubt}"))
+        if said.doubt or (said.text is None and not any(p is not None for p in said.places)):
+            return []
+        name, label = self.given.setdefault(image_id, (r.name, said.shown))
+        if label != said.shown:
+            reason = (
+                f"its label {said.shown!r} was not taken: {name} is the same image and labelled {label!r}"
             )
-        self.report.labelled += bool(events)
+            self.report.skipped.append((r.name, reason))
+            return []
+        known = self._known(image_id)
+        events = self._events(image_id, said)
+        if not events:
+            return []
+        if not self.replaces and self._contradicts_a_person(image_id, said):
+            reason = f"a person's label {known!r} stays against {said.shown!r}; --replace takes the import's"
+            self.report.kept.append((r.name, reason))
+            return []
+        text, places = self.texts.get(image_id), self.places.get(image_id, {})
+        changed = any(old.source != "model" for old in (*places.values(), *([text] if text else [])))
+        self.report.changed += changed
+        self.report.labelled += not changed
         return events
 
-    def _label_whole(self, image_id: int, r: _Ready, text: str) -> list[LabelEvent]:
-        known = self.texts.get(image_id)
-        if known is not None and known.value == text:
-            return []
-        if known is not None and known.source != "model":
-            self.report.skipped.append(
-                (
-                    r.item.name,
-                    f"its label {text!r} was not taken: the same image is labelled {known.value!r} already",
-                )
+    def _events(self, image_id: int, said: Said) -> list[LabelEvent]:
+        """What differs from the labels there are; what only a model said never counts as the same."""
+
+        def differs(old: Label | None, value: str) -> bool:
+            return old is None or old.value != value or old.source == "model"
+
+        if said.text is not None:
+            differ = differs(self.texts.get(image_id), said.text)
+            return [LabelEvent(image_id, None, said.text, "import")] if differ else []
+        places = self.places.get(image_id, {})
+        return [
+            LabelEvent(image_id, position, value, "import")
+            for position, value in enumerate(said.places)
+            if value is not None and differs(places.get(position), value)
+        ]
+
+    def _contradicts_a_person(self, image_id: int, said: Said) -> bool:
+        text = self.texts.get(image_id)
+        places = {p: old.value for p, old in self.places.get(image_id, {}).items() if old.source in _PERSON}
+        if said.text is None:
+            return any(
+                places.get(p, value) != value for p, value in enumerate(said.places) if value is not None
             )
-            return []
-        self.texts[image_id] = Label(text, "import", None, 0)
-        self.report.labelled += 1
-        return [LabelEvent(image_id, None, text, "import")]
+        if text is not None and text.source in _PERSON:
+            return text.value != said.text
+        return any(said.text[p : p + 1] != value for p, value in places.items())
+
+    def _known(self, image_id: int) -> str:
+        if image_id in self.texts:
+            return self.texts[image_id].value
+        places = {p: old.value for p, old in self.places.get(image_id, {}).items()}
+        return Said(places=tuple(places.get(p) for p in range(max(places, default=-1) + 1))).shown

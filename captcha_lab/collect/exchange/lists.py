@@ -1,0 +1,283 @@
+"""Label lists beside pictures: which column names the pictures, which holds their texts, which row means which."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import takewhile
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from captcha_lab.collect.exchange.fields import DIGITS, HEX, TEXT, kind_of
+from captcha_lab.collect.exchange.item import Said, places_of, spelled, split_name, text_of
+from captcha_lab.collect.exchange.names import PICTURES, stem_of
+from captcha_lab.collect.exchange.tables import Sheet, read_sheets
+from captcha_lab.errors import CaptchaLabError
+
+_FILE_COLUMNS = (
+    "file",
+    "filename",
+    "file_name",
+    "path",
+    "filepath",
+    "file_path",
+    "image",
+    "img",
+    "image_path",
+    "name",
+)
+_TEXT_COLUMNS = (
+    "text",
+    "label",
+    "labels",
+    "captcha",
+    "words",
+    "solution",
+    "answer",
+    "code",
+    "value",
+    "target",
+)
+_PLACES_COLUMN, _UNREADABLE_COLUMN = "labels", "unreadable"
+
+
+class Pictures:
+    """The pictures of a folder, found by whatever a list calls them.
+
+    Args:
+        names: of the pictures, relative to the folder.
+        place: of the list, relative to the folder: empty, or ending in a slash.
+    """
+
+    def __init__(self, names: Sequence[str], place: str = "") -> None:
+        self.names = names
+        self._place = PurePosixPath(_key(place)).parts
+        self._whole: dict[str, list[int]] = defaultdict(list)
+        self._last: dict[str, list[int]] = defaultdict(list)
+        self._stem: dict[str, list[int]] = defaultdict(list)
+        for k, name in enumerate(map(_key, names)):
+            self._whole[name].append(k)
+            self._last[name.rpartition("/")[2]].append(k)
+            self._stem[stem_of(name)].append(k)
+
+    def find(self, cell: Any) -> int | None:
+        """The index of the picture that a cell names (by path, the end of a path, or without its ending)."""
+        if isinstance(cell, bool) or not isinstance(cell, str | int) or cell == "":
+            return None
+        name = _key(str(cell).strip().replace("\\", "/"))
+        parts = PurePosixPath(name).parts
+        if not parts or ".." in parts:
+            return None
+        found = (
+            self._whole.get("/".join(parts))
+            or self._last.get(parts[-1])
+            or self._stem.get(stem_of(parts[-1]))
+        )
+        if not found:
+            return None
+        # Of pictures in several folders the one whose path agrees furthest.
+        agreed = [_common_end(self._place + parts, _key(self.names[k]).split("/")) for k in found]
+        best = [k for k, depth in zip(found, agreed, strict=True) if depth == max(agreed)]
+        return best[0] if len(best) == 1 else None
+
+
+def _key(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _common_end(one: Sequence[str], other: Sequence[str]) -> int:
+    pairs = zip(reversed(one), reversed(other), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+@dataclass(frozen=True)
+class LabelList:
+    """What a list says of a folder's pictures.
+
+    Attributes:
+        name: of its file, as shown.
+        said: by index of the picture.
+        strays: rows that name no picture here, as (what they name, why it is not taken).
+        sure: whether it is clear which columns are meant, and most rows name pictures.
+        notes: for the user.
+    """
+
+    name: str
+    said: dict[int, Said]
+    strays: tuple[tuple[str, str], ...] = ()
+    sure: bool = True
+    notes: tuple[str, ...] = ()
+
+
+def read_list(path: Path, name: str, pictures: Pictures) -> LabelList | None:
+    """The list in a file, None where the file names none of the pictures.
+
+    Raises:
+        ValueError: the file can't be read; the message says where.
+        CaptchaLabError: the disk refuses.
+    """
+    sheets, encoding = read_sheets(path)
+    choices = [choice for sheet in sheets if (choice := _columns(sheet, pictures))]
+    if not choices:
+        return _in_order(sheets, name, pictures) if path.suffix.lower() == ".txt" else None
+    best = max(choices, key=lambda choice: choice.named)
+    notes = [] if encoding.startswith("utf-8") else [f"{name} was read as {encoding.upper()}."]
+    return _collect(best, name, pictures, notes)
+
+
+@dataclass(frozen=True)
+class _Choice:
+    sheet: Sheet
+    file: int
+    text: int | None
+    named: int  # pictures
+    start: int  # first row that is no header
+    sure: bool
+
+    def column(self, name: str) -> int | None:
+        """The column of that name."""
+        header = _header(self.sheet, self.start)
+        return header.index(name) if name in header else None
+
+
+def _header(sheet: Sheet, start: int) -> list[str]:
+    cells = sheet.header or (sheet.rows[0] if start else ())
+    return [str(cell).strip().lower() for cell in cells]
+
+
+def _columns(sheet: Sheet, pictures: Pictures) -> _Choice | None:
+    """The columns of names and of texts: by what their cells name, then by what they are called."""
+    width = max((len(row) for row in sheet.rows), default=0)
+    cells = [[row[c] for row in sheet.rows if c < len(row)] for c in range(width)]
+    found = [{pictures.find(cell) for cell in column} - {None} for column in cells]
+    first = list(map(str, sheet.rows[0])) if sheet.rows else []
+    most = max(map(len, found), default=0) >= 0.5 * (len(sheet.rows) - 1) > 0
+    start = int(not sheet.header and _is_header(first, pictures, most))
+    header = _header(sheet, start)
+    called = [c for name in _FILE_COLUMNS if name in header for c in [header.index(name)]]
+    # A column called so wins over one that chances to name as many (texts that other pictures are named by).
+    best = max(called + list(range(width)), key=lambda c: len(found[c]) if c < width else 0, default=None)
+    if best is None or (not found[best] and not called):
+        return None
+    file = best if found[best] else called[0]
+    rest = [c for c in range(width) if c != file]
+    text = next((header.index(n) for n in _TEXT_COLUMNS if n in header and header.index(n) != file), None)
+    sure = text is not None
+    if text is None:
+        ranked = [c for c in rest if _kind(sheet, c, start) in (TEXT, DIGITS, HEX)]
+        text = ranked[0] if len(ranked) == 1 else rest[0] if len(rest) == 1 else None
+        sure = len(ranked) == 1 or len(sheet.rows) < 10
+    return None if text is None and not ranked else _Choice(sheet, file, text, len(found[file]), start, sure)
+
+
+def _is_header(first: list[str], pictures: Pictures, others_name_pictures: bool) -> bool:
+    if any(pictures.find(cell) is not None or cell.lower().strip().endswith(PICTURES) for cell in first):
+        return False
+    return others_name_pictures or any(c.strip().lower() in {*_FILE_COLUMNS, *_TEXT_COLUMNS} for c in first)
+
+
+def _kind(sheet: Sheet, column: int, start: int) -> str:
+    cells = [
+        str(row[column]).strip()
+        for row in sheet.rows[start:]
+        if column < len(row) and row[column] is not None
+    ]
+    return kind_of(filled) if (filled := [c for c in cells if c]) else ""
+
+
+def _collect(choice: _Choice, name: str, pictures: Pictures, notes: list[str]) -> LabelList:
+    said: dict[int, Said] = {}
+    strays: list[tuple[str, str]] = []
+    for line, row in list(zip(choice.sheet.lines, choice.sheet.rows, strict=True))[choice.start :]:
+        cell = row[choice.file] if choice.file < len(row) else None
+        if cell is None or (choice.text is not None and choice.text >= len(row)):
+            raise ValueError(
+                f"line {line} has {len(row)} columns, not {max(choice.file, choice.text or 0) + 1}"
+            )
+        index = pictures.find(cell)
+        if index is None:
+            strays.append((str(cell), _stray(str(cell), line)))
+            continue
+        try:
+            new = _said(choice, row, f"{name}, line {line}")
+        except ValueError as error:
+            raise ValueError(f"line {line}: {error}") from error
+        old = said.get(index, new)
+        if old.shown != new.shown:
+            doubt = f"{name} gives it two labels, {old.shown!r} and {new.shown!r}: neither was taken"
+            new = replace(new, text=None, places=(), doubt=doubt)
+        said[index] = new
+    lost = _lost_zeros(choice)
+    if lost:
+        notes.append(
+            f"{lost} texts in {name} are numbers shorter than the others: zeros in front of them may be lost."
+        )
+    most = len(said) >= 0.5 * (len(said) + len(strays))
+    return LabelList(name, said, tuple(strays), choice.sure and most, tuple(notes))
+
+
+def _said(choice: _Choice, row: tuple[Any, ...], why: str) -> Said:
+    def cell(name: str) -> Any:
+        column = choice.column(name)
+        return row[column] if column is not None and column < len(row) else None
+
+    split = split_name(cell("split"))
+    if str(cell(_UNREADABLE_COLUMN) or "").strip().lower() in ("1", "true", "yes"):
+        return Said("", split=split, why=f"{why}: no person can read it")
+    try:
+        value = row[choice.text] if choice.text is not None else None
+        text = None if isinstance(value, list) else text_of(value)
+        cells = value if isinstance(value, list) else cell(_PLACES_COLUMN)
+        if text is not None or not isinstance(cells, list):
+            return Said(text, split=split, why=why if text else f"{why}: no label")
+        places = places_of(cells)
+        # Our own lists say `null` for the text where it is not whole, even if all places are labelled.
+        text = spelled(places) if isinstance(value, list) else None
+        return Said(text, () if text else places, split, why)
+    except CaptchaLabError as error:
+        return Said(split=split, why=why, doubt=str(error))
+
+
+def _stray(cell: str, line: int) -> str:
+    if "\0" in cell:
+        return f"line {line}: the name holds a NUL character, which no file's name does"
+    if ".." in PurePosixPath(cell.replace("\\", "/")).parts:
+        return f"line {line}: it lies outside of the list's folder"
+    return f"line {line}: there is no such picture beside the list, or more than one"
+
+
+def _lost_zeros(choice: _Choice) -> int:
+    """Texts that are numbers to JSON and shorter than all the others."""
+    if choice.text is None:
+        return 0
+    cells = [row[choice.text] for row in choice.sheet.rows[choice.start :] if choice.text < len(row)]
+    numbers = [str(int(c)) for c in cells if isinstance(c, int | float) and c == c and c not in (True, False)]
+    lengths = [len(c) for c in (*numbers, *(c for c in cells if isinstance(c, str)))]
+    usual = max(set(lengths), key=lengths.count, default=0)
+    short = sum(len(number) < usual for number in numbers)
+    return short if max(lengths, default=0) == usual and short < 0.5 * len(numbers) else 0
+
+
+def _in_order(sheets: list[Sheet], name: str, pictures: Pictures) -> LabelList | None:
+    """One text a line, in the order of the pictures' names: sure where there are as many, and one order."""
+    rows = [str(row[0]) for row in sheets[-1].rows]
+    if len(rows) != len(pictures.names) or not rows or max(map(len, rows)) > 20:
+        return None
+    order = sorted(range(len(rows)), key=lambda k: natural(pictures.names[k]))
+    plain = sorted(range(len(rows)), key=lambda k: pictures.names[k])
+    said = {}
+    for k, line, row in zip(order, sheets[-1].lines, rows, strict=True):
+        try:
+            said[k] = Said(text_of(row), why=f"{name}, line {line}, in the order of the names")
+        except CaptchaLabError as error:
+            said[k] = Said(doubt=str(error))
+    note = f"{name} holds as many lines as there are pictures: they were paired in the order of the names."
+    return LabelList(name, said, sure=order == plain and len(rows) > 1, notes=(note,))
+
+
+def natural(name: str) -> list[tuple[int, int, str]]:
+    """A key that sorts `9.png` before `10.png`."""
+    return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in re.split(r"(\d+)", name)]

@@ -1,0 +1,396 @@
+"""What there is to import: a list of named pictures, each with what its source says of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+from captcha_lab.collect.exchange.fields import DIGITS, HEX, TEXT, kind_of
+from captcha_lab.collect.exchange.item import SPLIT_FOLDERS, Item, Said, check_text
+from captcha_lab.collect.exchange.lists import LabelList, Pictures, read_list
+from captcha_lab.collect.exchange.names import PICTURES, find_pattern, plain_text
+from captcha_lab.collect.exchange.options import ImportOptions
+from captcha_lab.collect.exchange.tables import TABLES
+from captcha_lab.errors import CaptchaLabError, UsageError
+from captcha_lab.store.files import read_file
+from captcha_lab.store.listing import list_files
+from captcha_lab.text import printable
+
+UNLABELLED_FOLDER, UNREADABLE_FOLDER = "_unlabelled", "_unreadable"
+ARRAYS = (".mat", ".h5", ".hdf5")
+_SHOWN = 8  # kinds of files that a remark names
+_MOST_BESIDE = 20  # lists beside a folder that are looked at
+
+
+@dataclass
+class _Files:
+    """What lies in a folder: each file with its name relative to it, as it can be shown."""
+
+    base: Path
+    pictures: dict[str, Path] = field(default_factory=dict)
+    tables: dict[str, Path] = field(default_factory=dict)
+    arrays: dict[str, Path] = field(default_factory=dict)
+    left_out: list[str] = field(
+        default_factory=list
+    )  # names of pictures that are pipes, devices or links to nothing
+    others: Counter[str] = field(default_factory=Counter)  # files of each other ending
+    recoded: int = 0  # names that are not UTF-8 and were read as GBK
+
+    def remarks(self) -> list[str]:
+        """What was left alone, by its ending."""
+        others = self.others + Counter(PurePosixPath(n).suffix.lower() for n in (*self.tables, *self.arrays))
+        if not others:
+            return []
+        count = others.total()
+        kinds = [f"{n} {ending or 'without an ending'}" for ending, n in others.most_common(_SHOWN)]
+        more = [f"{len(others) - _SHOWN} other kinds"] if len(others) > _SHOWN else []
+        return [
+            f"{count} other file{'s were' if count > 1 else ' was'} left alone: {', '.join(kinds + more)}."
+        ]
+
+
+def find_items(path: Path, options: ImportOptions) -> tuple[list[Item], list[str]]:
+    """The items at a path, in a stable order, and remarks for the user.
+
+    Raises:
+        CaptchaLabError: nothing is there, or the list or array file can't be read.
+        UsageError: the options ask for labels that such a path doesn't have.
+    """
+    if not path.exists():
+        raise CaptchaLabError(f"{path} does not exist: give a folder of images, or a file made by `export`.")
+    if path.suffix.lower() in ARRAYS and path.is_file():
+        return _from_arrays(path)
+    if path.suffix.lower() in TABLES and path.is_file():
+        files = _list_files(path.parent)
+        name = path.name
+        return _from_lists(files, [_read_list(path, name, files, required=True)], options)
+    files = _list_files(path) if path.is_dir() else _one_file(path)
+    if not files.pictures and not files.left_out:
+        if len(files.arrays) == 1:
+            return _from_arrays(next(iter(files.arrays.values())))
+        raise CaptchaLabError(
+            f"{path} holds no images ({', '.join(PICTURES)}). {' '.join(files.remarks())}".strip()
+        )
+    if options.list_kind is not None:
+        return _from_lists(files, [_only_list(path, files, options)], options)
+    notes: list[str] = []
+    if options.labels == "auto" and options.pattern is None:
+        lists = [found for name, table in files.tables.items() if (found := _offered(table, name, files))]
+        chosen, notes = _choose(path, lists)
+        files.tables = {name: t for name, t in files.tables.items() if name not in {f.name for f in lists}}
+        if chosen:
+            items, more = _from_lists(files, chosen, options)
+            return items, [*more, *notes, *files.remarks()]
+    items, more = _from_names(files, options)
+    if not any(item.said.text for item in items) and options.labels == "auto":
+        notes += _beside(path, files)
+    return items, [*notes, *more, *files.remarks()]
+
+
+# Files
+
+
+def _list_files(base: Path) -> _Files:
+    files, left_out = _Files(base), list[str]()
+    names = sorted(name for name, _ in list_files(base, left_out))
+    # A few GBK names are UTF-8 by chance: where one is not, all are read as GBK.
+    gbk = any(not _is_utf8(name) for name in names)
+    for name in names:
+        shown, recoded = shown_name(name, gbk=gbk)
+        ending = PurePosixPath(shown).suffix.lower()
+        if ending in PICTURES:
+            files.pictures[shown] = base / name
+            files.recoded += recoded
+        elif ending in TABLES:
+            files.tables[shown] = base / name
+        elif ending in ARRAYS:
+            files.arrays[shown] = base / name
+        else:
+            files.others[ending] += 1
+    files.left_out = sorted(
+        shown_name(name, gbk=gbk)[0] for name in left_out if name.lower().endswith(PICTURES)
+    )
+    return files
+
+
+def _one_file(path: Path) -> _Files:
+    shown, recoded = shown_name(path.name)
+    return _Files(path.parent, {shown: path}, recoded=int(recoded))
+
+
+def shown_name(name: str, *, gbk: bool = False) -> tuple[str, bool]:
+    """A file's name as it can be shown and stored, and whether its bytes were read as GBK (as in Chinese archives).
+
+    Args:
+        name: as Python gives it.
+        gbk: read it so even if it is UTF-8 too; what is not UTF-8 always is.
+    """
+    recoded = False
+    if not name.isascii() and (gbk or not _is_utf8(name)):
+        with suppress(UnicodeDecodeError):
+            name, recoded = os.fsencode(name).decode("gb18030"), True
+    return printable(name), recoded
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _items(files: _Files, said: dict[str, Said]) -> list[Item]:
+    """The named pictures, and what can't be read."""
+    items = [Item(name, partial(read_file, files.pictures[name]), what) for name, what in said.items()]
+    return items + [
+        Item(name, bytes, problem="it is a pipe, a device or a link to nothing") for name in files.left_out
+    ]
+
+
+# Labels from the names
+
+
+def _from_names(files: _Files, options: ImportOptions) -> tuple[list[Item], list[str]]:
+    names = list(files.pictures)
+    notes = []
+    if files.recoded:
+        notes.append(f"{files.recoded} file names are not UTF-8 and were read as GBK.")
+    if options.labels == "none" or not names:
+        said = {name: Said(why="--labels none") for name in names}
+    elif options.labels == "folder":
+        only_splits = options.split_from_folders and _only_splits(names)
+        said = {name: _of_folder(name, files.base, only_splits) for name in names}
+    elif options.pattern is not None:
+        said = {name: _of_pattern(name, options.pattern) for name in names}
+    else:
+        said, more = _of_all_names(files, options)
+        notes += more
+    splits, more = _splits(names, files.base, options)
+    said = {name: replace(what, split=what.split or splits[name]) for name, what in said.items()}
+    unmatched = [name for name, what in said.items() if what.doubt.startswith("its name doesn't match")]
+    items = [replace(i, problem=i.said.doubt) if i.name in set(unmatched) else i for i in _items(files, said)]
+    return items, notes + more
+
+
+def _of_all_names(files: _Files, options: ImportOptions) -> tuple[dict[str, Said], list[str]]:
+    names = list(files.pictures)
+    found = find_pattern(names)
+    if not found.sure and options.labels != "filename":
+        notes = [found.message]
+        folders = _folder_texts(names)
+        if folders:
+            notes.append(
+                f"The folders may be named by the texts ({', '.join(folders)}): --labels folder takes them."
+            )
+        return {name: Said(why=found.message) for name in names}, notes
+    notes = [found.message] if found.sure else []
+    if found.outliers:
+        first = ", ".join(found.outliers[:3])
+        notes.append(f"{len(found.outliers)} names don't fit and give no label: {first} …")
+    why = "the pattern of the file names" if found.sure else "--labels filename"
+    return {n: _checked(t, why) for n, t in zip(names, found.texts, strict=True)}, notes
+
+
+def _folder_texts(names: Sequence[str]) -> list[str]:
+    """Three of the innermost folders' names, where these look like texts."""
+    folders = sorted({PurePosixPath(name).parts[-2] for name in names if "/" in name})
+    texts = [f for f in folders if f.lower() not in SPLIT_FOLDERS and not f.startswith("_")]
+    return texts[:3] if len(texts) >= 5 and kind_of(texts) in (TEXT, DIGITS, HEX) else []
+
+
+def _of_folder(name: str, base: Path, only_splits: bool) -> Said:
+    parts = PurePosixPath(name).parts
+    folder = parts[-2] if len(parts) > 1 else shown_name(base.resolve().name)[0]
+    why = f"the folder {folder}"
+    if folder in (UNLABELLED_FOLDER, UNREADABLE_FOLDER):
+        return Said("" if folder == UNREADABLE_FOLDER else None, why=why)
+    if only_splits and len(parts) < 3:
+        return Said(why=why, doubt=f"lies in {folder}/ itself, not in a folder named like its label")
+    return _checked(plain_text(folder), why)
+
+
+def _of_pattern(name: str, pattern: str) -> Said:
+    found = re.search(pattern, PurePosixPath(name).name)
+    if found is None:
+        return Said(doubt=f"its name doesn't match the pattern {pattern!r}")
+    group: int | str = "text" if "text" in found.groupdict() else min(found.re.groups, 1)
+    return _checked(unicodedata.normalize("NFC", found[group] or "") or None, "--pattern")
+
+
+def _checked(text: str | None, why: str) -> Said:
+    try:
+        check_text(text or "")
+    except CaptchaLabError as error:
+        return Said(why=why, doubt=str(error))
+    return Said(text, why=why)
+
+
+def _tops(names: Sequence[str]) -> set[str]:
+    return {PurePosixPath(name).parts[0] for name in names if "/" in name} - {
+        UNLABELLED_FOLDER,
+        UNREADABLE_FOLDER,
+    }
+
+
+def _only_splits(names: Sequence[str]) -> bool:
+    """Whether all top folders are named like splits; else one of them may be named by its text."""
+    tops = _tops(names)
+    return bool(tops) and all(top.lower() in SPLIT_FOLDERS for top in tops)
+
+
+def _splits(
+    names: Sequence[str], base: Path, options: ImportOptions
+) -> tuple[dict[str, str | None], list[str]]:
+    """The split that its folders fix for each name, and remarks."""
+    if not options.split_from_folders:
+        tops = sorted(_tops(names))
+        note = f"The folders {', '.join(tops)} look like splits: --split-from-folders keeps them apart."
+        return dict.fromkeys(names), [note] if len(tops) > 1 and _only_splits(names) else []
+    outer = shown_name(base.resolve().name)[0]
+
+    def split(name: str) -> str | None:
+        folders = PurePosixPath(name).parts[:-1]
+        if options.labels == "folder":  # the innermost is the text
+            folders = folders[:-1]
+        return next(
+            (SPLIT_FOLDERS[f.lower()] for f in (*folders[::-1], outer) if f.lower() in SPLIT_FOLDERS), None
+        )
+
+    return {name: split(name) for name in names}, []
+
+
+# Labels from lists
+
+
+def _read_list(path: Path, name: str, files: _Files, *, required: bool) -> LabelList:
+    """The list in a file.
+
+    Raises:
+        CaptchaLabError: it can't be read, or names none of the pictures.
+    """
+    try:
+        found = read_list(path, name, Pictures(list(files.pictures), name.rpartition("/")[0]))
+    except (CaptchaLabError, ValueError) as error:
+        raise CaptchaLabError(
+            f"{path} can't be read: {error}. Mend that line and import again, or leave the list out with --labels none."
+        ) from error
+    if found is None or not (found.said or found.strays):
+        raise CaptchaLabError(
+            f"{path} names no images: a column must give the files' names, another their texts."
+        )
+    return found
+
+
+def _offered(path: Path, name: str, files: _Files) -> LabelList | None:
+    """A list found among the pictures; None where the file is something else."""
+    called = path.stem.lower() in ("labels", "label")
+    try:
+        found = _read_list(path, name, files, required=called)
+    except CaptchaLabError:
+        if called:
+            raise
+        return None
+    return found if found.said else None
+
+
+def _only_list(path: Path, files: _Files, options: ImportOptions) -> LabelList:
+    kinds = TABLES if options.list_kind == "list" else (f".{options.list_kind}",)
+    tables = {name: t for name, t in files.tables.items() if t.suffix.lower() in kinds}
+    named = {name: t for name, t in tables.items() if PurePosixPath(name).stem == "labels"}
+    chosen = tables if len(tables) == 1 else named
+    if len(chosen) != 1:
+        raise UsageError(
+            f"{path} holds {len(tables)} {'lists' if options.list_kind == 'list' else kinds[0] + ' files'}: "
+            "name the one to read as PATH itself."
+        )
+    name, table = next(iter(chosen.items()))
+    return _read_list(table, name, files, required=True)
+
+
+def _choose(path: Path, lists: list[LabelList]) -> tuple[list[LabelList], list[str]]:
+    """The lists whose labels are taken: what is sure and not contradicted by another; and remarks on the others."""
+    sure = [found for found in lists if found.sure]
+    named = [found for found in sure if PurePosixPath(found.name).stem.lower() in ("labels", "label")]
+    for group in (sure, named):
+        if group and not _contradictions(group):
+            left = [found for found in lists if found not in group]
+            return group, [_offer(path, found) for found in left]
+    if sure:
+        names = " and ".join(found.name for found in sure)
+        return [], [
+            f"{names} give different texts: no labels were taken from them; name the one to read as PATH."
+        ]
+    return [], [_offer(path, found) for found in lists]
+
+
+def _offer(path: Path, found: LabelList) -> str:
+    return (
+        f"{found.name} may be a list of labels, for {len(found.said)} of the pictures: "
+        f"`captcha-lab import {path / found.name}` takes it."
+    )
+
+
+def _beside(path: Path, files: _Files) -> list[str]:
+    """Remarks on lists that lie beside the folder, not in it: they are only offered."""
+    if not path.is_dir():
+        return []
+    around = path.resolve().parent
+    try:
+        tables = [t for t in sorted(around.iterdir()) if t.suffix.lower() in TABLES and t.is_file()]
+    except OSError:
+        return []
+    found = [_offered(table, shown_name(table.name)[0], files) for table in tables[:_MOST_BESIDE]]
+    return [_offer(around, each) for each in found if each is not None and each.sure]
+
+
+def _contradictions(lists: list[LabelList]) -> bool:
+    known: dict[int, str] = {}
+    return any(
+        known.setdefault(k, what.shown) != what.shown for found in lists for k, what in found.said.items()
+    )
+
+
+def _from_lists(
+    files: _Files, lists: list[LabelList], options: ImportOptions
+) -> tuple[list[Item], list[str]]:
+    names = list(files.pictures)
+    splits, _ = _splits(names, files.base, options)
+    said: dict[str, Said] = {}
+    notes, strays = [], []
+    for found in lists:
+        labels = sum(what.text is not None or bool(what.places) for what in found.said.values())
+        notes += [f"Labels come from {found.name}: {labels} for {len(found.said)} images.", *found.notes]
+        strays += [Item(name, bytes, problem=why) for name, why in map(_shown, found.strays)]
+        for k, what in found.said.items():
+            said[names[k]] = replace(what, split=what.split or splits[names[k]])
+    # A list may come from a stranger: it names files in its own folder only.
+    inside = files.base.resolve()
+    items = [
+        item
+        if item.name not in files.pictures or files.pictures[item.name].resolve().is_relative_to(inside)
+        else replace(item, problem="a link leads outside of the list's folder")
+        for item in _items(files, said)
+    ]
+    others = len(names) - len(said)
+    if others:
+        which = " and ".join(found.name for found in lists)
+        notes.append(f"{others} images that {which} does not name were left alone.")
+    return items + strays, notes
+
+
+def _shown(stray: tuple[str, str]) -> tuple[str, str]:
+    return shown_name(stray[0])[0], stray[1]
+
+
+def _from_arrays(path: Path) -> tuple[list[Item], list[str]]:
+    from captcha_lab.collect.exchange.arrays import read_arrays
+
+    return read_arrays(path), []

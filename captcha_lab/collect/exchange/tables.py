@@ -1,0 +1,185 @@
+"""Lists as other programs write them (CSV in any dialect, text, JSON, JSON lines), read into rows of cells.
+
+A file may be read in more than one way (which separator? which of pandas' orientations?): all ways are given, and
+whoever knows the pictures' names takes the one that names most of them.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from captcha_lab.store.files import read_file
+
+TABLES = (".csv", ".tsv", ".tab", ".txt", ".json", ".jsonl", ".ndjson")
+MAX_TABLE_BYTES = 256 << 20
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Rows of cells.
+
+    Attributes:
+        header: a name of each column, empty where there is none.
+        rows: the cells of each row; shorter ones lack their last cells.
+        lines: of each row, the number of the line (or of the entry) it came from.
+    """
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    lines: tuple[int, ...]
+
+
+def read_sheets(path: Path) -> tuple[list[Sheet], str]:
+    """All ways to read a file, and the encoding it is in.
+
+    Raises:
+        ValueError: it can be read in no way; the message says where it fails.
+        CaptchaLabError: it is no ordinary file, too large, or the disk refuses.
+    """
+    text, encoding = decode_text(read_file(path, MAX_TABLE_BYTES))
+    kind = path.suffix.lower()
+    if kind in (".jsonl", ".ndjson"):
+        return _of_json_lines(text), encoding
+    if kind == ".json":
+        try:
+            return _of_json(_parse(text)), encoding
+        except ValueError:
+            if text.count("\n") < 2:
+                raise
+            # pandas' `lines=True` under the wrong name
+            return _of_json_lines(text), encoding
+    return _of_lines(text, free=kind == ".txt"), encoding
+
+
+def decode_text(data: bytes) -> tuple[str, str]:
+    """A text file's text and its encoding, by its byte order mark, else by what its bytes can be."""
+    for bom, encoding in _BOMS:
+        if data.startswith(bom):
+            return data.decode(encoding, "replace"), encoding
+    if b"\0" in data[:4096]:  # UTF-16 of mostly ASCII has a zero in every other byte
+        zeros = [data[k:4096:2].count(0) for k in (0, 1)]
+        if max(zeros) > 4 * max(1, min(zeros)):
+            encoding = "utf-16-le" if zeros[1] > zeros[0] else "utf-16-be"
+            return data.decode(encoding, "replace"), encoding
+    for encoding in ("utf-8", "gb18030"):
+        try:
+            return data.decode(encoding), encoding
+        except UnicodeDecodeError:
+            continue
+    return data.decode("cp1252", "replace"), "cp1252"
+
+
+def _of_lines(text: str, *, free: bool) -> list[Sheet]:
+    """CSV with each separator; with `free`, also a name and a text with spaces between, and texts alone."""
+    ways = [partial(_csv_rows, text, delimiter) for delimiter in ",;\t|" if delimiter in text]
+    if free or not ways:
+        ways += [partial(_split_lines, text, 1), partial(_split_lines, text, 0)]
+    sheets, problem = [], ""
+    for way in ways:
+        try:
+            numbered = [(k, row) for k, row in way() if any(cell.strip() for cell in row)]
+        except (csv.Error, ValueError) as error:
+            problem = problem or str(error)
+            continue
+        rows = tuple(tuple(row) for _, row in numbered)
+        sheets.append(Sheet((), rows, tuple(k for k, _ in numbered)))
+    if not sheets:
+        raise ValueError(problem or "it is empty")
+    return sheets
+
+
+def _csv_rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    start = 1
+    try:
+        for row in reader:
+            yield start, row
+            start = reader.line_num + 1
+    except csv.Error as error:
+        raise ValueError(f"line {start}: {error}") from error
+
+
+def _split_lines(text: str, times: int) -> Iterator[tuple[int, list[str]]]:
+    for number, line in enumerate(text.split("\n"), 1):
+        yield number, line.split(maxsplit=1) if times else [line.strip()]
+
+
+def _of_json_lines(text: str) -> list[Sheet]:
+    values = {}
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            try:
+                values[number] = _parse(line)
+            except ValueError as error:
+                raise ValueError(f"line {number} is not JSON ({error})") from error
+    return _of_json(list(values.values()), list(values))
+
+
+def _parse(text: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=lambda name: None)  # NaN is pandas' empty cell
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def _of_json(value: Any, lines: Sequence[int] | None = None) -> list[Sheet]:
+    """Every way in which a JSON value is a table: lists of objects or of lists, and pandas' orientations."""
+    if isinstance(value, list):
+        return [_of_records(value, lines or range(1, len(value) + 1))]
+    if not isinstance(value, dict):
+        raise ValueError("it holds neither a list nor an object")
+    if isinstance(value.get("columns"), list) and isinstance(value.get("data"), list):  # orient="split"
+        header = tuple(map(str, value["columns"]))
+        rows = [row if isinstance(row, list) else [row] for row in value["data"]]
+        return [_sheet(header, rows)]
+    if value and all(isinstance(v, dict) for v in value.values()):
+        by_row = [{"index": key, **inner} for key, inner in value.items()]  # orient="index"
+        keys = list(dict.fromkeys(key for inner in value.values() for key in inner))
+        by_column = [
+            {"index": key, **{name: inner.get(key) for name, inner in value.items()}} for key in keys
+        ]
+        return [_of_records(by_row), _of_records(by_column)]
+    sheets = [_sheet((), [[name, text] for name, text in value.items()])]
+    pairs = [
+        [name, one] for name, many in value.items() for one in (many if isinstance(many, list) else [many])
+    ]
+    sheets.append(_sheet((), pairs))  # texts, each with the pictures that show it
+    lists = {name: column for name, column in value.items() if isinstance(column, list)}
+    if len(lists) > 1 and len(set(map(len, lists.values()))) == 1:  # to_dict("list")
+        sheets.insert(0, _sheet(tuple(lists), [list(row) for row in zip(*lists.values(), strict=True)]))
+    # The table may lie inside, beside a version or a schema.
+    sheets += [_of_records(inner) for inner in lists.values() if inner and isinstance(inner[0], dict | list)]
+    for inner in value.values():
+        if isinstance(inner, dict) and inner:
+            sheets += _of_json(inner)
+    return sheets
+
+
+def _of_records(values: Sequence[Any], lines: Sequence[int] | None = None) -> Sheet:
+    lines = lines or range(1, len(values) + 1)
+    if not any(isinstance(v, dict) for v in values):
+        return _sheet((), [v if isinstance(v, list) else [v] for v in values], lines)
+    for number, value in zip(lines, values, strict=True):
+        if not isinstance(value, dict):
+            raise ValueError(f"line {number} is no object")
+    header = tuple(dict.fromkeys(str(key) for value in values for key in value))
+    return _sheet(header, [[value.get(key) for key in header] for value in values], lines)
+
+
+def _sheet(header: tuple[str, ...], rows: Sequence[list[Any]], lines: Sequence[int] | None = None) -> Sheet:
+    return Sheet(header, tuple(map(tuple, rows)), tuple(lines or range(1, len(rows) + 1)))
