@@ -12,7 +12,7 @@ import typer
 
 from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, progress, say, table
 from captcha_lab.errors import UsageError
-from captcha_lab.label.questions.types import QUEUE_NAMES
+from captcha_lab.label.questions.types import BEST, QUEUE_NAMES
 from captcha_lab.label.web.config import ReviewConfig
 from captcha_lab.store.workspace import Workspace
 
@@ -25,7 +25,7 @@ EXAMPLES = (
 def run(
     review: Annotated[bool, typer.Option("--review", help="Open the review page in the browser.")] = False,
     queue: Annotated[
-        str, typer.Option(help=f"What the terminal asks: one of {', '.join(QUEUE_NAMES)}.")
+        str, typer.Option(help=f"What the terminal asks: one of {', '.join((BEST, *QUEUE_NAMES))}.")
     ] = "captcha",
     auto: Annotated[
         bool, typer.Option("--auto", help="Let the newest recogniser label what nobody has labelled.")
@@ -51,8 +51,8 @@ def run(
     chosen = [name for name, on in (("--review", review), ("--simulate", simulate is not None)) if on]
     if len(chosen) > 1 or (auto and simulate is not None):
         raise UsageError("--simulate stands alone: it plays the labeller and changes no dataset.")
-    if queue not in QUEUE_NAMES:
-        raise UsageError(f"There is no queue {queue!r}: choose one of {', '.join(QUEUE_NAMES)}.")
+    if queue not in (BEST, *QUEUE_NAMES):
+        raise UsageError(f"There is no queue {queue!r}: choose one of {', '.join((BEST, *QUEUE_NAMES))}.")
     if simulate is not None:
         _simulate(simulate, error_rate, json)
     if auto:

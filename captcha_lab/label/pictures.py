@@ -13,7 +13,7 @@ from captcha_lab.store.workspace import DatasetFolder
 if TYPE_CHECKING:
     import numpy as np
 
-MOST = 10_000  # no captcha has so many places
+MOST_CELLS = 256  # of a captcha; further places are asked for by mistake or malice
 KEPT = 512  # captchas whose pixels stay in memory; 80x20 RGB: 2.5 MB in all
 
 
@@ -58,11 +58,17 @@ class Pictures:
         from captcha_lab.datasets.cutting import segmenter_of
 
         pixels = self.captcha(image_id)
-        box = None if pixels is None or position > MOST else self._catalog.box(image_id, position)
+        box = None if pixels is None or position >= MOST_CELLS else self._catalog.box(image_id, position)
         if pixels is None or box is None:
             return None
         glyph: np.ndarray = segmenter_of(self._catalog).crop([pixels], [[box]])[0]
         return glyph
+
+    def span(self, image_id: int, position: int | None) -> tuple[float, float] | None:
+        """Where in its captcha a glyph stands: left end and width, as shares of the captcha's width."""
+        row = self._row(image_id)
+        box = None if position is None else self._catalog.box(image_id, position)
+        return None if row is None or box is None else (box[0] / row.width, (box[2] - box[0]) / row.width)
 
     def _row(self, image_id: int) -> ImageRow | None:
         with self._lock:

@@ -1,8 +1,8 @@
 """A simulated labeller: presses the keys the engine's queues ask for, and the curve keystrokes → label accuracy.
 
 How keys are counted: one for each character typed, Enter, accepted page, cursor move or click. Looking is free but
-reported as glyphs shown. Label accuracy is over all glyphs: a glyph's label is what a person gave it, else what
-followed along with one, else the model's proposal at that moment; nothing is left out.
+reported as glyphs or captchas shown. Label accuracy is over all glyphs, or all texts: a label is what a person gave,
+else what followed along, else the model's proposal at that moment; nothing is left out.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from captcha_lab.alphabet import Alphabet
 from captcha_lab.errors import UsageError
-from captcha_lab.label.questions.engine import Engine
-from captcha_lab.label.questions.pages import STRAY_KEYS
-from captcha_lab.label.questions.types import Answer, Item, LabelConfig, Place
+from captcha_lab.label.questions.glyphs.engine import GlyphEngine
+from captcha_lab.label.questions.glyphs.pages import STRAY_KEYS
+from captcha_lab.label.questions.texts.engine import TextEngine
+from captcha_lab.label.questions.types import Answer, LabelConfig, Member, Place, Question
 from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.catalog.labels import LabelLog
 
@@ -28,17 +29,17 @@ IN_MEMORY = Path(":memory:")  # SQLite's own name for a database that is on no d
 
 @dataclass(frozen=True)
 class Point:
-    """The state of the work after so many keys; `accuracy` is the share of all glyphs labelled as in the truth."""
+    """The state of the work after so many keys; `accuracy` is the share of all labels that are the truth."""
 
     keystrokes: int
     accuracy: float
-    shown: int  # glyphs the labeller looked at so far
+    shown: int  # glyphs or captchas the labeller looked at so far
     queue: str  # where the last key went
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A simulated session; `labels` is what it ended with, one string per glyph."""
+    """A simulated session; `labels` is what it ended with, one string per glyph or captcha."""
 
     points: tuple[Point, ...]
     labels: tuple[str, ...]
@@ -63,7 +64,8 @@ class Labeller:
     """Knows the truth and mistypes at a rate.
 
     Args:
-        truth: the character of every glyph, in the order of the glyph array ("" where it is none).
+        truth: the character of every glyph in the order of the glyph array ("" where it is none), or the text of
+            every captcha in the order of the engine's images.
         alphabet: what a slip of the finger may hit.
         error_rate: chance that a typed character is another.
         seed: of the slips.
@@ -79,23 +81,49 @@ class Labeller:
         self._random = np.random.default_rng([seed, 0x5119])
 
     def sees(self, row: int) -> str:
-        """The character typed for a glyph."""
-        right = self.truth[row]
+        """What is typed for a glyph or a captcha."""
+        return "".join(self._pressed(right) for right in self.truth[row])
+
+    def _pressed(self, right: str) -> str:
         if self.error_rate and self._random.random() < self.error_rate:
             return str(self._random.choice([c for c in self._characters if c != right]))
         return right
 
-    def answer(self, item: Item) -> Answer:
+    def answer(self, question: Question) -> Answer:
         """The keys for one question."""
-        if item.kind == "page":
-            strays = {m.place: self.sees(m.row) for m in item.members if m.proposal != self.truth[m.row]}
-            return item.accepted(corrections=strays, keystrokes=1 + STRAY_KEYS * len(strays))
-        if item.kind == "captcha":
-            text = "".join(self.sees(m.row) for m in item.members)
-            return item.typed(text, keystrokes=len(text) + 1)
-        if item.proposal is not None and item.proposal == self.truth[item.members[0].row]:
-            return item.typed(item.proposal)  # Enter can't be mistyped
-        return item.typed(self.sees(item.members[0].row))
+        first = question.members[0]
+        right = self.truth[first.row]
+        if question.kind == "page":
+            strays = [m for m in question.members if m.proposal != self.truth[m.row]]
+            keys = sum(STRAY_KEYS if m.position is not None else 1 + self._text_keys(m) for m in strays)
+            corrections = {m.target: self.sees(m.row) for m in strays}
+            return question.answer(corrections=corrections, keystrokes=1 + keys)
+        if question.proposal is not None and question.proposal == right:
+            return question.answer(question.proposal)  # Enter can't be mistyped
+        keys = self._text_keys(first) if question.kind == "text" else 1
+        return question.answer(self.sees(first.row), keystrokes=keys)
+
+    def _text_keys(self, member: Member) -> int:
+        """Keys to give a captcha its text: by mending the proposal, or by typing all of it; and Enter."""
+        right, shown = self.truth[member.row], member.proposal
+        typing = len(right) + 1
+        if shown is None or len(shown) != len(right):
+            return typing
+        return min(typing, mending_keys(shown, right, member.per_character))
+
+
+def mending_keys(shown: str, right: str, per_character: Sequence[float]) -> int:
+    """Keys that turn a proposal into another text of its length, Enter included.
+
+    The first arrow goes to the character that is least sure, each further one moves by one; a character typed
+    replaces the one under the cursor and moves on by one.
+    """
+    wrong = [k for k, (a, b) in enumerate(zip(shown, right, strict=True)) if a != b]
+    if not wrong:
+        return 1
+    start = int(np.argmin(per_character)) if per_character else 0
+    moves = abs(start - wrong[0]) + (wrong[-1] - wrong[0]) - (len(wrong) - 1)
+    return 1 + moves + len(wrong) + 1
 
 
 def memory_log(places: Sequence[Place]) -> LabelLog:
@@ -146,37 +174,39 @@ def simulate(
     if len(truth) != len(glyphs):
         raise UsageError(f"The truth names {len(truth)} characters for {len(glyphs)} glyphs.")
     places = places_of(len(glyphs), length)
-    engine = Engine(glyphs, places, alphabet, memory_log(places), config)
+    engine = GlyphEngine(glyphs, places, alphabet, memory_log(places), config)
     labeller = Labeller(truth, alphabet, error_rate, seed)
     return play(engine, labeller, most_keys, queues)
 
 
-def play(engine: Engine, labeller: Labeller, most_keys: int, queues: Sequence[str]) -> Curve:
+def play(
+    engine: GlyphEngine | TextEngine, labeller: Labeller, most_keys: int, queues: Sequence[str]
+) -> Curve:
     """Let a labeller answer an engine until the keys are spent or nothing is left to ask."""
     points: list[Point] = []
     keys = shown = since = 0
     while True:
-        item = best_item(engine, queues)
-        if item is None:
+        question = best_question(engine, queues)
+        if question is None:
             break
-        answer = labeller.answer(item)
+        answer = labeller.answer(question)
         if keys + answer.keystrokes > most_keys:
             break
         engine.answer(answer)
         keys += answer.keystrokes
-        shown += len(item.members)
+        shown += len(question.members)
         since += answer.keystrokes
-        if since >= engine.config.retrain_after:
+        if engine.due(since):
             engine.retrain()
             since = 0
-        points.append(Point(keys, accuracy(engine.best_labels(), labeller.truth), shown, item.queue))
+        points.append(Point(keys, accuracy(engine.best_labels(), labeller.truth), shown, question.queue))
     return Curve(tuple(points), tuple(engine.best_labels()))
 
 
-def best_item(engine: Engine, queues: Sequence[str]) -> Item | None:
+def best_question(engine: GlyphEngine | TextEngine, queues: Sequence[str]) -> Question | None:
     """The next question of the queue whose next key is worth most."""
     waiting = [q for q in engine.queues() if q.name in queues and q.count]
     if not waiting:
         return None
-    found = engine.items(max(waiting, key=lambda q: q.worth).name, 1)
+    found = engine.questions(max(waiting, key=lambda q: q.worth).name, 1)
     return found[0] if found else None

@@ -6,17 +6,22 @@ import os
 import sys
 import threading
 import traceback
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from captcha_lab.alphabet import Alphabet
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.label.questions.asking import Engine, EngineMaker
-from captcha_lab.segment import Segmenter
-from captcha_lab.store.workspace import DatasetFolder
+from captcha_lab.label.questions.mixed import MixedEngine
+from captcha_lab.label.questions.protocol import Progress
 
-if TYPE_CHECKING:
-    from captcha_lab.datasets.cutting import SegmentReport
+LEARNING = "learning from your labels"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A piece of work before the engine is complete: its name for the person, and what does it."""
+
+    phase: str
+    run: Callable[[Progress], None]
 
 
 @dataclass(frozen=True)
@@ -26,23 +31,19 @@ class Status:
     phase: str
     done: int
     total: int
-    ready: bool
+    ready: bool  # all steps are done
     problem: str
 
 
 class Worker:
-    """Makes the engine, then trains whenever enough has changed or somebody asks."""
+    """Does the steps that complete an engine, then trains whenever enough has changed or somebody asks."""
 
-    def __init__(
-        self, folder: DatasetFolder, alphabet: Alphabet, segmenter: Segmenter, make_engine: EngineMaker
-    ) -> None:
-        self._folder, self._alphabet, self._segmenter = folder, alphabet, segmenter
-        self._make_engine = make_engine
-        self.engine: Engine | None = None
-        self.trainings = 0  # so far
+    def __init__(self, engine: MixedEngine, steps: Sequence[Step]) -> None:
+        self._engine, self._steps = engine, list(steps)
+        self.changes = 0  # grows whenever proposals may have changed without a label
         self._phase, self._progress, self._problem = "starting", (0, 0), ""
         self._wake = threading.Event()
-        self._asked = self._stopping = False
+        self._asked = self._stopping = self._ready = False
         self._thread = threading.Thread(target=self._run, name="label-worker", daemon=True)
 
     def start(self) -> None:
@@ -51,7 +52,7 @@ class Worker:
 
     @property
     def running(self) -> bool:
-        """Whether it works in the background (else the caller calls `cut`, `compare` and `train_if_due`)."""
+        """Whether it works in the background (else the caller calls `prepare` and `train_if_due`)."""
         return self._thread.is_alive()
 
     def stop(self, seconds: float = 5.0) -> None:
@@ -66,8 +67,8 @@ class Worker:
         self._wake.set()
 
     def ask(self) -> bool:
-        """Train now, whatever changed; False while there is no engine."""
-        if self.engine is None:
+        """Train now, whatever changed; False while the steps before are not done."""
+        if not self._ready:
             return False
         self._asked = True
         self._wake.set()
@@ -75,15 +76,13 @@ class Worker:
 
     def status(self) -> Status:
         """What is going on at this moment."""
-        return Status(self._phase, *self._progress, self.engine is not None, self._problem)
+        return Status(self._phase, *self._progress, self._ready, self._problem)
 
     def _run(self) -> None:
         try:
-            if self.engine is None:
-                self.cut()
-            if self.engine is None and not self._stopping:
-                self.compare()
+            self.prepare()
             _lower_priority()
+            self._wake.set()
             while not self._stopping:
                 self._wake.wait()
                 self._wake.clear()
@@ -95,32 +94,28 @@ class Worker:
             traceback.print_exc(file=sys.stderr)
             self._problem, self._phase = f"an error inside captcha-lab: {error!r}", ""
 
-    def cut(self) -> SegmentReport:
-        """Cut what has come since the last cut (see `segment_dataset` for errors)."""
-        from captcha_lab.datasets.cutting import segment_dataset
-
-        self._phase = "cutting new captchas"
-        report = segment_dataset(self._folder, self._segmenter, self._report, only_new=True)
-        self._phase, self._progress = "", (0, 0)
-        return report
-
-    def compare(self) -> None:
-        """Make the engine (see its maker for errors)."""
-        self._phase = "comparing shapes"
-        self.engine = self._make_engine(self._folder, self._alphabet, self._report)
-        self._phase, self._progress = "", (0, 0)
-        self._wake.set()
+    def prepare(self) -> None:
+        """Do all steps that are not done yet (see each for errors)."""
+        while self._steps and not self._stopping:
+            step = self._steps.pop(0)
+            self._begin(step.phase)
+            step.run(self._report)
+            self.changes += 1
+        self._ready = True
+        self._begin("")
 
     def train_if_due(self) -> None:
         """Train if enough has changed or somebody asked."""
-        engine = self.engine
-        if engine is None or not (self._asked or engine.panel().stale):
+        if not (self._asked or self._engine.panel().stale):
             return
         self._asked = False
-        self._phase, self._progress = "learning from your labels", (0, 0)
-        engine.retrain()
-        self.trainings += 1
-        self._phase, self._progress = "", (0, 0)
+        self._begin(LEARNING)
+        self._engine.retrain()
+        self.changes += 1
+        self._begin("")
+
+    def _begin(self, phase: str) -> None:
+        self._progress, self._phase = (0, 0), phase
 
     def _report(self, done: int, total: int) -> None:
         self._progress = (done, total)

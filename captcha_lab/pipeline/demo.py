@@ -145,7 +145,7 @@ def _label(
     recorded as the model's, with one key counted for accepting it.
     """
     from captcha_lab.alphabet import Alphabet
-    from captcha_lab.label.questions.opening import open_engine
+    from captcha_lab.label.questions.glyphs.opening import open_engine
     from captcha_lab.label.simulate import Labeller, play
     from captcha_lab.pipeline.captchas import ensure_segmented
     from captcha_lab.store.catalog.catalog import Catalog

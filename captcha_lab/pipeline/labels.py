@@ -5,27 +5,74 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
 
-from captcha_lab.alphabet import Alphabet
-from captcha_lab.label.questions.asking import Engine
-from captcha_lab.label.questions.plain import Ground
+from captcha_lab.label.questions.mixed import MixedEngine
+from captcha_lab.label.questions.protocol import Progress as Report
 from captcha_lab.label.web.config import ReviewConfig
-from captcha_lab.label.worker import Worker
+from captcha_lab.label.worker import Step, Worker
 from captcha_lab.pipeline.captchas import ensure_segmented
 from captcha_lab.pipeline.common import Progress, Say, find_model, silent
 from captcha_lab.store.catalog.catalog import Catalog
-from captcha_lab.store.workspace import DEFAULT_LENGTH, DatasetFolder, Workspace
+from captcha_lab.store.workspace import DatasetFolder, Workspace
 
 if TYPE_CHECKING:
     from captcha_lab.label.auto import AutoReport
+    from captcha_lab.label.questions.texts.proposer import TextProposer
     from captcha_lab.label.terminal.labeller import TerminalReport
 
+SURE = 0.5  # confidence from which a reading tells how long a captcha's text is
 
-def open_engine(folder: DatasetFolder, alphabet: Alphabet, progress: Progress) -> Engine:
-    """The engine that decides what to ask; slow, it compares all shapes (see `label.opening` for errors)."""
-    # Imported here: the page must be there before scikit-learn is.
-    from captcha_lab.label.questions import opening
 
-    return opening.open_engine(folder, alphabet, progress)
+def open_labelling(
+    workspace: Workspace, folder: DatasetFolder, say: Say = lambda message: None, *, glyphs: bool = True
+) -> tuple[MixedEngine, list[Step]]:
+    """What asks about a dataset, and the slow steps that complete it.
+
+    Whole captchas can be asked about at once. The steps cut what is new, read whole captchas where there is a reader
+    of them, and compare glyphs; where the cut does not fit, whole captchas stay the only question.
+
+    Args:
+        workspace: around the dataset.
+        folder: the dataset.
+        say: told what a step did.
+        glyphs: whether glyphs are asked about where the cut fits.
+
+    Raises:
+        CaptchaLabError: there is no dataset, or it holds no captchas.
+    """
+    from captcha_lab.label.questions.texts.opening import open_texts
+
+    engine = MixedEngine(open_texts(folder, workspace.config.alphabet))
+
+    def cut(progress: Report) -> None:
+        ensure_segmented(workspace, folder, say, progress)
+
+    def read(progress: Report) -> None:
+        engine.texts.proposer = text_proposer(folder)
+        engine.texts.retrain(progress)
+
+    def compare(progress: Report) -> None:
+        # Imported here: the page must be there before scikit-learn is.
+        from captcha_lab.label.questions.glyphs.opening import open_glyphs
+
+        opened = open_glyphs(
+            folder,
+            engine.texts.alphabet,
+            progress,
+            engine.texts.sure_texts(SURE),
+            otherwise=engine.texts.proposer is not None,
+        )
+        engine.why = opened.why
+        say(opened.why)
+        if opened.engine is not None:
+            engine.use_glyphs(opened.engine)
+
+    steps = [Step("cutting new captchas", cut), Step("reading captchas", read)]
+    return engine, [*steps, Step("comparing shapes", compare)] if glyphs else steps
+
+
+def text_proposer(folder: DatasetFolder) -> TextProposer | None:
+    """Proposals for whole captchas by the reader that comes with the program, which learns from the labels."""
+    return None
 
 
 def label_by_model(
@@ -67,7 +114,7 @@ def review(
     from captcha_lab.label.web.desk import Desk
     from captcha_lab.label.web.server import serve
 
-    desk = Desk(folder, open_engine, workspace.config.alphabet, workspace.config.length or DEFAULT_LENGTH)
+    desk = Desk(folder, *open_labelling(workspace, folder))
     serve(desk, config, on_start, port_is_a_wish=port_is_a_wish)
 
 
@@ -89,20 +136,13 @@ def label_in_terminal(
     """
     from captcha_lab.label.terminal.labeller import Terminal
 
+    engine, steps = open_labelling(workspace, folder, say, glyphs=queue != "captcha")
+    worker = Worker(engine, steps)
     with Catalog(folder.catalog_path, create=False) as catalog:
-        ground = Ground.of(catalog, workspace.config.alphabet, workspace.config.length or DEFAULT_LENGTH)
-        worker = Worker(folder, ground.alphabet, ground.segmenter, open_engine)
-        terminal = Terminal(
-            folder, catalog, ground, queue, None if queue == "captcha" else worker, source, out
-        )
-        cut = worker.cut()
-        if cut.captchas:
-            say(f"Segmented {cut.captchas} new captchas into {cut.cells} glyphs.")
-        if queue != "captcha":
-            say("Comparing shapes …")
-            worker.compare()
-            if source.isatty():
-                worker.start()
+        terminal = Terminal(folder, catalog, engine, worker, queue, source, out)
+        worker.prepare()
+        if source.isatty():
+            worker.start()
         try:
             return terminal.run()
         finally:

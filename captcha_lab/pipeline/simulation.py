@@ -136,7 +136,7 @@ def _guided_session(
 
     from captcha_lab.alphabet import Alphabet
     from captcha_lab.label.proposals.lookalikes import find_look_alikes
-    from captcha_lab.label.questions.engine import Engine
+    from captcha_lab.label.questions.glyphs.engine import GlyphEngine
     from captcha_lab.label.questions.types import LabelConfig
     from captcha_lab.label.simulate import Labeller, memory_log, play
 
@@ -149,7 +149,7 @@ def _guided_session(
     config = LabelConfig(seed=seed)
     if not shared:
         shared.append(find_look_alikes(train.images, train.position, max_shapes=config.max_shapes, seed=seed))
-    engine = Engine(train.images, places, alphabet, memory_log(places), config, look=shared[0])
+    engine = GlyphEngine(train.images, places, alphabet, memory_log(places), config, look=shared[0])
     labeller = Labeller(alphabet.decode(train.labels.tolist()), alphabet, seed=seed)
     spent = 0
     for milestone in milestones:

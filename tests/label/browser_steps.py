@@ -12,7 +12,7 @@ def open_page(context, served, queue: str | None = None):
     made.on("pageerror", lambda error: made.problems.append(str(error)))
     made.on("console", lambda note: made.problems.append(note.text) if note.type == "error" else None)
     made.goto(served.url)
-    made.wait_for_selector("#queues button:nth-child(6)")  # the engine is there
+    made.wait_for_selector("#queues button:nth-child(7)")  # the engine is there
     if queue:
         choose(made, queue)
     made.wait_for_selector(".question:not(.empty)")
@@ -33,6 +33,11 @@ def saved(page, count: int = 1) -> None:
 def labels(dataset) -> dict:
     with Catalog(dataset[0].catalog_path, create=False) as catalog:
         return {place: label.value for place, label in LabelLog(catalog).current().items()}
+
+
+def texts(dataset) -> dict[int, str]:
+    with Catalog(dataset[0].catalog_path, create=False) as catalog:
+        return LabelLog(catalog).texts()
 
 
 def right(dataset, place) -> str:

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from captcha_lab.label.web.config import ReviewConfig
-from captcha_lab.label.web.desk import Desk
 from captcha_lab.label.web.server import running_review
 from captcha_lab.store.workspace import DatasetFolder
 from tests.label import page_data
@@ -36,16 +35,17 @@ def dataset(drawn, tmp_path: Path):
 def served(dataset) -> Iterator[Client]:
     """A page over `dataset`, entered."""
     folder, texts = dataset
-    desk = Desk(folder, page_data.maker(texts, frozenset({(1, 0), (3, 2)})))
-    with running_review(desk, ReviewConfig(port=0, browser=False)) as url:
-        yield Client(url).enter()
+    with running_review(
+        page_data.desk(folder, texts, frozenset({(1, 0), (3, 2)})), ReviewConfig(port=0, browser=False)
+    ) as url:
+        yield Client(url).enter().wait()
 
 
 @pytest.fixture(scope="module")
 def fortress(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """A page that all attacks of a module may try; none may change anything."""
     folder, texts = page_data.make_dataset(tmp_path_factory.mktemp("fortress"))
-    with running_review(Desk(folder, page_data.maker(texts)), ReviewConfig(port=0, browser=False)) as url:
+    with running_review(page_data.desk(folder, texts), ReviewConfig(port=0, browser=False)) as url:
         yield Client(url).enter()
 
 

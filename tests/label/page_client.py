@@ -6,7 +6,9 @@ import http.client
 import json
 import re
 import socket
+import threading
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 
@@ -65,24 +67,57 @@ class Client:
         self.cookie = re.match(r"[^;]+", headers["set-cookie"])[0]
         return self
 
-    def post(self, name: str, **message) -> tuple[int, dict]:
+    def wait(self) -> Client:
+        """Wait until the glyphs are compared."""
+        for _ in range(500):
+            if self.state()["work"]["ready"]:
+                return self
+            threading.Event().wait(0.02)
+        raise AssertionError("the engine never came")
+
+    def post(self, name: str, **message: Any) -> tuple[int, dict[str, Any]]:
         """Status and JSON of one call of the page's interface."""
         status, _, body = self.request("POST", f"{self.room}api/{name}", json.dumps(message).encode())
         return status, json.loads(body)
 
-    def state(self, queue: str | None = "captcha", count: int = 6) -> dict:
+    def state(self, queue: str | None = "captcha", count: int = 6) -> dict[str, Any]:
         """Where the work stands."""
         status, reply = self.post("state", queue=queue, count=count, exclude=[])
         assert status == 200, reply
         return reply
 
-    def act(self, typed: list, revision: int, **more) -> tuple[int, dict]:
-        """Send one act."""
+    def act(
+        self, marks: list[list[Any]], revision: int, queue: str = "uncertain", **more: Any
+    ) -> tuple[int, dict[str, Any]]:
+        """Send one act: each mark (image, position or None, value) as typed."""
+        kind = "page" if len(marks) != 1 else "glyph" if marks[0][1] is not None else "text"
+        question = {
+            "id": "asked",
+            "queue": queue,
+            "kind": kind,
+            "members": [[*mark[:2], None] for mark in marks],
+        }
+        return self.say(question, revision, corrections=marks, **more)
+
+    def say(self, question: dict[str, Any], revision: int, **more: Any) -> tuple[int, dict[str, Any]]:
+        """Answer a question, as `state` gave it or made up."""
         self.tokens += 1
+        members = [
+            m if isinstance(m, list) else [m["image_id"], m["position"], m["proposal"]]
+            for m in question["members"]
+        ]
+        asked = {
+            "id": question["id"],
+            "queue": question["queue"],
+            "kind": question["kind"],
+            "members": members,
+        }
+        if asked["kind"] == "cluster":
+            asked["members"] = members[:1]
         message = {
-            "queue": "captcha",
-            "typed": typed,
-            "spread": [],
+            "question": asked,
+            "value": None,
+            "left_out": [],
             "keystrokes": 1,
             "session": "test",
             "token": f"token-{self.tokens}",

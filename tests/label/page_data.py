@@ -4,31 +4,45 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import numpy as np
 
 from captcha_lab.alphabet import Alphabet
-from captcha_lab.label.questions.asking import record
+from captcha_lab.datasets.cutting import segment_dataset
+from captcha_lab.errors import UsageError
+from captcha_lab.label.questions.meaning import marks_of
+from captcha_lab.label.questions.mixed import MixedEngine
+from captcha_lab.label.questions.protocol import Progress, Readings
+from captcha_lab.label.questions.texts.opening import open_texts
 from captcha_lab.label.questions.types import (
     Answer,
     Confusion,
     CurvePoint,
     Estimate,
-    Item,
     Member,
     Outcome,
     Panel,
+    Question,
     Queue,
+    QueueName,
+    Target,
 )
+from captcha_lab.label.web.desk import Desk
+from captcha_lab.label.worker import Step
+from captcha_lab.recognise.contract import Reading
+from captcha_lab.segment import Segmenter
 from captcha_lab.store.blobs import BlobStore
 from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.catalog.labels import LabelEvent, LabelLog
 from captcha_lab.store.images import encode
 from captcha_lab.store.workspace import DatasetFolder
 
+Place = tuple[int, int]
 CHARACTERS = "ABCDEFGH234"
 LENGTH = 4
+NAMES: tuple[QueueName, ...] = ("seed", "uncertain", "grid", "suspects", "audit")
 
 
 def make_dataset(
@@ -59,7 +73,9 @@ def make_dataset(
 class KnowingEngine:
     """Clusters and proposals from the texts; everything else as the page needs it."""
 
-    def __init__(self, folder, texts, wrong=frozenset()) -> None:
+    def __init__(
+        self, folder: DatasetFolder, texts: list[str], wrong: frozenset[Place] = frozenset()
+    ) -> None:
         self.log = LabelLog(Catalog(folder.catalog_path, create=False))
         self.texts = {k + 1: text for k, text in enumerate(texts)}
         self.wrong = wrong  # places whose proposal is wrong
@@ -92,15 +108,15 @@ class KnowingEngine:
             groups[self.guess(place)].append(place)
         return dict(sorted(groups.items(), key=lambda pair: (-len(pair[1]), pair[0])))
 
-    def items(self, queue: str, count: int, exclude: frozenset[str]) -> list[Item]:
+    def questions(self, queue: str, count: int = 1, exclude: Collection[str] = frozenset()) -> list[Question]:
         """The next questions of a queue."""
         with self._lock:
             made = getattr(self, f"_{queue}")(self.log.revision)
-            return [item for item in made if item.id not in exclude][:count]
+            return [question for question in made if question.id not in exclude][:count]
 
-    def _seed(self, revision: int) -> list[Item]:
+    def _seed(self, revision: int) -> list[Question]:
         return [
-            Item(
+            Question(
                 f"seed-{places[0]}",
                 "seed",
                 "cluster",
@@ -113,10 +129,10 @@ class KnowingEngine:
             for places in self._groups().values()
         ]
 
-    def _uncertain(self, revision: int) -> list[Item]:
+    def _uncertain(self, revision: int) -> list[Question]:
         places = sorted(self._open(), key=lambda p: p not in self.wrong)
         return [
-            Item(
+            Question(
                 f"uncertain-{p}",
                 "uncertain",
                 "glyph",
@@ -129,20 +145,22 @@ class KnowingEngine:
             for p in places
         ]
 
-    def _grid(self, revision: int) -> list[Item]:
+    def _grid(self, revision: int) -> list[Question]:
         made = []
         for value, places in self._groups().items():
             tiles = tuple(self._member(p) for p in sorted(places, key=lambda p: p not in self.wrong))
             made.append(
-                Item(f"grid-{value}", "grid", "page", tiles, value, float(len(tiles)), revision, "one class")
+                Question(
+                    f"grid-{value}", "grid", "page", tiles, value, float(len(tiles)), revision, "one class"
+                )
             )
         return made
 
-    def _suspects(self, revision: int) -> list[Item]:
+    def _suspects(self, revision: int) -> list[Question]:
         current = self.log.current()
         places = [p for p, label in current.items() if label.value != self.texts[p[0]][p[1]]]
         return [
-            Item(
+            Question(
                 f"suspects-{p}",
                 "suspects",
                 "glyph",
@@ -155,9 +173,9 @@ class KnowingEngine:
             for p in places
         ]
 
-    def _audit(self, revision: int) -> list[Item]:
+    def _audit(self, revision: int) -> list[Question]:
         return [
-            Item(
+            Question(
                 f"audit-{p}",
                 "audit",
                 "glyph",
@@ -170,39 +188,17 @@ class KnowingEngine:
             for p in self.log.current()
         ]
 
-    def _captcha(self, revision: int) -> list[Item]:
-        open_ids = sorted({image for image, _ in self._open()})
-        return [
-            Item(
-                f"captcha-{k}",
-                "captcha",
-                "captcha",
-                tuple(self._member((k, p)) for p in range(LENGTH)),
-                "".join(self.guess((k, p)) for p in range(LENGTH)),
-                4.0,
-                revision,
-                "a whole picture",
-            )
-            for k in open_ids
-        ]
+    def readings(self) -> Readings:
+        """The proposals of whole captchas."""
+        return {k: Reading("".join(self.guess((k, p)) for p in range(LENGTH)), 0.9) for k in self.texts}
 
     def queues(self) -> list[Queue]:
-        """All six."""
+        """All five."""
         revision = self.log.revision
-        made = {
-            "seed": "Look-alikes",
-            "uncertain": "Uncertain",
-            "grid": "Pages",
-            "suspects": "Suspects",
-            "audit": "Audit",
-            "captcha": "Whole captchas",
-        }
         found = []
-        for name, title in made.items():
-            items = getattr(self, f"_{name}")(revision)
-            found.append(
-                Queue(name, title, len(items), items[0].worth if items else 0.0, f"the {name} queue")
-            )
+        for name in NAMES:
+            made = getattr(self, f"_{name}")(revision)
+            found.append(Queue.named(name, len(made), made[0].worth if made else 0.0))
         return found
 
     def panel(self) -> Panel:
@@ -212,6 +208,7 @@ class KnowingEngine:
         total = len(self.texts) * LENGTH
         return Panel(
             self.log.revision,
+            "glyph",
             total,
             len(current),
             hand,
@@ -226,44 +223,84 @@ class KnowingEngine:
             (Confusion("B", "8", 3), Confusion("5", "S", 2)),
             "seed",
             len(current) == total,
-            "Look-alikes first: one key labels a whole group.",
-            True,
+            "New shapes first: one key labels a whole group.",
             False,
         )
 
     def answer(self, answer: Answer) -> Outcome:
-        """Save it."""
-        act = record(self.log, answer)
-        return Outcome(act, act, tuple(mark[:2] for mark in (*answer.typed, *answer.spread)))
+        """Save it: of a cluster all glyphs with the same guess follow."""
 
-    def accept_rest(self, *, session, keystrokes, token, expected_revision) -> Outcome | None:
+        def followers(target: Target) -> list[Target]:
+            image_id, position = target
+            if answer.question.kind != "cluster" or position is None:
+                return []
+            value = self.guess((image_id, position))
+            return [place for place in self._open() if self.guess(place) == value and place != target]
+
+        typed, spread = marks_of(answer, followers)
+        if any(k not in self.texts or p not in range(LENGTH) for (k, p), _ in typed):
+            raise UsageError("There is no such glyph; nothing was saved.")
+        events = [LabelEvent(*target, value, "human") for target, value in typed]
+        events += [LabelEvent(*target, value, "batch") for target, value in spread]
+        act = self.log.record(
+            answer.question.queue,
+            events,
+            session=answer.session,
+            keystrokes=answer.keystrokes,
+            token=answer.token,
+            expected_revision=answer.expected_revision,
+        )
+        return Outcome(act, act, tuple((event.image_id, event.position) for event in events))
+
+    def accept_rest(
+        self,
+        *,
+        session: str = "",
+        keystrokes: int = 1,
+        token: str | None = None,
+        expected_revision: int | None = None,
+    ) -> Outcome | None:
         """Save all proposals."""
-        known = self.log.act_named(token)
-        spread = tuple((*place, self.guess(place)) for place in self._open())
-        if not spread and known is None:
+        known = None if token is None else self.log.act_named(token)
+        events = [LabelEvent(*place, self.guess(place), "batch") for place in self._open()]
+        if not events and known is None:
             return None
         act = self.log.record(
             "rest",
-            [LabelEvent(*mark, source="batch") for mark in spread],
+            events,
             session=session,
             keystrokes=keystrokes,
             token=token,
             expected_revision=expected_revision,
         )
-        return Outcome(act, act, tuple(mark[:2] for mark in spread))
+        return Outcome(act, act, tuple((event.image_id, event.position) for event in events))
 
-    def refresh(self) -> None:
-        """Nothing is kept between questions."""
+    def use_alphabet(self, alphabet: Alphabet) -> None:
+        """It knows the texts."""
 
     def retrain(self) -> None:
         """Count."""
         self.trainings += 1
 
 
-def maker(texts: list[str], wrong: frozenset[tuple[int, int]] = frozenset()):
-    """What makes a `KnowingEngine` for a desk."""
+def labelling(
+    folder: DatasetFolder,
+    texts: list[str],
+    wrong: frozenset[Place] = frozenset(),
+    make: Callable[[], KnowingEngine] | None = None,
+) -> tuple[MixedEngine, list[Step]]:
+    """What asks about the drawn captchas, and its steps: cutting, and a `KnowingEngine` (or what `make` makes)."""
+    engine = MixedEngine(open_texts(folder))
 
-    def make(folder: DatasetFolder, alphabet: Alphabet, progress) -> KnowingEngine:
-        return KnowingEngine(folder, texts, wrong)
+    def cut(progress: Progress) -> None:
+        segment_dataset(folder, Segmenter(), progress, only_new=True)
 
-    return make
+    def compare(progress: Progress) -> None:
+        engine.use_glyphs(make() if make else KnowingEngine(folder, texts, wrong))
+
+    return engine, [Step("cutting new captchas", cut), Step("comparing shapes", compare)]
+
+
+def desk(folder: DatasetFolder, texts: list[str], wrong: frozenset[Place] = frozenset()) -> Desk:
+    """A desk on the drawn captchas."""
+    return Desk(folder, *labelling(folder, texts, wrong))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from captcha_lab.label.web.config import ReviewConfig
-from captcha_lab.label.web.desk import Desk
 from captcha_lab.label.web.server import running_review
 from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.catalog.labels import LabelLog
@@ -17,7 +16,7 @@ pytestmark = pytest.mark.browser
 
 
 def test_a_stale_page_says_so_and_follows(context, served, dataset):
-    page = open_page(context, served, "Uncertain")
+    page = open_page(context, served, "Closest calls")
     assert served.act([[9, 0, "H"]], 0)[0] == 200  # elsewhere
     page.keyboard.press("A")
     page.wait_for_selector("#banner:not([hidden])")
@@ -32,8 +31,8 @@ def test_a_stale_page_says_so_and_follows(context, served, dataset):
 
 
 def test_two_tabs_follow_each_other(context, served, dataset):
-    one = open_page(context, served, "Uncertain")
-    two = open_page(context, served, "Uncertain")
+    one = open_page(context, served, "Closest calls")
+    two = open_page(context, served, "Closest calls")
     one.bring_to_front()
     one.keyboard.press("A")
     saved(one)
@@ -45,7 +44,7 @@ def test_two_tabs_follow_each_other(context, served, dataset):
 
 
 def test_a_lost_line_keeps_the_answers_and_sends_them_once(context, served, dataset):
-    page = open_page(context, served, "Uncertain")
+    page = open_page(context, served, "Closest calls")
     context.set_offline(True)
     page.keyboard.type("AB")
     page.wait_for_selector("#link:text-is('2 not saved')")
@@ -58,7 +57,7 @@ def test_a_lost_line_keeps_the_answers_and_sends_them_once(context, served, data
 
 
 def test_an_answer_whose_acknowledgement_got_lost_is_applied_once(context, served, dataset):
-    page = open_page(context, served, "Uncertain")
+    page = open_page(context, served, "Closest calls")
     lost: list[int] = []
 
     def swallow(route) -> None:
@@ -77,7 +76,7 @@ def test_an_answer_whose_acknowledgement_got_lost_is_applied_once(context, serve
 
 
 def test_a_full_disk_is_said_and_the_answer_waits(context, served, dataset):
-    page = open_page(context, served, "Uncertain")
+    page = open_page(context, served, "Closest calls")
     full = {"kind": "disk", "error": "The catalog can't be used: database or disk is full."}
     page.route("**/api/act", lambda route: route.fulfill(status=507, json=full))
     page.keyboard.press("A")
@@ -91,13 +90,13 @@ def test_a_full_disk_is_said_and_the_answer_waits(context, served, dataset):
 
 def test_a_restarted_server_gets_what_waited_even_after_a_reload(context, tmp_path):
     folder, texts = dataset = page_data.make_dataset(tmp_path / "restart")
-    with running_review(Desk(folder, page_data.maker(texts)), ReviewConfig(port=0, browser=False)) as url:
+    with running_review(page_data.desk(folder, texts), ReviewConfig(port=0, browser=False)) as url:
         client = Client(url)
-        page = open_page(context, client, "Uncertain")
+        page = open_page(context, client, "Closest calls")
     page.keyboard.type("AB")  # nobody listens
     page.wait_for_selector("#link[data-state=lost]")
     assert labels(dataset) == {}
-    with running_review(Desk(folder, page_data.maker(texts)), ReviewConfig(port=client.port, browser=False)):
+    with running_review(page_data.desk(folder, texts), ReviewConfig(port=client.port, browser=False)):
         page.reload()
         page.wait_for_selector("#link[data-state=saved]")
         page.wait_for_selector(".question:not(.empty)")
@@ -105,7 +104,7 @@ def test_a_restarted_server_gets_what_waited_even_after_a_reload(context, tmp_pa
 
 
 def test_nothing_is_shown_as_saved_before_the_commit(context, served, dataset):
-    page = open_page(context, served, "Uncertain")
+    page = open_page(context, served, "Closest calls")
     held: list = []
     page.route("**/api/act", lambda route: held.append(route))
     page.keyboard.press("A")

@@ -12,7 +12,7 @@ import pytest
 from captcha_lab.alphabet import Alphabet
 from captcha_lab.label.proposals import kept
 from captcha_lab.label.proposals.lookalikes import LookAlikes
-from captcha_lab.label.questions.opening import open_engine
+from captcha_lab.label.questions.glyphs.opening import open_engine
 from tests.label import page_data
 from tests.label.test_label_engine import drawn
 

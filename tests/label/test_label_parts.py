@@ -8,7 +8,7 @@ from captcha_lab.label.proposals.propose import class_counts, propose, seed_orde
 from captcha_lab.label.proposals.shapes import centred, corner_shapes, ink_masks
 from captcha_lab.label.proposals.suspects import find_suspects, rank_labels
 from captcha_lab.label.questions.audit import audit_estimate, audit_order
-from captcha_lab.label.questions.panel import labels_to_go
+from captcha_lab.label.questions.glyphs.panel import labels_to_go
 from captcha_lab.label.questions.types import CurvePoint
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import threading
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,19 +14,23 @@ from captcha_lab.label.questions.types import QUEUE_NAMES
 from captcha_lab.label.web.config import ReviewConfig
 from captcha_lab.label.web.desk import Desk
 from captcha_lab.label.web.server import running_review
-from captcha_lab.pipeline.labels import label_in_terminal, open_engine
+from captcha_lab.pipeline.labels import label_in_terminal, open_labelling
 from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.catalog.labels import LabelLog
-from captcha_lab.store.workspace import Workspace
+from captcha_lab.store.workspace import DatasetFolder, Workspace
 from tests.label import page_data
 from tests.label.page_client import Client
 
+Reviewed = tuple[Client, list[str], DatasetFolder]
+
 
 @pytest.fixture(scope="module")
-def reviewed(tmp_path_factory):
-    """A client of a page whose engine is ready, and the texts."""
-    folder, texts = page_data.make_dataset(tmp_path_factory.mktemp("engine"), captchas=40)
-    with running_review(Desk(folder, open_engine), ReviewConfig(port=0, browser=False)) as url:
+def reviewed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reviewed]:
+    """A client of a page whose engine is ready, the texts and the folder."""
+    root = tmp_path_factory.mktemp("engine")
+    folder, texts = page_data.make_dataset(root, captchas=40)
+    desk = Desk(folder, *open_labelling(Workspace.find(root), folder))
+    with running_review(desk, ReviewConfig(port=0, browser=False)) as url:
         client = Client(url).enter()
         for _ in range(600):
             work = client.state()["work"]
@@ -35,68 +41,108 @@ def reviewed(tmp_path_factory):
         yield client, texts, folder
 
 
-def act(client: Client, queue: str, typed: list, spread: list, revision: int) -> dict:
-    status, reply = client.act(typed, revision, queue=queue, spread=spread)
-    assert status == 200, reply
-    return reply
-
-
-def test_seeds_label_whole_clusters_and_everything_follows(reviewed):
+def test_shapes_label_whole_clusters_and_everything_follows(reviewed: Reviewed) -> None:
     client, texts, _ = reviewed
     state = client.state("seed")
     assert [queue["name"] for queue in state["queues"]] == list(QUEUE_NAMES)
+    assert state["method"].startswith("Glyphs are asked")
     assert state["panel"]["estimate"]["source"] == "none"
     assert state["panel"]["audit"]["value"] is None  # not a number is null on the way to the page
     keys = 0
-    while state["items"] and keys < 6:
-        item = state["items"][0]
-        first, *rest = item["members"]
+    while state["questions"] and keys < 6:
+        asked = state["questions"][0]
+        first = asked["members"][0]
         value = texts[first["image_id"] - 1][first["position"]]
-        act(client, "seed", [[first["image_id"], first["position"], value]],
-            [[m["image_id"], m["position"], value] for m in rest], state["revision"])  # fmt: skip
+        status, reply = client.say(asked, state["revision"], value=value)
+        assert (status, reply["labels"]) == (200, len(asked["members"]) + asked["more"])
         keys += 1
         state = client.state("seed")
-        assert item["id"] not in [other["id"] for other in state["items"]]
+        assert asked["id"] not in [other["id"] for other in state["questions"]]
     panel = state["panel"]
     assert panel["keystrokes"] == keys
     assert panel["labelled"] > keys
     assert panel["estimate"]["source"] == "model"
     for queue in QUEUE_NAMES:
-        for item in client.state(queue)["items"]:
-            assert item["queue"] == queue
-            assert item["members"]
+        for asked in client.state(queue)["questions"]:
+            assert asked["queue"] == queue
+            assert asked["members"]
 
 
-def test_the_audit_is_blind_and_counts(reviewed):
+def test_best_next_mixes_queues_by_worth_and_asks_nothing_twice(reviewed: Reviewed) -> None:
+    client, _, _ = reviewed
+    for _ in range(200):  # proposals do not change while nothing is learned
+        if client.state()["work"]["phase"] == "":
+            break
+        threading.Event().wait(0.02)
+    questions = client.state("best", count=20)["questions"]
+    worth = [asked["worth"] for asked in questions]
+    assert worth == sorted(worth, reverse=True)
+    targets = [(m["image_id"], m["position"]) for asked in questions for m in asked["members"]]
+    assert len(targets) == len(set(targets))
+    heads = {
+        queue: client.state(queue)["questions"][:1] for queue in ("seed", "uncertain", "grid", "captcha")
+    }
+    assert worth[0] >= max(found[0]["worth"] for found in heads.values() if found)
+
+
+def test_what_is_more_likely_wrong_than_right_is_not_offered(reviewed: Reviewed) -> None:
+    client, _, _ = reviewed
+    for queue in ("seed", "uncertain", "captcha"):
+        for asked in client.state(queue, count=50)["questions"]:
+            sure = asked["members"][0]["confidence"]
+            assert (asked["proposal"] is not None) == (sure >= 0.5)
+
+
+def test_the_audit_is_blind_and_counts(reviewed: Reviewed) -> None:
     client, _, folder = reviewed
     state = client.state("audit")
-    for item in state["items"]:
-        assert item["proposal"] is None
-        assert all((m["label"], m["source"], m["proposal"]) == (None, None, None) for m in item["members"])
+    for asked in state["questions"]:
+        assert asked["proposal"] is None
+        assert all((m["label"], m["source"], m["proposal"]) == (None, None, None) for m in asked["members"])
     before = state["panel"]["audit"]["trials"]
-    member = state["items"][0]["members"][0]
+    member = state["questions"][0]["members"][0]
     with Catalog(folder.catalog_path) as catalog:
         label = LabelLog(catalog).current()[member["image_id"], member["position"]].value
-    act(client, "audit", [[member["image_id"], member["position"], label]], [], state["revision"])
+    assert client.say(state["questions"][0], state["revision"], value=label)[0] == 200
     audit = client.state("audit")["panel"]["audit"]
     assert (audit["trials"], audit["value"]) == (before + 1, 1.0)
     assert audit["low"] < 1.0
 
 
-def test_an_undo_brings_the_question_back(reviewed):
+def test_an_undo_brings_the_question_back(reviewed: Reviewed) -> None:
     client, _, _ = reviewed
-    state = client.state("uncertain")
-    item = state["items"][0] if state["items"] else client.state("captcha")["items"][0]
-    typed = [[m["image_id"], m["position"], "A"] for m in item["members"]]
-    reply = act(client, item["queue"], typed, [], state["revision"])
+    state = client.state("captcha")
+    asked = state["questions"][0]
+    status, reply = client.say(asked, state["revision"], value="AAAA")
+    assert status == 200
     status, undone = client.post("undo", token="undo-1", session="s", keystrokes=1, revision=reply["act"])
     assert (status, undone["undone"]["act"]) == (200, reply["act"])
-    again = client.state(item["queue"])
+    again = client.state(asked["queue"])
     assert again["revision"] == undone["act"]
-    assert item["id"] in [other["id"] for other in again["items"]]
+    assert asked["id"] in [other["id"] for other in again["questions"]]
 
 
-def test_training_on_a_key_is_done_behind_the_page(reviewed):
+def test_a_character_joins_the_alphabet_and_case_may_matter(reviewed: Reviewed) -> None:
+    client, _, folder = reviewed
+    assert client.post("alphabet", character="1")[1]["alphabet"].endswith("1")
+    state = client.state("uncertain")
+    asked = state["questions"][0] if state["questions"] else client.state("seed")["questions"][0]
+    status, reply = client.say(asked, state["revision"], value="1")
+    assert status == 200, reply
+    client.post("undo", token="undo-7", session="s", keystrokes=1, revision=reply["act"])
+    assert client.post("alphabet", character=" ")[0] == 400
+    assert client.post("case", folded=False)[1] == {"folded": False}
+    state = client.state("captcha")
+    assert not state["folded"]
+    status, reply = client.say(state["questions"][0], state["revision"], value="aBcd")
+    assert status == 200
+    with Catalog(folder.catalog_path) as catalog:
+        assert "aBcd" in LabelLog(catalog).texts().values()
+    client.post("undo", token="undo-8", session="s", keystrokes=1, revision=reply["act"])
+    client.post("case", folded=True)
+
+
+def test_training_on_a_key_is_done_behind_the_page(reviewed: Reviewed) -> None:
     client, _, _ = reviewed
     assert client.post("retrain")[1] == {"started": True}
     for _ in range(100):
@@ -106,7 +152,7 @@ def test_training_on_a_key_is_done_behind_the_page(reviewed):
     assert client.state()["work"]["problem"] == ""
 
 
-def test_the_terminal_asks_the_same_queues(tmp_path):
+def test_the_terminal_asks_the_same_queues(tmp_path: Path) -> None:
     folder, _ = page_data.make_dataset(tmp_path, captchas=12)
 
     said: list[str] = []
@@ -115,14 +161,14 @@ def test_the_terminal_asks_the_same_queues(tmp_path):
     report = label_in_terminal(
         workspace, folder, "seed", io.StringIO("A\n<\nB\n/queue captcha\nABCD\n"), out, said.append
     )
-    assert said[0] == "Segmented 12 new captchas into 48 glyphs."
+    assert said[0].startswith("Segmented 12 captchas into 48 glyphs")
     assert (report.acts, report.undone, report.queue) == (3, 1, "captcha")
     with Catalog(folder.catalog_path) as catalog:
         assert "ABCD" in LabelLog(catalog).texts().values()
     assert "look" in out.getvalue()
 
 
-def test_the_simulated_labeller_reads_a_folder(tmp_path, monkeypatch):
+def test_the_simulated_labeller_reads_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from typer.testing import CliRunner
 
     from captcha_lab.cli import app

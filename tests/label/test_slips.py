@@ -8,9 +8,9 @@ import pytest
 from captcha_lab.alphabet import Alphabet
 from captcha_lab.label.proposals.lookalikes import LookAlikes, find_look_alikes
 from captcha_lab.label.proposals.slips import posterior, weigh_keys
-from captcha_lab.label.questions import seeds
-from captcha_lab.label.questions.engine import Engine
-from captcha_lab.label.simulate import Labeller, best_item, memory_log, places_of, play
+from captcha_lab.label.questions.glyphs import seeds
+from captcha_lab.label.questions.glyphs.engine import GlyphEngine
+from captcha_lab.label.simulate import Labeller, best_question, memory_log, places_of, play
 from tests.label.test_label_engine import drawn
 
 TEXT = "ACEHKMPT"
@@ -25,10 +25,10 @@ def drawings() -> tuple[np.ndarray, list[str], LookAlikes]:
 
 
 @pytest.fixture
-def engine(drawings: tuple[np.ndarray, list[str], LookAlikes]) -> Engine:
+def engine(drawings: tuple[np.ndarray, list[str], LookAlikes]) -> GlyphEngine:
     glyphs, _, look = drawings
     places = places_of(len(glyphs), 4)
-    return Engine(glyphs, places, ALPHABET, memory_log(places), look=look)
+    return GlyphEngine(glyphs, places, ALPHABET, memory_log(places), look=look)
 
 
 class ClumsyOnce(Labeller):
@@ -44,8 +44,8 @@ class ClumsyOnce(Labeller):
         return self.hits if self.keys == self.slip_at + 1 and self.hits != right else right
 
 
-def wrong_after(engine: Engine, truth: list[str], slip_at: int, keys: int) -> int:
-    hits = truth[engine.items("seed")[0].members[0].row]  # the character that the first key was for
+def wrong_after(engine: GlyphEngine, truth: list[str], slip_at: int, keys: int) -> int:
+    hits = truth[engine.questions("seed")[0].members[0].row]  # the character that the first key was for
     if slip_at == 0:
         hits = next(c for c in TEXT if c != hits)
     labels = play(engine, ClumsyOnce(truth, slip_at, hits), keys, QUEUES).labels
@@ -54,13 +54,13 @@ def wrong_after(engine: Engine, truth: list[str], slip_at: int, keys: int) -> in
 
 @pytest.mark.parametrize("slip_at", [0, 1, 3, 4])
 def test_a_slip_on_a_seed_key_is_found_and_mended(
-    engine: Engine, drawings: tuple[np.ndarray, list[str], LookAlikes], slip_at: int
+    engine: GlyphEngine, drawings: tuple[np.ndarray, list[str], LookAlikes], slip_at: int
 ) -> None:
     assert wrong_after(engine, drawings[1], slip_at, 12) <= 2
 
 
 def test_without_second_looks_the_slip_stays(
-    engine: Engine,
+    engine: GlyphEngine,
     drawings: tuple[np.ndarray, list[str], LookAlikes],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -69,11 +69,11 @@ def test_without_second_looks_the_slip_stays(
 
 
 def test_no_key_is_asked_twice_while_all_fit(
-    engine: Engine, drawings: tuple[np.ndarray, list[str], LookAlikes]
+    engine: GlyphEngine, drawings: tuple[np.ndarray, list[str], LookAlikes]
 ) -> None:
     labeller, asked = Labeller(drawings[1], ALPHABET), []
     for _ in range(12):
-        item = best_item(engine, QUEUES)
+        item = best_question(engine, QUEUES)
         assert item is not None
         asked.append(item.id)
         engine.answer(labeller.answer(item))
@@ -81,16 +81,16 @@ def test_no_key_is_asked_twice_while_all_fit(
 
 
 def test_a_second_look_is_blind_and_mends_in_one_act(
-    engine: Engine, drawings: tuple[np.ndarray, list[str], LookAlikes]
+    engine: GlyphEngine, drawings: tuple[np.ndarray, list[str], LookAlikes]
 ) -> None:
     truth, labeller = drawings[1], Labeller(drawings[1], ALPHABET)
     for _ in range(3):
-        engine.answer(labeller.answer(engine.items("seed")[0]))
-    slipped = engine.items("seed")[0]
+        engine.answer(labeller.answer(engine.questions("seed")[0]))
+    slipped = engine.questions("seed")[0]
     other = truth[next(k for k, v in enumerate(engine._state.sources) if v == "human")]
-    engine.answer(slipped.typed(other))
+    engine.answer(slipped.answer(other))
     for _ in range(12):
-        item = engine.items("seed")[0]
+        item = engine.questions("seed")[0]
         if item.id.startswith("check-") and engine._state.look.shape_of[item.members[0].row] == int(
             engine._state.look.shape_of[slipped.members[0].row]
         ):
@@ -104,9 +104,9 @@ def test_a_second_look_is_blind_and_mends_in_one_act(
     before = engine.log.current()
     outcome = engine.answer(labeller.answer(item))
     after = engine.log.current()
-    assert all(after[member.place].value == truth[member.row] for member in slipped.members)
+    assert all(after[member.target].value == truth[member.row] for member in slipped.members)
     assert outcome.settled == sum(before[p].value != after[p].value for p in before) - 1
-    engine.undo()
+    engine.log.undo()
     assert {p: label.value for p, label in engine.log.current().items()} == {
         p: label.value for p, label in before.items()
     }

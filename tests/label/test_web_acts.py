@@ -15,8 +15,11 @@ from captcha_lab.label.web.desk import Desk
 from captcha_lab.label.web.server import running_review
 from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.catalog.labels import LabelEvent, LabelLog
+from captcha_lab.store.workspace import DatasetFolder
 from tests.label import page_data
 from tests.label.page_client import Client
+
+Drawn = tuple[DatasetFolder, list[str]]
 
 
 def labels_of(folder) -> dict:
@@ -24,15 +27,17 @@ def labels_of(folder) -> dict:
         return {place: (label.value, label.source) for place, label in LabelLog(catalog).current().items()}
 
 
-def test_an_act_is_in_the_catalog_when_it_is_acknowledged(served, dataset):
-    status, reply = served.act([[1, 0, "A"], [1, 1, ""]], 0, spread=[[2, 0, "B"]], keystrokes=3)
+def test_an_act_is_in_the_catalog_when_it_is_acknowledged(served: Client, dataset: Drawn) -> None:
+    members = [[1, 0, "H"], [1, 1, None], [2, 0, "B"]]
+    page = {"id": "x", "queue": "grid", "kind": "page", "members": members}
+    status, reply = served.say(page, 0, corrections=[[1, 0, "A"], [1, 1, ""]], keystrokes=3)
     assert (status, reply) == (200, {"act": 1, "labels": 3, "settled": 0})
     assert labels_of(dataset[0]) == {(1, 0): ("A", "human"), (1, 1): ("", "human"), (2, 0): ("B", "batch")}
     with Catalog(dataset[0].catalog_path) as catalog:
         assert LabelLog(catalog).keystrokes() == 3
 
 
-def test_the_same_act_sent_again_is_applied_once(served, dataset):
+def test_the_same_act_sent_again_is_applied_once(served: Client, dataset: Drawn) -> None:
     first = served.act([[1, 0, "A"]], 0, token="same")
     assert served.act([[1, 0, "A"]], 0, token="same") == first
     assert served.act([[1, 1, "B"]], 1, token="next")[0] == 200
@@ -40,7 +45,7 @@ def test_the_same_act_sent_again_is_applied_once(served, dataset):
     assert served.state()["revision"] == 2
 
 
-def test_a_stale_page_saves_nothing(served, dataset):
+def test_a_stale_page_saves_nothing(served: Client, dataset: Drawn) -> None:
     assert served.act([[1, 0, "A"]], 0)[0] == 200
     status, reply = served.act([[1, 0, "B"]], 0)
     assert (status, reply["kind"]) == (409, "stale")
@@ -50,17 +55,14 @@ def test_a_stale_page_saves_nothing(served, dataset):
     assert (status, reply["kind"]) == (409, "stale")
 
 
-def test_two_tabs_at_once_never_both_win(served, dataset):
+def test_two_tabs_at_once_never_both_win(served: Client, dataset: Drawn) -> None:
     results: list[int] = []
     start = threading.Barrier(8)
 
     def press(k: int) -> None:
         start.wait()
-        body = {
-            "queue": "captcha", "typed": [[1, 0, page_data.CHARACTERS[k]]], "spread": [], "keystrokes": 1,
-            "session": f"tab{k}", "token": f"tab{k}", "revision": 0,
-        }  # fmt: skip
-        results.append(served.post("act", **body)[0])
+        mark = [1, 0, page_data.CHARACTERS[k]]
+        results.append(served.act([mark], 0, session=f"tab{k}", token=f"tab{k}")[0])
 
     threads = [threading.Thread(target=press, args=(k,)) for k in range(8)]
     for thread in threads:
@@ -71,7 +73,7 @@ def test_two_tabs_at_once_never_both_win(served, dataset):
     assert served.state()["revision"] == 1
 
 
-def test_undo_goes_back_to_the_beginning_and_says_what_it_undid(served, dataset):
+def test_undo_goes_back_to_the_beginning_and_says_what_it_undid(served: Client, dataset: Drawn) -> None:
     for k in range(3):
         assert served.act([[k + 1, 0, "A"]], k)[1]["act"] == k + 1
     revision = 3
@@ -89,93 +91,84 @@ def test_undo_goes_back_to_the_beginning_and_says_what_it_undid(served, dataset)
     assert labels_of(dataset[0]) == {}
 
 
-def test_undo_survives_a_restart(dataset):
+def test_undo_survives_a_restart(dataset: Drawn) -> None:
     folder, texts = dataset
     for start in range(2):
-        with running_review(Desk(folder, page_data.maker(texts)), ReviewConfig(port=0, browser=False)) as url:
+        with running_review(page_data.desk(folder, texts), ReviewConfig(port=0, browser=False)) as url:
             client = type_client(url)
             if start == 0:
-                assert client.act([[1, 0, "A"]], 0)[0] == 200
+                assert client.act([[1, None, "A"]], 0)[0] == 200
             else:
                 status, reply = client.post("undo", token="u", session="s", keystrokes=1, revision=1)
                 assert (status, reply["undone"]["act"]) == (200, 1)
     assert labels_of(folder) == {}
 
 
-def type_client(url: str):
+def type_client(url: str) -> Client:
     return Client(url).enter()
 
 
-def test_the_cookie_outlives_the_server(dataset):
+def test_the_cookie_outlives_the_server(dataset: Drawn) -> None:
     folder, texts = dataset
-    with running_review(Desk(folder, page_data.maker(texts)), ReviewConfig(port=0, browser=False)) as url:
+    with running_review(page_data.desk(folder, texts), ReviewConfig(port=0, browser=False)) as url:
         client = type_client(url)
         cookie = client.cookie
-    with running_review(Desk(folder, page_data.maker(texts)), ReviewConfig(port=0, browser=False)) as url:
+    with running_review(page_data.desk(folder, texts), ReviewConfig(port=0, browser=False)) as url:
         assert Client(url, cookie).state()["revision"] == 0
 
 
 def test_a_full_disk_is_said_and_the_act_is_taken_later(dataset, monkeypatch):
     folder, texts = dataset
-    desk = Desk(folder, page_data.maker(texts))
+    desk = page_data.desk(folder, texts)
     with running_review(desk, ReviewConfig(port=0, browser=False)) as url:
         client = type_client(url)
-        engine = wait_for_engine(desk)
-        pages = engine.log.catalog.execute("PRAGMA page_count").fetchone()[0]
-        engine.log.catalog.execute(f"PRAGMA max_page_count = {pages}")
-        big = [[k + 1, p, "A"] for k in range(30) for p in range(4)]
+        catalog = desk.engine.texts.log.catalog
+        pages = catalog.execute("PRAGMA page_count").fetchone()[0]
+        catalog.execute(f"PRAGMA max_page_count = {pages}")
+        big = [[k + 1, None, "A"] for k in range(30)]
         status, reply = client.act(big, 0, token="big")
         while status == 200:  # the pages that are there still have room
             status, reply = client.act(big, reply["act"])
         assert (status, reply["kind"]) == (507, "disk")
         assert "full" in reply["error"]
         revision = client.state()["revision"]
-        engine.log.catalog.execute("PRAGMA max_page_count = 1000000")
+        catalog.execute("PRAGMA max_page_count = 1000000")
         status, reply = client.act(big, revision, token="later")
         assert (status, reply["act"]) == (200, revision + 1)
 
 
-def wait_for_engine(desk):
-    for _ in range(200):
-        if desk._worker.engine is not None:
-            return desk._worker.engine
-        threading.Event().wait(0.02)
-    raise AssertionError("the engine never came")
-
-
-def test_before_the_engine_is_there_captchas_can_be_typed(dataset):
+def test_before_the_glyphs_are_compared_captchas_can_be_typed(dataset: Drawn) -> None:
     folder, texts = dataset
     gate = threading.Event()
 
-    def slow(folder, alphabet, progress):
+    def slow() -> page_data.KnowingEngine:
         gate.wait(30)
         return page_data.KnowingEngine(folder, texts)
 
-    desk = Desk(folder, slow)
+    desk = Desk(folder, *page_data.labelling(folder, texts, make=slow))
     with running_review(desk, ReviewConfig(port=0, browser=False)) as url:
         client = type_client(url)
-        state = client.state()
+        state = client.state("best")
         assert not state["work"]["ready"]
-        assert [queue["name"] for queue in state["queues"]] == ["captcha"]
-        assert state["items"][0]["proposal"] is None
-        members = state["items"][0]["members"]
-        typed = [[m["image_id"], m["position"], c] for m, c in zip(members, texts[0], strict=True)]
-        assert client.act(typed, 0)[0] == 200
-        assert client.state()["queues"][0]["count"] == 29
+        asked = state["questions"][0]
+        assert (asked["kind"], asked["proposal"], len(asked["members"])) == ("text", None, 1)
+        assert client.say(asked, 0, value=texts[0])[0] == 200
+        assert {queue["name"]: queue["count"] for queue in client.state()["queues"]}["captcha"] == 29
+        status, reply = client.act([[2, 0, "A"]], 1)  # of an earlier start: it may be sent again
+        assert (status, reply["kind"]) == (503, "wait")
         gate.set()
-        wait_for_engine(desk)
-        state = client.state()
-        assert state["work"]["ready"]
+        state = client.wait().state()
         assert state["panel"]["labelled"] == 4
+        assert client.act([[2, 0, "A"]], 1)[0] == 200
 
 
-def test_work_that_fails_behind_the_page_is_said(dataset):
-    folder, _ = dataset
+def test_work_that_fails_behind_the_page_is_said(dataset: Drawn) -> None:
+    folder, texts = dataset
 
-    def broken(folder, alphabet, progress):
+    def broken() -> page_data.KnowingEngine:
         raise CaptchaLabError("The shapes can't be compared: for a reason.")
 
-    desk = Desk(folder, broken)
+    desk = Desk(folder, *page_data.labelling(folder, texts, make=broken))
     with running_review(desk, ReviewConfig(port=0, browser=False)) as url:
         client = type_client(url)
         for _ in range(100):
@@ -184,10 +177,10 @@ def test_work_that_fails_behind_the_page_is_said(dataset):
                 break
             threading.Event().wait(0.02)
         assert problem == "The shapes can't be compared: for a reason."
-        assert client.act([[1, 0, "A"]], 0)[0] == 200  # typing goes on
+        assert client.act([[1, None, "A"]], 0)[0] == 200  # typing goes on
 
 
-def test_asking_for_training_trains(served, dataset):
+def test_asking_for_training_trains(served: Client, dataset: Drawn) -> None:
     for _ in range(100):
         if served.post("retrain")[1]["started"]:
             break
@@ -196,14 +189,14 @@ def test_asking_for_training_trains(served, dataset):
         raise AssertionError("training never started")
 
 
-def test_pictures_are_pngs_of_the_right_size(served):
+def test_pictures_are_pngs_of_the_right_size(served: Client) -> None:
     for path, size in (("captcha/1.png", (80, 20)), ("glyph/1-3.png", (20, 20))):
         status, headers, body = served.request("GET", served.room + path)
         assert (status, headers["content-type"]) == (200, "image/png")
         assert Image.open(io.BytesIO(body)).size == size
 
 
-def test_a_damaged_picture_is_an_error_of_its_own(served, dataset):
+def test_a_damaged_picture_is_an_error_of_its_own(served: Client, dataset: Drawn) -> None:
     for blob in dataset[0].blobs.rglob("*.png"):
         blob.write_bytes(b"damaged")
     status, reply = served.request("GET", f"{served.room}captcha/5.png")[::2]
@@ -212,7 +205,7 @@ def test_a_damaged_picture_is_an_error_of_its_own(served, dataset):
     assert served.act([[5, 0, "A"]], 0)[0] == 200
 
 
-def test_labels_given_by_another_program_are_seen(served, dataset):
+def test_labels_given_by_another_program_are_seen(served: Client, dataset: Drawn) -> None:
     assert served.state()["revision"] == 0
     with Catalog(dataset[0].catalog_path) as catalog:
         LabelLog(catalog).record("typed", [LabelEvent(1, 0, "A")])
@@ -221,13 +214,15 @@ def test_labels_given_by_another_program_are_seen(served, dataset):
 
 
 def test_an_empty_dataset_says_what_to_do(tmp_path):
-    from captcha_lab.store.workspace import DatasetFolder
-
     with pytest.raises(CaptchaLabError, match="captcha-lab scrape"):
-        Desk(DatasetFolder(tmp_path / "captcha"), page_data.maker([]))
+        Desk(
+            DatasetFolder(tmp_path / "captcha"), *page_data.labelling(DatasetFolder(tmp_path / "captcha"), [])
+        )
     Catalog(tmp_path / "captcha" / "catalog.sqlite").close()
     with pytest.raises(CaptchaLabError, match="holds no captchas"):
-        Desk(DatasetFolder(tmp_path / "captcha"), page_data.maker([]))
+        Desk(
+            DatasetFolder(tmp_path / "captcha"), *page_data.labelling(DatasetFolder(tmp_path / "captcha"), [])
+        )
 
 
 def test_a_catalog_locked_for_good_is_an_error_not_a_loss(served, dataset, monkeypatch):

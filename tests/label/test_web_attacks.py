@@ -10,10 +10,12 @@ import pytest
 
 from captcha_lab.label.web.access import SECRET_NAME, Access, load_secret
 
+ASKED = {"id": "captcha-1", "queue": "captcha", "kind": "text", "members": [[1, None, None]]}
 ACT = {
-    "queue": "captcha",
-    "typed": [[1, 0, "A"]],
-    "spread": [],
+    "question": ASKED,
+    "value": "AB",
+    "left_out": [],
+    "corrections": [],
     "keystrokes": 1,
     "session": "s",
     "token": "t",
@@ -162,10 +164,13 @@ def test_an_oversized_body_is_refused_before_it_is_read(fortress):
     "body",
     [b"", b"[]", b"null", b"{", b"\xff\xfe", b"[" * 100_000, b'{"queue": 1}',
      *(json.dumps(ACT | change).encode() for change in [
-         {"queue": "none"}, {"typed": [[1, 0, "!"]]}, {"typed": [[1, 0, "AB"]]}, {"typed": [[1, 0]]},
-         {"typed": [[1, 0, "A"], [1, 0, "B"]]}, {"typed": []}, {"typed": "A"}, {"typed": [[True, 0, "A"]]},
-         {"typed": [[1, 4, "A"]]}, {"typed": [[999, 0, "A"]]}, {"typed": [[-1, 0, "A"]]}, {"typed": [[1e3, 0, "A"]]},
-         {"typed": [[2**70, 0, "A"]]}, {"spread": {}}, {"keystrokes": -1}, {"keystrokes": 10**9}, {"keystrokes": True},
+         {"question": "x"}, {"question": ASKED | {"queue": "none"}}, {"question": ASKED | {"kind": "none"}},
+         *({"question": ASKED | {"members": members}} for members in [
+             [], "A", [[1, None]], [[True, None, None]], [[1, 4, None]], [[999, None, None]], [[-1, None, None]],
+             [[1e3, None, None]], [[2**70, None, None]], [[1, 1e3, None]], [[1, None, 1]], [[1, None, None]] * 2]),
+         {"value": "A B"}, {"value": "A" * 65}, {"value": "A" * 300}, {"value": 1}, {"value": "A\x00"},
+         {"left_out": {}}, {"left_out": [[1]]}, {"corrections": [[1, None]]}, {"corrections": [[1, None, 7]]},
+         {"keystrokes": -1}, {"keystrokes": 10**9}, {"keystrokes": True},
          {"token": ""}, {"token": "a" * 65}, {"token": "../x"}, {"token": None}, {"session": "a b"},
          {"revision": "0"}, {"revision": None}, {"revision": -1}])],
 )  # fmt: skip

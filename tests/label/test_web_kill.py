@@ -38,7 +38,7 @@ class Labeller:
 
     def __init__(self, captchas: int) -> None:
         self.acknowledged: dict[str, list] = {}
-        self.places = [[k + 1, p] for k in range(captchas) for p in range(4)]
+        self.places: list[list[int | None]] = [[k + 1, None] for k in range(captchas)]
         self.count = 0
         self.revision = 0
         self.current: tuple[str, list] | None = None
@@ -109,7 +109,7 @@ def test_nothing_acknowledged_is_lost_in_two_hundred_kills(tmp_path):
 def test_an_interrupt_ends_the_server_cleanly(tmp_path):
     page_data.make_dataset(tmp_path)
     process, client = start(tmp_path)
-    assert client.act([[1, 0, "A"]], 0)[0] == 200
+    assert client.act([[1, None, "A"]], 0)[0] == 200
     os.kill(process.pid, signal.SIGINT)
     assert process.wait(15) == 0
     process.stdout.close()
@@ -118,7 +118,7 @@ def test_an_interrupt_ends_the_server_cleanly(tmp_path):
 def test_review_in_an_empty_folder_says_what_to_do(tmp_path):
     done = subprocess.run([*COMMAND, "0"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
-    assert "captcha-lab scrape" in done.stderr
+    assert "captcha-lab scrape" in done.stdout  # --json: errors are JSON too
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
 
@@ -130,7 +130,7 @@ def test_a_taken_port_is_an_error_when_asked_for_and_replaced_when_not(tmp_path)
         [*COMMAND, str(client.port)], cwd=tmp_path, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 1
-    assert "--port" in done.stderr
+    assert "--port" in done.stdout
     process.send_signal(signal.SIGKILL)
     process.wait()
     process.stdout.close()

@@ -7,9 +7,8 @@ from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import hypergeom
 
-from captcha_lab.label.questions.types import Estimate, Place
+from captcha_lab.label.questions.types import NOTHING_KNOWN, Estimate, Target
 from captcha_lab.store.catalog.labels import LabelEvent
 
 CONFIDENCE = 0.95
@@ -33,7 +32,9 @@ def audit_estimate(wrong: int, sample: int, population: int) -> Estimate:
         population: accepted labels in all.
     """
     if sample == 0 or population == 0:
-        return Estimate(float("nan"), 0.0, 1.0, "none", 0)
+        return NOTHING_KNOWN
+    from scipy.stats import hypergeom  # slow to import, and the page must be there at once
+
     population = max(population, sample)
     tail = (1 - CONFIDENCE) / 2
     possible = range(wrong, population - (sample - wrong) + 1)
@@ -49,10 +50,10 @@ def audit_estimate(wrong: int, sample: int, population: int) -> Estimate:
     return Estimate(share, 1 - at_worst / population, 1 - at_best / population, "audit", sample)
 
 
-def audits_in(events: Iterable[tuple[int, LabelEvent]]) -> dict[Place, bool]:
-    """Audited places and whether the label tested was right, from the events of the audit's acts, oldest first."""
-    tested: dict[tuple[int, Place], str] = {}
-    result: dict[Place, bool] = {}
+def audits_in(events: Iterable[tuple[int, LabelEvent]]) -> dict[Target, bool]:
+    """Audited glyphs and texts, and whether the label tested was right; from the audit's events, oldest first."""
+    tested: dict[tuple[int, Target], str] = {}
+    result: dict[Target, bool] = {}
     for act, event in events:
         for place in event.places:
             if (act, place) in tested:

@@ -5,59 +5,64 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from captcha_lab.label.pictures import Pictures
-from captcha_lab.label.questions.types import Item, Member
+from captcha_lab.label.questions.types import Member, Question
 from captcha_lab.label.terminal.blocks import side_by_side, to_lines
 
 MOST_SHOWN = 60  # look-alikes drawn at once
 
 
-def show(item: Item, pictures: Pictures, width: int, *, colour: bool) -> Iterator[str]:
+def show(question: Question, pictures: Pictures, width: int, *, colour: bool) -> Iterator[str]:
     """The lines of a question, for a terminal of `width` columns.
 
     Raises:
         CaptchaLabError: a picture is missing or damaged.
     """
     yield ""
-    if item.kind in ("captcha", "glyph"):
-        picture = pictures.captcha(item.members[0].image_id)
+    if question.kind in ("text", "glyph"):
+        picture = pictures.captcha(question.members[0].image_id)
         if picture is not None:
             yield from to_lines(picture, width, colour=colour)
-    if item.kind != "captcha":
-        yield from _tiles(item, pictures, width, colour)
-    if item.why:
-        yield f"  {item.why}"
+    if question.kind != "text":
+        yield from _tiles(question, pictures, width, colour)
+    if question.why:
+        yield f"  {question.why}"
 
 
-def _tiles(item: Item, pictures: Pictures, width: int, colour: bool) -> Iterator[str]:
-    shown, titles, cell = [], [], 1
-    for number, member in enumerate(item.members[:MOST_SHOWN], 1):
-        glyph = pictures.glyph(*member.place)
-        if glyph is not None:
-            cell = glyph.shape[1]
-            shown.append(to_lines(glyph, width, colour=colour))
-            titles.append(_title(number, member, item))
+def _tiles(question: Question, pictures: Pictures, width: int, colour: bool) -> Iterator[str]:
+    shown, titles, sizes = [], [], set()
+    for number, member in enumerate(question.members[:MOST_SHOWN], 1):
+        image_id, position = member.target
+        tile = pictures.captcha(image_id) if position is None else pictures.glyph(image_id, position)
+        if tile is not None:
+            sizes.add(tile.shape[:2])
+            shown.append(to_lines(tile, width, colour=colour))
+            titles.append(_title(number, member, question))
+    # Captchas of different sizes stand one below the other.
+    cell = min(width, sizes.pop()[1]) if len(sizes) == 1 else width
     yield from side_by_side(shown, titles, cell, width)
-    if len(item.members) > MOST_SHOWN:
-        yield f"  and {len(item.members) - MOST_SHOWN} more like these"
+    if len(question.members) > MOST_SHOWN:
+        yield f"  and {len(question.members) - MOST_SHOWN} more like these"
 
 
-def _title(number: int, member: Member, item: Item) -> str:
-    if item.kind == "glyph":
+def _title(number: int, member: Member, question: Question) -> str:
+    if question.kind == "glyph":
         return ""
     times = f" x{member.stands_for}" if member.stands_for > 1 else ""
-    return f"{number}: {member.proposal or ''}{times}" if item.kind == "page" else f"{number}{times}"
+    return f"{number}: {member.proposal or ''}{times}" if question.kind == "page" else f"{number}{times}"
 
 
-def prompt(item: Item) -> str:
+def prompt(question: Question) -> str:
     """What stands before the cursor."""
-    member = item.members[0]
+    member = question.members[0]
     now = (
         f" labelled {member.label or '-'} now;"
-        if item.queue == "suspects" and member.label is not None
+        if question.queue == "suspects" and member.label is not None
         else ""
     )
-    if item.kind == "page":
-        return f"{item.proposal or 'page'}? [Enter: all as proposed]{now} > "
-    offer = f" [Enter: {item.proposal or '-'}]" if item.proposal is not None else ""
-    asked = {"captcha": "text", "cluster": f"label of all {len(item.members)}", "glyph": "label"}[item.kind]
+    if question.kind == "page":
+        return f"{question.proposal or 'page'}? [Enter: all as proposed] > "
+    offer = f" [Enter: {question.proposal or '-'}]" if question.proposal is not None else ""
+    asked = {"text": "text", "cluster": f"label of all {len(question.members)}", "glyph": "label"}[
+        question.kind
+    ]
     return f"{asked}{offer}{now} > "

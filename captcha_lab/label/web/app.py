@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 
-from captcha_lab.errors import CaptchaLabError
-from captcha_lab.label.questions.types import QUEUE_NAMES
+from captcha_lab.errors import CaptchaLabError, UsageError
+from captcha_lab.label.questions.mixed import NotReadyError
 from captcha_lab.label.web.access import Access
 from captcha_lab.label.web.config import ReviewConfig
 from captcha_lab.label.web.desk import Desk
@@ -42,7 +42,7 @@ def static_files() -> dict[str, tuple[bytes, str]]:
     }
 
 
-class Pages:
+class Handlers:
     """The handlers; every one has passed the guard."""
 
     def __init__(self, desk: Desk, access: Access) -> None:
@@ -82,7 +82,7 @@ class Pages:
         """Where the work stands, and the next questions of a queue less those the page holds or has skipped."""
         queue = message.get("queue")
         exclude = message.get("exclude", [])
-        if queue not in (None, *QUEUE_NAMES):
+        if not (queue is None or isinstance(queue, str)):
             raise RefusedError(400, "malformed", "There is no such queue.")
         if not isinstance(exclude, list) or len(exclude) > MAX_EXCLUDED:
             raise RefusedError(400, "malformed", "The request's 'exclude' is impossible.")
@@ -91,7 +91,7 @@ class Pages:
 
     def act(self, message: dict[str, Any]) -> dict[str, Any]:
         """Save an answer; the reply comes after the commit."""
-        return self.desk.act(parse_answer(message, self.desk.alphabet))
+        return self.desk.act(parse_answer(message))
 
     def rest(self, message: dict[str, Any]) -> dict[str, Any]:
         """Accept all proposals that wait."""
@@ -100,6 +100,20 @@ class Pages:
     def undo(self, message: dict[str, Any]) -> dict[str, Any]:
         """Take back the newest act that stands."""
         return self.desk.undo(**parse_act(message))
+
+    def alphabet(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Take a character into the alphabet."""
+        character = message.get("character")
+        if not isinstance(character, str) or len(character) > 1:
+            raise RefusedError(400, "malformed", "The request's 'character' is none.")
+        return self.desk.add_character(character)
+
+    def case(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Whether letters are saved in the alphabet's case."""
+        folded = message.get("folded")
+        if not isinstance(folded, bool):
+            raise RefusedError(400, "malformed", "The request's 'folded' is missing or impossible.")
+        return self.desk.set_case(folded=folded)
 
     def retrain(self, message: dict[str, Any]) -> dict[str, Any]:
         """Work the proposals out again, in the background."""
@@ -128,6 +142,10 @@ async def _refused(request: Request, error: Exception) -> Response:
 async def _failed(request: Request, error: Exception) -> Response:
     if isinstance(error, StaleRevisionError):
         return JSONResponse({"kind": "stale", "error": str(error)}, 409)
+    if isinstance(error, UsageError):
+        return JSONResponse({"kind": "refused", "error": str(error)}, 400)
+    if isinstance(error, NotReadyError):
+        return JSONResponse({"kind": "wait", "error": str(error)}, 503)
     kind = "disk" if "full" in str(error) or "No space" in str(error) else "failed"
     return JSONResponse({"kind": kind, "error": str(error)}, 507 if kind == "disk" else 500)
 
@@ -138,15 +156,23 @@ async def _not_found(request: Request, error: Exception) -> Response:
 
 def build_app(desk: Desk, access: Access, port: int, config: ReviewConfig) -> Starlette:
     """The application for one desk, answering on one port only."""
-    pages = Pages(desk, access)
+    handlers = Handlers(desk, access)
     routes = [
-        Route("/", pages.page),
-        Route("/static/{name}", pages.asset),
-        Route("/glyph/{image:int}-{position:int}.png", pages.glyph),
-        Route("/captcha/{image:int}.png", pages.captcha),
+        Route("/", handlers.page),
+        Route("/static/{name}", handlers.asset),
+        Route("/glyph/{image:int}-{position:int}.png", handlers.glyph),
+        Route("/captcha/{image:int}.png", handlers.captcha),
         *(
             Route(f"/api/{handler.__name__}", _post(handler), methods=["POST"])
-            for handler in (pages.state, pages.act, pages.rest, pages.undo, pages.retrain)
+            for handler in (
+                handlers.state,
+                handlers.act,
+                handlers.rest,
+                handlers.undo,
+                handlers.retrain,
+                handlers.alphabet,
+                handlers.case,
+            )
         ),
     ]
     return Starlette(

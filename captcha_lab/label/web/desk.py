@@ -4,49 +4,43 @@ from __future__ import annotations
 
 import math
 import secrets
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from captcha_lab.errors import CaptchaLabError
 from captcha_lab.label.pictures import Pictures, png
-from captcha_lab.label.questions.asking import Engine, EngineMaker, record
-from captcha_lab.label.questions.plain import Ground, PlainCaptchas
-from captcha_lab.label.questions.types import Answer
+from captcha_lab.label.questions.mixed import MixedEngine
+from captcha_lab.label.questions.texts.opening import CASE
+from captcha_lab.label.questions.types import Answer, Question
 from captcha_lab.label.web.guard import RefusedError
-from captcha_lab.label.worker import Worker
+from captcha_lab.label.worker import Step, Worker
 from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.catalog.labels import LabelLog
 from captcha_lab.store.workspace import DatasetFolder
+
+SHOWN = 240  # look-alikes of a cluster that the page draws
 
 
 class Desk:
     """One dataset being labelled by any number of open pages; safe to share between threads.
 
+    Args:
+        folder: the dataset.
+        engine: what asks.
+        steps: what completes it, done behind the page.
+
     Raises:
-        CaptchaLabError: there is no dataset, or it holds no captchas.
+        CaptchaLabError: there is no dataset.
     """
 
-    def __init__(
-        self,
-        folder: DatasetFolder,
-        make_engine: EngineMaker,
-        configured_alphabet: str = "",
-        glyphs: int = 4,
-    ) -> None:
-        self.folder = folder
+    def __init__(self, folder: DatasetFolder, engine: MixedEngine, steps: Sequence[Step]) -> None:
+        self.folder, self.engine = folder, engine
         self.boot = secrets.token_hex(4)  # pages reload their pictures when this changes
         self._catalog = Catalog(folder.catalog_path, create=False)
         self._log = LabelLog(self._catalog)
         self._pictures = Pictures(folder, self._catalog)
-        try:
-            ground = Ground.of(self._catalog, configured_alphabet, glyphs)
-        except CaptchaLabError:
-            self._catalog.close()
-            raise
-        self.alphabet, self._glyphs = ground.alphabet, ground.segmenter.glyphs
-        self._plain = PlainCaptchas(self._log, ground)
         self._known: tuple[tuple[int, int], dict[str, Any]] | None = None
-        self._worker = Worker(folder, ground.alphabet, ground.segmenter, make_engine)
+        self._worker = Worker(engine, steps)
 
     def start(self) -> None:
         """Begin the work behind the page."""
@@ -66,29 +60,44 @@ class Desk:
         return png(self._pictures.captcha(image_id))
 
     def state(self, queue: str | None, count: int, exclude: frozenset[str]) -> dict[str, Any]:
-        """Everything the page shows, as JSON types; `items` are the next questions of `queue`."""
-        engine = self._worker.engine
-        reply: dict[str, Any] = {
+        """Everything the page shows, as JSON types; `questions` are the next ones of `queue`.
+
+        Raises:
+            UsageError: there is no such queue.
+        """
+        revision = self._log.revision
+        questions = self.engine.questions(queue, count, exclude) if queue else []
+        return {
             "boot": self.boot,
             "dataset": self.folder.name,
-            "alphabet": self.alphabet.characters,
-            "glyphs": self._glyphs,
-            "revision": self._log.revision,
+            "alphabet": self.engine.alphabet.characters,
+            "folded": self.engine.texts.folded,
+            "revision": revision,
             "work": asdict(self._worker.status()),
-        }
-        if engine is None:
-            items = self._plain.items(count, exclude) if queue == "captcha" else []
-            return reply | {"queues": _dicts(self._plain.queues()), "items": _dicts(items), "panel": None}
-        items = engine.items(queue, count, exclude) if queue else []
-        return reply | {"items": _dicts(items)} | self._overview(engine, reply["revision"])
+            "questions": [self._shown(question) for question in questions],
+        } | self._overview(revision)
 
-    def _overview(self, engine: Engine, revision: int) -> dict[str, Any]:
+    def _shown(self, question: Question) -> dict[str, Any]:
+        """A question as JSON types: of a large cluster the first look-alikes and how many `more` there are."""
+        members = question.members[: SHOWN + 1] if question.kind == "cluster" else question.members
+        shown = asdict(question) | {
+            "members": [asdict(member) for member in members],
+            "more": len(question.members) - len(members),
+            "span": self._pictures.span(*members[0].target),
+        }
+        return dict(_finite(shown))
+
+    def _overview(self, revision: int) -> dict[str, Any]:
         """Queues and panel, worked out once for each state of the labels and proposals."""
-        key = (revision, self._worker.trainings)
+        key = (revision, self._worker.changes)
         known = self._known
         if known is None or known[0] != key:
-            panel = engine.panel()
-            known = self._known = key, {"queues": _dicts(engine.queues()), "panel": _finite(asdict(panel))}
+            panel = self.engine.panel()
+            queues = [_finite(asdict(queue)) for queue in self.engine.queues()]
+            known = self._known = (
+                key,
+                {"queues": queues, "panel": _finite(asdict(panel)), "method": self.engine.why},
+            )
             if panel.stale:
                 self._worker.look()
         return known[1]
@@ -97,19 +106,13 @@ class Desk:
         """Save an answer; it is on the disk when this returns.
 
         Raises:
-            RefusedError: a place does not exist.
+            UsageError: a label is impossible, or there is no such glyph or captcha.
+            NotReadyError: the glyphs are still being compared.
             StaleRevisionError: the labels changed since the page looked.
             CaptchaLabError: the disk refuses.
         """
-        for image_id, position, _ in (*answer.typed, *answer.spread):
-            if not (0 <= position < self._glyphs and self._pictures.has(image_id)):
-                raise RefusedError(400, "malformed", "There is no such glyph; nothing was saved.")
-        engine = self._worker.engine
-        labels = len(answer.typed) + len(answer.spread)
-        if engine is None:
-            return {"act": record(self._log, answer), "labels": labels, "settled": 0}
-        outcome = engine.answer(answer)
-        return {"act": outcome.act_id, "labels": labels, "settled": outcome.settled}
+        outcome = self.engine.answer(answer)
+        return {"act": outcome.act_id, "labels": len(outcome.targets), "settled": outcome.settled}
 
     def accept_rest(
         self, token: str, session: str, keystrokes: int, expected_revision: int
@@ -120,13 +123,12 @@ class Desk:
             RefusedError: no proposal waits.
             StaleRevisionError, CaptchaLabError: as in `act`.
         """
-        engine = self._worker.engine
-        outcome = engine and engine.accept_rest(
+        outcome = self.engine.accept_rest(
             session=session, keystrokes=keystrokes, token=token, expected_revision=expected_revision
         )
         if not outcome:
             raise RefusedError(400, "nothing", "No proposal waits to be accepted; nothing was saved.")
-        return {"act": outcome.act_id, "labels": len(outcome.places)}
+        return {"act": outcome.act_id, "labels": len(outcome.targets)}
 
     def undo(self, token: str, session: str, keystrokes: int, expected_revision: int) -> dict[str, Any]:
         """Take back the newest act that stands; `act` is the undo's own number, None when nothing was left.
@@ -139,19 +141,29 @@ class Desk:
         )
         if undone is None:
             return {"act": None, "undone": None}
-        if self._worker.engine is not None:
-            self._worker.engine.refresh()
         # The undo was the very next act: the labels had not moved since `expected_revision`.
         act = expected_revision + 1
         return {"act": act, "undone": {"kind": undone.kind, "act": undone.id}}
 
+    def add_character(self, character: str) -> dict[str, Any]:
+        """Take a character into the alphabet.
+
+        Raises:
+            UsageError: it can't be part of a label.
+        """
+        self.engine.add_character(character)
+        self._catalog.set_meta("alphabet", self.engine.alphabet.characters)
+        return {"alphabet": self.engine.alphabet.characters}
+
+    def set_case(self, *, folded: bool) -> dict[str, Any]:
+        """Whether letters are saved in the alphabet's case, or as they are typed."""
+        self.engine.texts.folded = folded
+        self._catalog.set_meta(CASE, "folded" if folded else "kept")
+        return {"folded": folded}
+
     def retrain(self) -> bool:
         """Ask for fresh proposals; False while there is no engine yet."""
         return self._worker.ask()
-
-
-def _dicts(values: list[Any]) -> list[dict[str, Any]]:
-    return [_finite(asdict(value)) for value in values]
 
 
 def _finite(value: Any) -> Any:

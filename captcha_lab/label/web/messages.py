@@ -6,13 +6,15 @@ import json
 import re
 from typing import Any
 
-from captcha_lab.alphabet import Alphabet
-from captcha_lab.label.questions.types import NOT_A_GLYPH, QUEUE_NAMES, Answer
+from captcha_lab.label.questions.types import QUEUE_NAMES, Answer, Member, Question, Target
 from captcha_lab.label.web.guard import RefusedError
 
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,64}")
+KINDS = ("cluster", "glyph", "page", "text")
 MAX_KEYSTROKES = 10_000
 MAX_INTEGER = 2**53
+MAX_TEXT = 256  # characters of anything a person types or a model proposes
+MAX_POSITION = 255
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
@@ -30,23 +32,21 @@ def parse_object(body: bytes) -> dict[str, Any]:
     return value
 
 
-def parse_answer(message: dict[str, Any], alphabet: Alphabet) -> Answer:
-    """An act: queue, typed, spread, keystrokes, token, revision, session.
+def parse_answer(message: dict[str, Any]) -> Answer:
+    """An answer: question, value, left_out, corrections, keystrokes, token, revision, session.
 
     Raises:
-        RefusedError: a field is missing or impossible, or a label is outside the alphabet.
+        RefusedError: a field is missing or impossible.
     """
-    queue = message.get("queue")
-    if queue not in QUEUE_NAMES:
-        raise _impossible("queue")
-    typed, spread = (_marks(message, name, alphabet) for name in ("typed", "spread"))
-    places = [mark[:2] for mark in (*typed, *spread)]
-    if not places or len(set(places)) != len(places):
-        raise _impossible("typed")
+    value = message.get("value")
     return Answer(
-        queue=queue,
-        typed=typed,
-        spread=spread,
+        _question(message.get("question")),
+        None if value is None else _text(value, "value"),
+        frozenset(_target(row, "left_out") for row in _rows(message, "left_out", 2)),
+        {
+            _target(row[:2], "corrections"): _text(row[2], "corrections")
+            for row in _rows(message, "corrections", 3)
+        },
         **parse_act(message),
     )
 
@@ -54,10 +54,10 @@ def parse_answer(message: dict[str, Any], alphabet: Alphabet) -> Answer:
 def parse_act(message: dict[str, Any]) -> dict[str, Any]:
     """What every act has: token, session, keystrokes and `expected_revision` (see `parse_answer` for errors)."""
     return {
-        "token": word(message, "token"),
-        "session": word(message, "session"),
         "keystrokes": integer(message, "keystrokes", MAX_KEYSTROKES),
+        "token": word(message, "token"),
         "expected_revision": integer(message, "revision"),
+        "session": word(message, "session"),
     }
 
 
@@ -77,28 +77,43 @@ def integer(message: dict[str, Any], name: str, most: int = MAX_INTEGER) -> int:
     return value
 
 
-def _marks(message: dict[str, Any], name: str, alphabet: Alphabet) -> tuple[tuple[int, int, str], ...]:
-    rows = message.get(name, [])
-    if not isinstance(rows, list):
-        raise _impossible(name)
-    return tuple(_mark(row, name, alphabet) for row in rows)
-
-
-def _mark(row: Any, name: str, alphabet: Alphabet) -> tuple[int, int, str]:
-    if not isinstance(row, list) or len(row) != 3:
-        raise _impossible(name)
-    image_id, position, value = row
-    if type(image_id) is not int or type(position) is not int or not isinstance(value, str):
-        raise _impossible(name)
-    if not (0 <= image_id <= MAX_INTEGER and 0 <= position < 256):
-        raise _impossible(name)
-    if value != NOT_A_GLYPH and value not in alphabet:
-        raise RefusedError(
-            400,
-            "alphabet",
-            f"{value[:20]!r} is not in the alphabet {alphabet.characters}; nothing was saved.",
+def _question(asked: Any) -> Question:
+    """The question as the page had it: id, queue, kind and members as [image, position, proposal]."""
+    if not isinstance(asked, dict) or asked.get("queue") not in QUEUE_NAMES or asked.get("kind") not in KINDS:
+        raise _impossible("question")
+    members = tuple(
+        Member(
+            -1, *_target(row[:2], "question"), proposal=None if row[2] is None else _text(row[2], "question")
         )
-    return image_id, position, value
+        for row in _rows(asked, "members", 3)
+    )
+    if not members or len({member.target for member in members}) != len(members):
+        raise _impossible("question")
+    if asked["kind"] != "page" and len(members) != 1:
+        raise _impossible("question")
+    return Question(_text(asked.get("id"), "question"), asked["queue"], asked["kind"], members, None, 0.0, 0)
+
+
+def _rows(message: dict[str, Any], name: str, width: int) -> list[list[Any]]:
+    rows = message.get(name, [])
+    if not isinstance(rows, list) or not all(isinstance(row, list) and len(row) == width for row in rows):
+        raise _impossible(name)
+    return rows
+
+
+def _target(row: list[Any], name: str) -> Target:
+    image_id, position = row
+    if type(image_id) is not int or not 0 <= image_id <= MAX_INTEGER:
+        raise _impossible(name)
+    if position is not None and (type(position) is not int or not 0 <= position <= MAX_POSITION):
+        raise _impossible(name)
+    return image_id, position
+
+
+def _text(value: Any, name: str) -> str:
+    if not isinstance(value, str) or len(value) > MAX_TEXT:
+        raise _impossible(name)
+    return value
 
 
 def _impossible(name: str) -> RefusedError:

@@ -1,7 +1,8 @@
 // From a key to what it means. A character of the alphabet is always a label, whatever else it could mean.
 
-export function fold(character, alphabet) {
+export function fold(character, { alphabet, folded }) {
   if (alphabet.includes(character)) return character;
+  if (!folded) return null;
   const lower = character.toLowerCase();
   const swapped = lower === character ? character.toUpperCase() : lower;
   return alphabet.includes(swapped) ? swapped : null;
@@ -12,20 +13,27 @@ const COMMANDS = {
   ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down",
   PageUp: "before", PageDown: "after", Escape: "clear",
 };
+const CHARACTER = /^[\p{L}\p{N}]$/u;
 const REPEATABLE = new Set(["left", "right", "up", "down"]); // a key held down must not label a row of glyphs
 
-// {label} or {command} or {unknown} or null where the key is none of ours
-export function meaning(event, alphabet) {
+// {label} or {command} or {unknown} or null where the key is none of ours. In a text every letter and digit is one,
+// whether the alphabet has it or not.
+export function meaning(event, state, text = false) {
+  if (["y", "z"].includes(event.key.toLowerCase()) && (event.ctrlKey || event.metaKey) && !event.altKey) {
+    return event.repeat ? null : { command: event.key.toLowerCase() === "y" || event.shiftKey ? "redo" : "undo" };
+  }
+  if (event.key.toLowerCase() === "c" && event.altKey && !event.ctrlKey && !event.metaKey) return { command: "case" };
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.altKey && !event.isComposing) {
     return event.repeat ? null : { command: "accept-all" };
   }
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return null;
   if ([...event.key].length === 1 && event.key !== " ") {
-    const label = fold(event.key, alphabet);
-    if (label !== null) return event.repeat ? null : { label };
+    const known = fold(event.key, state);
+    const label = known ?? (text && CHARACTER.test(event.key) ? event.key : null);
+    if (label !== null) return event.repeat ? null : { label, folded: label !== event.key };
   }
   const command = COMMANDS[event.key];
-  if (command === undefined) return /^[\p{L}\p{N}]$/u.test(event.key) && !event.repeat ? { unknown: event.key } : null;
+  if (command === undefined) return CHARACTER.test(event.key) && !event.repeat ? { unknown: event.key } : null;
   if (event.repeat && !REPEATABLE.has(command)) return null;
   if (command === "accept" && event.shiftKey) return { command: "accept-rest" };
   if (command === "skip" && event.shiftKey) return { command: "skip-all" };

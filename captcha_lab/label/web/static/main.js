@@ -1,33 +1,36 @@
 // The page: questions in, keys out. The server has the truth; this page never shows as saved what it has not.
 
-import { Board } from "./board.js";
+import { Board, fresh, key } from "./board.js";
 import { $, h, many } from "./dom.js";
 import { meaning } from "./keys.js";
 import { Outbox, Refused, post, token } from "./outbox.js";
 import * as panel from "./panel.js";
 import { confirmRest } from "./rest.js";
 import { Strip } from "./strip.js";
-import { glyphSource, nothing, question } from "./views.js";
+import { name, nothing, source, spoken, view } from "./views.js";
 
 const UPCOMING = 6; // questions held ready, so that typing never waits for the line
 const QUIET = 5000; // ms between looks at the server when nothing goes on
 const LIVELY = 1200; // and while it works
-const HISTORY = 500; // answered questions kept for undo to bring back
+const HISTORY = 500; // answered and skipped questions kept for undo to bring back
+const BEST = { name: "best", title: "Best next", hint: "whatever the next key is worth most for", count: null, worth: 0 };
 
 const session = (sessionStorage.sessionId ||= token());
 const tabs = new BroadcastChannel(`captcha-lab ${location.pathname}`); // other tabs look when this one has saved
 const strip = new Strip($("strip"));
 let state = null; // the server's last word
-let queue = null;
+let queue = BEST.name;
 let upcoming = []; // questions after the one on the board
 let board = null;
 let skipped = []; // ids of this session
-let history = []; // {token, act, board} in order
+let history = []; // {token, act, board, shown, tile, entry} of answers, {skipped: board} of skips, in order
+let undoneActs = []; // what redo sends again
+const taken = new Set(); // tiles answered since the server was last asked: fetched questions may still hold them
+let newcomer = null; // a character outside the alphabet, pressed once
 let keys = 0; // pressed since the last act
 let turn = 0; // grows with every answer; a reply from before it brings no questions
 let timer = 0;
 let lost = null; // why the server can't be reached or can't save, null while all is well
-let picked = false; // whether the person chose the queue
 let asking = true; // no question on the board because the next ones are being fetched
 
 const outbox = new Outbox({
@@ -95,7 +98,7 @@ async function look() {
   clearTimeout(timer);
   const asked = turn;
   const wanted = queue;
-  const exclude = [...skipped.slice(-1000), ...outbox.entries.map((e) => e.item).filter(Boolean)];
+  const exclude = [...skipped.slice(-1000), ...outbox.entries.map((e) => e.question).filter(Boolean)];
   try {
     const reply = await post("state", { queue: wanted, count: UPCOMING, exclude });
     if (!outbox.length) reached(null);
@@ -113,13 +116,11 @@ async function look() {
 function take(reply, current) {
   const moved = current && outbox.revision !== null && reply.revision !== outbox.revision;
   const first = state === null;
-  const ready = state !== null && !state.work.ready && reply.work.ready;
   state = reply;
   $("dataset").textContent = reply.dataset;
   drawQueues();
-  panel.draw($("panel"), state, keys, acceptAll);
+  drawPanel();
   if (first) drawKeypad();
-  if (queue === null || (ready && !picked && (board === null || board.pristine))) return choose(best());
   if (!current) return undefined;
   outbox.revision = reply.revision;
   if (moved) {
@@ -127,40 +128,31 @@ function take(reply, current) {
     board = null;
   }
   asking = false;
-  const shown = board?.item.id;
-  const items = reply.items.filter((item) => item.id !== shown);
-  if (board === null) show(items.shift());
-  else if (board.pristine) refresh(reply.items.find((item) => item.id === shown));
-  upcoming = items;
+  taken.clear();
+  const shown = board?.question.id;
+  const here = new Set(board?.members.map(key));
+  const questions = reply.questions.filter((q) => q.id !== shown).map((q) => fresh(q, here)).filter(Boolean);
+  if (board === null) show(questions.shift());
+  else if (board.pristine) refresh(reply.questions.find((q) => q.id === shown));
+  upcoming = questions;
   preload();
   outbox.pump();
   return undefined;
 }
 
 // The same question may have got a proposal since.
-function refresh(item) {
-  if (!item || JSON.stringify(item) === JSON.stringify(board.item)) return;
+function refresh(question) {
+  if (!question || JSON.stringify(question) === JSON.stringify(board.question)) return;
   const cursor = board.cursor;
-  board = new Board(item, state.boot, state.glyphs);
-  board.cursor = cursor !== null && cursor < item.members.length ? cursor : board.cursor;
+  board = new Board(question, state.boot);
+  board.cursor = cursor !== null && cursor < question.members.length ? cursor : board.cursor;
   draw();
 }
 
-function best() {
-  const wished = state.panel?.best_queue;
-  const filled = state.queues.filter((q) => q.count > 0).sort((a, b) => b.worth - a.worth);
-  return wished ?? filled[0]?.name ?? state.queues[0].name;
-}
-
 function preload() {
-  for (const item of upcoming) {
-    for (const member of item.members.slice(0, 60)) new Image().src = glyphSource(member, state.boot);
+  for (const question of upcoming) {
+    for (const member of question.members.slice(0, 60)) new Image().src = source(member, state.boot);
   }
-}
-
-function pick(name) {
-  picked = true;
-  choose(name);
 }
 
 function choose(name) {
@@ -171,15 +163,28 @@ function choose(name) {
   look();
 }
 
-function show(item) {
-  board = item ? new Board(item, state.boot, state.glyphs) : null;
+function show(question) {
+  board = question ? new Board(question, state.boot) : null;
+  if (board) $("spoken").textContent = spoken(board);
   draw();
 }
 
+// The next of the questions fetched ahead that is not answered yet.
+function next() {
+  let found = null;
+  while (upcoming.length && found === null) found = fresh(upcoming.shift(), taken);
+  asking = found === null;
+  show(found);
+}
+
 function draw() {
-  const view = board ? question(board, clicks) : nothing(state, queue, asking);
-  $("stage").replaceChildren(view);
-  view.querySelector(".cursor")?.scrollIntoView({ block: "nearest" });
+  const drawn = board ? view(board, clicks) : nothing(state, queue, asking);
+  $("stage").replaceChildren(drawn);
+  drawn.querySelector(".cursor")?.scrollIntoView({ block: "nearest" });
+}
+
+function drawPanel() {
+  panel.draw($("panel"), state, keys, { acceptAll, choose });
 }
 
 const clicks = {
@@ -193,14 +198,19 @@ const clicks = {
     board.point(k);
     draw();
   },
+  place(k) {
+    keys += 1;
+    board.place(k);
+    draw();
+  },
 };
 
 function drawQueues() {
-  $("queues").replaceChildren(...state.queues.map((q) => h("button", {
+  $("queues").replaceChildren(...[BEST, ...state.queues].map((q) => h("button", {
     type: "button", "aria-current": q.name === queue ? "page" : null, title: q.hint,
-    onclick: () => pick(q.name),
-  }, q.title, h("span.count", {}, q.count.toLocaleString("en")),
-  q.count && q.worth >= 0.05 ? h("span.worth", { title: "labels put right by the next key" }, `+${q.worth < 10 ? q.worth.toFixed(1) : Math.round(q.worth)}`) : null)));
+    onclick: () => choose(q.name),
+  }, q.title, q.count === null ? null : h("span.count", {}, q.count.toLocaleString("en")),
+  q.count && q.worth >= 0.05 ? h("span.worth", { title: "characters put right by the next key" }, `+${q.worth < 10 ? q.worth.toFixed(1) : Math.round(q.worth)}`) : null)));
 }
 
 function drawKeypad() {
@@ -215,19 +225,35 @@ function say(text) {
   $("message").textContent = text;
 }
 
+const SENT = (member) => [member.image_id, member.position, member.proposal];
+const what = ([, value, count]) => `${name(value)}${count > 1 ? ` for ${many(count, board?.texts ? "captcha" : "glyph")}` : ""}`;
+
+// What the server needs of a question to say what an answer means: of a cluster its picture is enough.
+function asked(question, members) {
+  const { id, kind } = question;
+  return { id, queue: question.queue, kind, members: (kind === "cluster" ? members.slice(0, 1) : members).map(SENT) };
+}
+
 function send(answer) {
+  const { shown, done, tile, value, left_out = [] } = answer;
+  const members = answer.members ?? board.members;
+  const body = { session, question: asked(board.question, members), value, left_out, keystrokes: keys };
+  dispatch({ board, shown, tile, done, entry: { path: "act", question: done ? board.question.id : null, body } });
+  for (const member of members) taken.add(key(member));
+  undoneActs = [];
+  keys = 0;
+  if (done) next();
+  else draw();
+}
+
+function dispatch(past) {
   const name = token();
-  const { typed, spread, shown, done } = answer;
-  strip.add(name, shown, spread.length - (typed.length ? 0 : 1), state.boot);
-  history.push({ token: name, act: null, board, tile: answer.tile });
+  strip.add(name, past.shown, state.boot);
+  history.push({ ...past, token: name, act: null });
   history = history.slice(-HISTORY);
   turn += 1;
-  outbox.push({ path: "act", item: done ? board.item.id : null, body: { token: name, session, queue, typed, spread, keystrokes: keys } });
-  keys = 0;
+  outbox.push({ ...past.entry, body: { ...past.entry.body, token: name } });
   showLink();
-  asking = done && upcoming.length === 0;
-  if (done) show(upcoming.shift());
-  else draw();
 }
 
 function perform(result) {
@@ -241,19 +267,33 @@ function perform(result) {
 
 function skip() {
   if (!board) return;
-  skipped.push(board.item.id);
+  skipped.push(board.question.id);
+  history.push({ skipped: board });
   turn += 1;
-  asking = upcoming.length === 0;
-  show(upcoming.shift());
+  next();
   if (upcoming.length < 2) look();
 }
 
 function undo() {
   if (board?.rubOut()) return draw();
   turn += 1;
-  outbox.push({ path: "undo", item: null, body: { token: token(), session, keystrokes: keys } });
+  const last = history.at(-1);
+  if (last?.skipped) {
+    history.pop();
+    skipped = skipped.filter((id) => id !== last.skipped.question.id);
+    say("Back to the skipped question.");
+    return bring(last.skipped);
+  }
+  outbox.push({ path: "undo", question: null, body: { token: token(), session, keystrokes: keys } });
   keys = 0;
   return showLink();
+}
+
+// Show an earlier board again; the present question waits behind it.
+function bring(past) {
+  if (board && board !== past) upcoming.unshift(board.question);
+  board = past;
+  draw();
 }
 
 // The server took an act back: bring its question back if it was asked in this page.
@@ -264,34 +304,39 @@ function undone(reply) {
   turn += 1;
   if (!past) {
     forget();
-    return say(reply.undone.kind === "rest" ? "Undone: the proposals wait again." : `Undid an earlier act (${reply.undone.kind}).`);
+    const title = state.queues.find((q) => q.name === reply.undone.kind)?.title ?? reply.undone.kind;
+    return say(reply.undone.kind === "rest" ? "Undone: the proposals wait again." : `Undone: an earlier answer (${title}).`);
   }
   strip.remove(past.token);
-  say("Undone.");
+  say(`Undone: ${what(past.shown)}. Ctrl+Y does it again.`);
+  undoneActs.push(past);
+  for (const member of past.board.members) taken.delete(key(member));
   if (past.tile) past.board.settled.delete(past.tile);
-  else past.board.values = [];
-  if (board && board !== past.board) upcoming.unshift(board.item);
-  if (past.board.item.queue !== queue) {
-    queue = past.board.item.queue;
-    upcoming = [];
-    drawQueues();
-  }
-  board = past.board;
-  return draw();
+  return bring(past.board);
+}
+
+function redo() {
+  const past = undoneActs.pop();
+  if (!past) return say("There is nothing to do again.");
+  if (past.tile) past.board.settled.set(past.tile, past.shown[1]);
+  dispatch(past);
+  if (past.done && board === past.board) next();
+  else draw();
+  return say(`Done again: ${what(past.shown)}.`);
 }
 
 async function acceptAll() {
   if (!state.panel?.waiting) return say("No proposals wait to be accepted.");
   if (!(await confirmRest(state.panel))) return undefined;
   turn += 1;
-  outbox.push({ path: "rest", item: null, body: { token: token(), session, keystrokes: keys + 1 } });
+  outbox.push({ path: "rest", question: null, body: { token: token(), session, keystrokes: keys + 1 } });
   keys = 0;
   return showLink();
 }
 
 function accepted(reply) {
   say(`${many(reply.labels, "proposal")} accepted.`);
-  [queue, picked] = [null, false];
+  queue = BEST.name;
   forget();
 }
 
@@ -302,8 +347,8 @@ function columns() {
 }
 
 function turnQueue(step) {
-  const filled = state.queues.filter((q) => q.count > 0 || q.name === queue).map((q) => q.name);
-  pick(filled[(filled.indexOf(queue) + step + filled.length) % filled.length]);
+  const filled = [BEST.name, ...state.queues.filter((q) => q.count > 0 || q.name === queue).map((q) => q.name)];
+  choose(filled[(filled.indexOf(queue) + step + filled.length) % filled.length]);
 }
 
 const COMMANDS = {
@@ -314,6 +359,12 @@ const COMMANDS = {
   skip: () => (board?.toggle() ? draw() : skip()),
   "skip-all": skip,
   undo,
+  redo,
+  case: async () => {
+    const { folded } = await post("case", { folded: !state.folded });
+    say(folded ? "Case is ignored: letters are saved in the alphabet's case." : "Case matters: letters are saved as you type them.");
+    look();
+  },
   clear: () => board && (board.clear(), draw()),
   left: () => board && (board.move("left", columns()), draw()),
   right: () => board && (board.move("right", columns()), draw()),
@@ -328,15 +379,35 @@ const FREE = new Set(["help"]); // not part of labelling, so not counted
 
 function press(event) {
   if (state === null) return;
-  const meant = meaning({ repeat: false, ...event }, state.alphabet);
+  const meant = meaning({ repeat: false, ...event }, state, board?.texts);
   if (meant === null) return;
   if (!FREE.has(meant.command)) keys += 1;
   say("");
-  if (meant.unknown) say(`‘${meant.unknown}’ is not in the alphabet ${state.alphabet}.`);
+  if (meant.unknown) stranger(meant.unknown);
   else if (meant.label !== undefined) {
+    if (meant.folded && !sessionStorage.folds) {
+      sessionStorage.folds = "said";
+      say(`‘${event.key}’ is saved as ‘${meant.label}’. Where case matters, press Alt+C.`);
+    }
     if (board) perform(board.label(meant.label));
   } else Promise.resolve(COMMANDS[meant.command]()).catch(reached);
-  panel.draw($("panel"), state, keys, acceptAll);
+  if (meant.unknown === undefined) newcomer = null;
+  drawPanel();
+}
+
+// A character outside the alphabet joins it when it is pressed twice: once may be a slip.
+function stranger(character) {
+  if (newcomer !== character) {
+    newcomer = character;
+    return say(`‘${character}’ is not in the alphabet ${state.alphabet}. Press it again to add it.`);
+  }
+  newcomer = null;
+  return post("alphabet", { character }).then(() => {
+    say(`‘${character}’ is in the alphabet now.`);
+    state.alphabet += character;
+    drawKeypad();
+    if (board) perform(board.label(character));
+  }).catch(reached);
 }
 
 document.addEventListener("keydown", (event) => {
@@ -344,13 +415,16 @@ document.addEventListener("keydown", (event) => {
   // A button reached by Tab keeps its own Enter and Space.
   if ((event.key === "Enter" || event.key === " ") && document.activeElement?.matches("button:focus-visible")) return;
   const { key, shiftKey, ctrlKey, metaKey, altKey, repeat, isComposing } = event;
-  if (state !== null && meaning(event, state.alphabet)) event.preventDefault();
+  if (state !== null && meaning(event, state, board?.texts)) event.preventDefault();
   press({ key, shiftKey, ctrlKey, metaKey, altKey, repeat, isComposing });
 });
 // After a click the keys belong to the question again, not to the button.
 document.addEventListener("click", (event) => event.detail && document.activeElement?.blur());
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && look());
 window.addEventListener("online", () => look());
+for (const button of document.querySelectorAll("#actions button")) {
+  button.addEventListener("click", () => press({ key: button.dataset.key }));
+}
 $("open-help").addEventListener("click", () => $("help").showModal());
 tabs.addEventListener("message", () => look());
 outbox.pump(); // what an earlier load of this tab could not send

@@ -8,7 +8,7 @@ function row(title, ...value) {
   return h("div.row", {}, h("dt", {}, title), h("dd", {}, ...value));
 }
 
-function estimate(found) {
+function estimate(found, unit) {
   if (!found || found.source === "none" || !found.trials) return [h("span.quiet", {}, "not known yet")];
   const bar = h("span.interval", { "aria-hidden": "true" });
   const inner = h("span");
@@ -16,7 +16,7 @@ function estimate(found) {
   inner.style.width = `${Math.max(1, 100 * (found.high - found.low))}%`;
   bar.append(inner);
   return [h("b", {}, percent(found.value)), h("span.quiet", {}, ` ${percent(found.low)} to ${percent(found.high)}`), bar,
-    h("span.quiet.small", {}, `${SOURCES[found.source] ?? found.source}, ${many(found.trials, "glyph")}`)];
+    h("span.quiet.small", {}, `${SOURCES[found.source] ?? found.source}, ${many(found.trials, unit)}`)];
 }
 
 // Accuracy over labels by hand; upwards is a tenfold drop in errors, so that 99 and 99.9 % don't look alike.
@@ -48,17 +48,23 @@ function work(status) {
     known ? `${Math.floor((100 * status.done) / status.total)} %` : "");
 }
 
-export function draw(place, state, keys, acceptAll) {
-  const { panel, work: status } = state;
+export function draw(place, state, keys, act) {
+  const { panel, work: status, method } = state;
   const focused = place.contains(document.activeElement) ? document.activeElement.id : "";
-  place.replaceChildren(...[work(status), ...(panel ? facts(panel, keys, acceptAll) : [h("p.quiet", {},
-    "Look-alikes, proposals and estimates come as soon as they are worked out. Whole captchas can be typed now.")])]
-    .filter(Boolean));
+  place.replaceChildren(...[work(status), method ? h("p.quiet.small", {}, method) : null, ...facts(panel, state.queues, keys, act)].filter(Boolean));
   if (focused) document.getElementById(focused)?.focus();
 }
 
-function facts(panel, keys, acceptAll) {
-  const labelled = panel.glyphs ? panel.labelled / panel.glyphs : 0;
+// The advice, with a button for the queue that it names.
+function advice(panel, queues, choose) {
+  if (!panel.advice) return null;
+  const named = panel.best_queue === "suspects" || panel.best_queue === "audit" ? queues.find((q) => q.name === panel.best_queue) : null;
+  return h(panel.stop ? "p.advice.stop" : "p.advice", {}, panel.advice,
+    named?.count ? h("button#advised", { type: "button", onclick: () => choose(named.name) }, named.title) : null);
+}
+
+function facts(panel, queues, keys, { acceptAll, choose }) {
+  const labelled = panel.total ? panel.labelled / panel.total : 0;
   const share = h("progress", { max: "1", value: String(labelled), "aria-label": "labelled" });
   const pairs = panel.confusions.map((c) =>
     h("li", { title: `labelled ${c.given}, read as ${c.predicted}: ${c.count}` }, h("b", {}, c.given || "∅"), "→", h("b", {}, c.predicted || "∅"),
@@ -66,15 +72,15 @@ function facts(panel, keys, acceptAll) {
   const toGo = panel.labels_to_go;
   const target = `${+(100 * panel.target).toFixed(3)} %`;
   return [
-    h(panel.stop ? "p.advice.stop" : "p.advice", {}, panel.advice),
+    advice(panel, queues, choose),
     panel.waiting ? h(panel.stop ? "button#accept-all.ripe" : "button#accept-all", { type: "button", onclick: acceptAll },
       `Accept all ${panel.waiting.toLocaleString("en")} proposals`) : null,
     h("dl", {},
       row("Keys pressed", h("b", {}, (panel.keystrokes + keys).toLocaleString("en"))),
       row("Labelled", h("b", {}, panel.labelled.toLocaleString("en")),
-        h("span.quiet", {}, ` of ${many(panel.glyphs, "glyph")}, ${panel.by_hand.toLocaleString("en")} by hand`), share),
-      row("Estimated right, of all", ...estimate(panel.estimate)),
-      row("Labels right, by audit", ...estimate(panel.audit))),
+        h("span.quiet", {}, ` of ${many(panel.total, panel.unit)}, ${panel.by_hand.toLocaleString("en")} by hand`), share),
+      row("Estimated right, of all", ...estimate(panel.estimate, panel.unit)),
+      row("Labels right, by audit", ...estimate(panel.audit, panel.unit))),
     panel.curve.length > 1 ? h("figure.curve", {}, curve(panel.curve), h("figcaption.quiet.small", {},
       toGo === null ? "learning curve" : toGo ? `about ${many(toGo, "more label", "more labels")} for ${target}` : `${target} reached`)) : null,
     pairs.length ? h("section", {}, h("h2", {}, "Mixed up"), h("ul.pairs", {}, ...pairs)) : null,

@@ -7,7 +7,7 @@ export function confirmRest(panel) {
   const wrong = Math.round(panel.waiting * (1 - panel.waiting_right));
   const expected = wrong ? `about ${wrong.toLocaleString("en")} of them wrong` : "hardly one of them wrong";
   $("rest-count").textContent =
-    `${many(panel.waiting, "glyph")} without a label would get the character proposed, by the model's own doubt ` +
+    `${many(panel.waiting, panel.unit)} without a label would get what is proposed, by the model's own doubt ` +
     `${percent(panel.waiting_right, 2)} right: ${expected}. One act, which one undo takes back.`;
   $("rest-warning").hidden = panel.stop;
   $("rest-warning").textContent = `It is early: the estimate for the whole set is ${percent(panel.estimate.value)}, ` +

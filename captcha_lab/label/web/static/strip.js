@@ -1,7 +1,7 @@
 // The last answers along the bottom: an answer is ticked only when the server says it is on the disk.
 
 import { h } from "./dom.js";
-import { glyphSource } from "./views.js";
+import { name, source } from "./views.js";
 
 const KEPT = 14;
 const STATES = { wait: ["…", "being saved"], saved: ["✓", "saved"], lost: ["✕", "not saved"] };
@@ -12,10 +12,10 @@ export class Strip {
     this.entries = new Map(); // token -> element
   }
 
-  add(token, [member, shown], also, boot) {
+  add(token, [member, shown, count = 1], boot) {
     const mark = h("span.mark");
-    const element = h("li", {}, h("img.glyph", { src: glyphSource(member, boot), alt: "" }), h("b", {}, shown === "" ? "∅" : shown),
-      also ? h("span.quiet", { title: `and ${also} more` }, `+${also}`) : null, mark);
+    const element = h("li", {}, h(member.position === null ? "img.shot" : "img.glyph", { src: source(member, boot), alt: "" }), h("b", {}, name(shown)),
+      count > 1 ? h("span.quiet", { title: `and ${count - 1} more` }, `+${count - 1}`) : null, mark);
     this.place.prepend(element);
     this.entries.set(token, element);
     this.set(token, "wait");

@@ -1,19 +1,19 @@
-// One question on the stage. A view draws `now` (see main.js) and names what is under the cursor.
+// One question on the stage. A view draws the board and names what is under the cursor.
 
-import { key } from "./answers.js";
+import { key } from "./board.js";
 import { h, many, percent } from "./dom.js";
 
-const SHOWN = 240; // look-alikes drawn at once
+const DOUBTFUL = 0.8; // a character less sure than this is marked
 
-const name = (value) => (value === "" ? "∅" : value);
+export const name = (value) => (value === "" ? "∅" : value);
 
-export function glyphSource(member, boot) {
-  return `glyph/${member.image_id}-${member.position}.png?b=${boot}`;
+export function source(member, boot) {
+  return member.position === null ? `captcha/${member.image_id}.png?b=${boot}` : `glyph/${member.image_id}-${member.position}.png?b=${boot}`;
 }
 
 function glyph(member, boot, attributes = {}) {
   return h("img.glyph", {
-    src: glyphSource(member, boot),
+    src: source(member, boot),
     alt: `glyph ${member.position + 1} of captcha ${member.image_id}`,
     draggable: "false",
     ...attributes,
@@ -25,108 +25,138 @@ function captcha(image, boot, className) {
 }
 
 // Where the glyph stands in its captcha: what a badly cut glyph was meant to be is often clear only there.
-function context(member, glyphs, boot) {
+function context(question, boot) {
+  const picture = captcha(question.members[0].image_id, boot, "small");
+  if (question.span === null) return h("figure.context", {}, picture);
   const bracket = h("span.bracket");
-  bracket.style.left = `${(100 * member.position) / glyphs}%`;
-  bracket.style.width = `${100 / glyphs}%`;
-  return h("figure.context", {}, captcha(member.image_id, boot, "small"), bracket);
+  bracket.style.left = `${100 * question.span[0]}%`;
+  bracket.style.width = `${100 * question.span[1]}%`;
+  return h("figure.context", {}, picture, bracket);
 }
 
-function proposal(item, values = []) {
-  if (item.proposal === null) return null;
-  const offered = item.kind === "captcha" ? item.members.map((_, k) => values[k] ?? item.proposal[k]).map(name).join("") : name(item.proposal);
-  const sure = item.kind === "captcha" ? null : item.members[0].confidence;
-  return h("p.proposal", {}, h("kbd", {}, "Enter"), " for ", h("b", {}, offered),
-    sure ? h("span.quiet", {}, ` ${percent(sure, 0)} sure`) : null);
+function ask(text) {
+  return h("h2.ask", {}, text);
 }
 
-function why(item) {
-  return h("p.why.quiet", {}, item.why || "");
+function proposal(question) {
+  if (question.proposal === null) return null;
+  const { confidence } = question.members[0];
+  return h("p.proposal", {}, h("kbd", {}, "Enter"), " for ", h("b", {}, name(question.proposal)),
+    question.queue !== "suspects" && confidence ? h("span.quiet", {}, ` ${percent(confidence, 0)} sure`) : null);
 }
 
-function disputed(item) {
-  const { label, source } = item.members[0];
-  if (item.queue !== "suspects" || label === null) return null;
-  return h("p.disputed", {}, "labelled ", h("b", {}, name(label)), h("span.quiet", {}, ` by ${source}; `),
+function why(question) {
+  return h("p.why.quiet", {}, question.why || "");
+}
+
+function disputed(question) {
+  const { label, source: by } = question.members[0];
+  if (question.queue !== "suspects" || label === null) return null;
+  return h("p.disputed", {}, "labelled ", h("b", {}, name(label)), h("span.quiet", {}, ` by ${by}; `),
     h("kbd", {}, name(label)), " keeps it");
 }
 
-function one(now) {
-  const { item, boot, glyphs } = now;
-  return h("section.question.one", {},
-    glyph(item.members[0], boot, { class: "glyph big" }),
-    context(item.members[0], glyphs, boot),
-    disputed(item), proposal(item), why(item));
+function one({ question, boot }) {
+  return h("section.question.one", {}, ask("Type the character you see"),
+    glyph(question.members[0], boot, { class: "glyph big" }),
+    context(question, boot), disputed(question), proposal(question), why(question));
 }
 
-function cluster(now, act) {
-  const { item, boot, glyphs, cursor, leftOut } = now;
-  const others = item.members.slice(1);
-  const kept = item.members.length - leftOut.size;
-  const tiles = others.slice(0, SHOWN).map((member, k) => h("button.member", {
+function cluster({ question, boot, cursor, leftOut }, act) {
+  const others = question.members.slice(1);
+  const kept = question.members.length + question.more - leftOut.size;
+  const tiles = others.map((member, k) => h("button.member", {
     type: "button", tabindex: "-1", "data-k": k + 1,
     "aria-pressed": String(leftOut.has(key(member))),
     class: `member${leftOut.has(key(member)) ? " out" : ""}${cursor === k + 1 ? " cursor" : ""}`,
     onclick: () => act.toggle(k + 1),
   }, glyph(member, boot)));
   return h("section.question.cluster", {},
-    h("div.picture", {}, glyph(item.members[0], boot, { class: "glyph big" }), context(item.members[0], glyphs, boot),
-      proposal(item), why(item)),
+    h("div.picture", {}, ask("Type the character you see"), glyph(question.members[0], boot, { class: "glyph big" }),
+      context(question, boot), proposal(question), why(question)),
     h("div.likes", {},
       h("p", {}, h("b", {}, many(kept, "glyph")), " get your one key.",
         others.length ? h("span.quiet", {}, " Click a stray to throw it out.") : null),
       h("div.members", { "data-rows": "1" }, ...tiles),
-      others.length > SHOWN ? h("p.quiet", {}, `and ${others.length - SHOWN} more like these`) : null));
+      question.more ? h("p.quiet", {}, `and ${question.more.toLocaleString("en")} more like these`) : null));
 }
 
-function page(now, act) {
-  const { item, boot, cursor, leftOut, settled } = now;
-  const tiles = item.members.map((member, k) => {
-    const value = settled.has(key(member)) ? settled.get(key(member)) : member.proposal;
-    const state = settled.has(key(member)) ? " settled" : leftOut.has(key(member)) ? " out" : "";
+function page(board, act) {
+  const { question, boot, cursor, leftOut, settled, typed } = board;
+  const tiles = question.members.map((member, k) => {
+    const done = settled.has(key(member));
+    const now = cursor === k && typed !== null ? board.text : done ? settled.get(key(member)) : member.proposal;
+    const state = done ? " settled" : leftOut.has(key(member)) ? " out" : "";
+    const picture = board.texts ? captcha(member.image_id, boot, "shot") : glyph(member, boot);
+    const label = board.texts && !done && now === member.proposal && now !== null ? h("span.label", {}, ...marked(member)) : h("span.label", {}, name(now ?? "·"));
     return h("button.tile", {
       type: "button", tabindex: "-1", "data-k": k,
       class: `tile${state}${cursor === k ? " cursor" : ""}`,
       onclick: () => act.point(k),
-    }, glyph(member, boot), h("span.label", {}, name(value ?? "·")),
+    }, picture, label,
     member.stands_for > 1 ? h("span.times", {}, `×${member.stands_for}`) : null,
-    settled.has(key(member)) ? null : h("span.sure", { title: percent(member.confidence) }, percent(member.confidence, 0)));
+    done ? null : h("span.sure", { title: percent(member.confidence) }, percent(member.confidence, 0)));
   });
-  const open = item.members.filter((m) => !settled.has(key(m)) && !leftOut.has(key(m)) && m.proposal !== null);
+  const open = question.members.filter((m) => !settled.has(key(m)) && !leftOut.has(key(m)) && m.proposal !== null);
   const reached = open.reduce((sum, member) => sum + member.stands_for, 0);
-  return h("section.question.page", {},
-    h("p.proposal", {}, "All ", h("b", {}, name(item.members[0].proposal ?? item.proposal ?? "?")), "? ",
-      h("span.quiet", {}, "Retype the strays, then "), h("kbd", {}, "Shift"), " ", h("kbd", {}, "Enter"),
-      ` accepts the other ${reached}.`),
-    h("div.tiles", { "data-rows": "0" }, ...tiles),
-    why(item));
+  const all = board.texts ? ["Are these right? "] : ["All ", h("b", {}, name(question.members[0].proposal ?? "?")), "? "];
+  return h(`section.question.page${board.texts ? ".texts" : ""}`, {},
+    h("p.proposal", {}, ...all,
+      h("span.quiet", {}, board.texts ? "Click a wrong one, type its text and press Enter; then " : "Retype the strays, then "),
+      h("kbd", {}, "Shift"), " ", h("kbd", {}, "Enter"), ` accepts the other ${reached}.`),
+    h("div.tiles", { "data-rows": "0" }, ...tiles), why(question));
 }
 
-function whole(now, act) {
-  const { item, boot, cursor, values } = now;
-  const slots = item.members.map((member, k) => {
-    const given = values[k];
-    const offered = given === undefined && item.proposal ? item.proposal[k] : null;
+// The characters of a proposal, the doubtful ones marked.
+function marked(member) {
+  return [...member.proposal].map((c, k) =>
+    (member.per_character[k] ?? 1) < DOUBTFUL ? h("mark", { title: percent(member.per_character[k], 0) }, c) : c);
+}
+
+function text(board, act) {
+  const { question, boot, typed, caret } = board;
+  const member = question.members[0];
+  const shown = typed ?? [...(member.proposal ?? "")];
+  const slots = [...shown, ""].map((character, k) => {
+    const doubtful = typed === null && (member.per_character[k] ?? 1) < DOUBTFUL && character !== "";
+    const here = caret === k || (caret === null && typed !== null && k === shown.length);
     return h("button.slot", {
-      type: "button", tabindex: "-1", onclick: () => act.point(k),
-      class: `slot${cursor === k ? " cursor" : ""}${offered ? " offered" : ""}`,
-    }, given !== undefined ? name(given) : (offered ?? " "));
+      type: "button", tabindex: "-1", onclick: () => act.place(k),
+      "aria-label": character === "" ? "end" : doubtful ? `${character}, doubtful` : character,
+      class: `slot${here ? " cursor" : ""}${typed === null ? " offered" : ""}${doubtful ? " doubtful" : ""}${character === "" ? " end" : ""}`,
+    }, character || " ");
   });
-  return h("section.question.whole", {}, captcha(item.members[0].image_id, boot, "large"),
-    h("div.slots", {}, ...slots), proposal(item, values), why(item));
+  const hint = typed !== null ? h("p.proposal", {}, h("kbd", {}, "Enter"), " saves ", h("b", {}, typed.join("")))
+    : question.proposal !== null ? proposal(question)
+      : member.proposal !== null ? h("p.proposal.quiet", {}, "A guess, more likely wrong than right: mend it with ", h("kbd", {}, "←"), " or type the text.") : null;
+  return h("section.question.whole", {}, ask("Type the characters you see"), captcha(member.image_id, boot, "large"),
+    h("div.slots", {}, ...slots), disputed(question), hint, why(question));
 }
 
-const VIEWS = { glyph: one, cluster, page, captcha: whole };
+const VIEWS = { glyph: one, cluster, page, text };
 
-export function question(now, act) {
-  return VIEWS[now.item.kind](now, act);
+export function view(board, act) {
+  return VIEWS[board.question.kind](board, act);
+}
+
+// What a screen reader says of a new question.
+export function spoken({ question }) {
+  const first = question.members[0];
+  if (question.kind === "page") return `A page of ${many(question.members.length, "proposal")}.`;
+  const what = question.kind === "text" ? `Captcha ${first.image_id}` : `Glyph ${first.position + 1} of captcha ${first.image_id}`;
+  const also = question.members.length > 1 ? ` and ${many(question.members.length + question.more - 1, "look-alike")}` : "";
+  return `${what}${also}.${question.proposal === null ? "" : ` Proposed: ${question.proposal}.`}`;
 }
 
 export function nothing(state, queue, asking) {
   if (asking || state === null) return h("section.question.empty.asking", {}, h("p.quiet", {}, "…"));
-  const next = state.queues.find((q) => q.name !== queue && q.count > 0);
+  const next = state.queues.filter((q) => q.name !== queue && q.count > 0);
   const working = !state.work.ready || state.work.phase;
+  if (!working && queue === "best") {
+    return h("section.question.empty", {}, h("p", {}, h("b", {}, state.panel.labelled === state.panel.total ? "All is labelled." : "Nothing is left to ask.")),
+      h("p.quiet", {}, "Train a reader on it: ", h("code", {}, "captcha-lab train"), ". The queue Audit measures how many labels are right."));
+  }
   return h("section.question.empty", {},
     h("p", {}, working ? "This queue fills as soon as the work behind it is done." : "Nothing waits in this queue."),
-    next ? h("p.quiet", {}, h("kbd", {}, "Page ↓"), ` goes on: ${next.title} has ${next.count.toLocaleString("en")}.`) : null);
+    next.length ? h("p.quiet", {}, "Questions wait in: ", next.map((q) => q.title).join(", "), ".") : null);
 }

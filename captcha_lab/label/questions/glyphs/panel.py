@@ -10,21 +10,18 @@ from numpy.typing import NDArray
 
 from captcha_lab.label.proposals.propose import UNLABELLED, class_counts, propose, vote
 from captcha_lab.label.proposals.slips import basins
+from captcha_lab.label.questions.advice import Z, advise, labels_to_go
 from captcha_lab.label.questions.audit import audit_estimate
-from captcha_lab.label.questions.state import State
-from captcha_lab.label.questions.types import Confusion, CurvePoint, Estimate, Panel, Place, Queue, QueueName
+from captcha_lab.label.questions.glyphs.state import State
+from captcha_lab.label.questions.types import Confusion, CurvePoint, Estimate, Panel, Queue, Target
 
 CURVE_AT = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
-Z = 1.96  # standard normal quantile of a 95 % interval
-RECENT = 3  # points of the curve that tell its present slope
-TOO_FAR = 10.0  # times today's labels beyond which the curve is not drawn out
-SPARE_ERROR = 1e-4  # below this no curve can be told from none
 
 
 def panel_of(
     state: State,
     queues: Sequence[Queue],
-    audits: Mapping[Place, bool],
+    audits: Mapping[Target, bool],
     by_hand: Sequence[int],
     target: float,
     *,
@@ -47,10 +44,11 @@ def panel_of(
     audit = audit_estimate(sum(not right for right in audits.values()), len(audits), labelled)
     curve = learning_curve(state, by_hand, estimate.value)
     waiting = state.waiting()
-    best, stop, advice = advise(queues, estimate, audit, labelled, glyphs, target)
+    best, stop, advice = advise(queues, estimate, audit, labelled, glyphs, target, "glyphs")
     return Panel(
         revision=revision,
-        glyphs=glyphs,
+        unit="glyph",
+        total=glyphs,
         labelled=labelled,
         by_hand=int((state.sources == "human").sum()),
         keystrokes=keystrokes,
@@ -65,7 +63,6 @@ def panel_of(
         best_queue=best,
         stop=stop,
         advice=advice,
-        ready=True,
         stale=stale,
     )
 
@@ -125,27 +122,6 @@ def learning_curve(state: State, by_hand: Sequence[int], today_right: float) -> 
     return tuple(points)
 
 
-def labels_to_go(curve: Sequence[CurvePoint], value: float, target: float) -> int | None:
-    """About how many more labels by hand bring the estimate from `value` to `target`.
-
-    The error of a classifier falls about as a power of the number of its examples; the power is fitted to the
-    curve's last RECENT points, because finding every character and telling them apart go at different speeds. None
-    where the curve does not fall, or so slowly that nothing can be said.
-    """
-    if value >= target:
-        return 0
-    points = [(p.labels, 1 - p.accuracy) for p in curve[-RECENT:] if 1 - p.accuracy > SPARE_ERROR]
-    if len(points) < 2:
-        return None
-    n, error = np.log(np.array(points)).T
-    slope = float(np.polyfit(n, error, 1)[0])
-    if slope > -0.05:
-        return None
-    factor = ((1 - target) / max(1 - value, SPARE_ERROR)) ** (1 / slope)
-    more = curve[-1].labels * (factor - 1)
-    return int(np.ceil(more)) if factor <= TOO_FAR else None
-
-
 def confusions(state: State, most: int = 8) -> tuple[Confusion, ...]:
     """Pairs (label, what all other labels say) that differ, most frequent first."""
     rows: NDArray[np.int64] = np.flatnonzero((state.labels >= 0) & (state.labels < state.bad))
@@ -162,34 +138,3 @@ def confusions(state: State, most: int = 8) -> tuple[Confusion, ...]:
         Confusion(state.character(given), state.character(predicted), count)
         for (given, predicted), count in pairs.most_common(most)
     )
-
-
-def advise(
-    queues: Sequence[Queue], estimate: Estimate, audit: Estimate, labelled: int, glyphs: int, stop_at: float
-) -> tuple[QueueName | None, bool, str]:
-    """(best queue or None, whether to stop, one sentence)."""
-    by_name = {queue.name: queue for queue in queues}
-    waiting = [
-        queue for queue in queues if queue.count and queue.name not in ("audit", "suspects", "captcha")
-    ]
-    best = max(waiting, key=lambda queue: queue.worth, default=None)
-    suspects = by_name["suspects"]
-    if suspects.count and labelled == glyphs:
-        return "suspects", False, f"All glyphs are labelled; look at the {suspects.count} suspects."
-    if labelled == glyphs or best is None:
-        if audit.source == "audit" and audit.low >= stop_at:
-            return None, True, "Stop: the blind audit says the labels are as good as you asked for."
-        return (
-            "audit",
-            labelled == glyphs,
-            "All glyphs are labelled: stop, or measure their quality by the audit.",
-        )
-    if estimate.low >= stop_at:
-        return (
-            "grid",
-            True,
-            "Stop here: accept all remaining proposals; they are as good as you asked for.",
-        )
-    if best.worth < 1:
-        return best.name, False, f"A key now mends less than one label; {best.title} mends most."
-    return best.name, False, f"{best.title}: the next key puts about {best.worth:.0f} labels right."

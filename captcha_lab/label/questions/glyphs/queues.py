@@ -12,55 +12,46 @@ import numpy as np
 
 from captcha_lab.label.proposals.propose import UNLABELLED
 from captcha_lab.label.questions.audit import audit_order
-from captcha_lab.label.questions.pages import Pages
-from captcha_lab.label.questions.seeds import Seeds
-from captcha_lab.label.questions.state import State
-from captcha_lab.label.questions.types import QUEUE_NAMES, Item, LabelConfig, Place, Queue, QueueName
+from captcha_lab.label.questions.glyphs.pages import GlyphPages
+from captcha_lab.label.questions.glyphs.seeds import Seeds
+from captcha_lab.label.questions.glyphs.state import State
+from captcha_lab.label.questions.types import LabelConfig, Question, Queue, QueueName, Target
 
-TITLES: dict[QueueName, tuple[str, str]] = {
-    "seed": ("Seed", "one picture of each shape: one key labels all its look-alikes"),
-    "uncertain": ("Uncertain", "the model's closest calls first"),
-    "grid": ("Grid", "a page of one predicted character: retype the strays, accept the rest"),
-    "suspects": ("Suspects", "labels that their look-alikes dispute"),
-    "audit": ("Audit", "a blind sample that measures the labels"),
-    "captcha": ("Whole captchas", "type the text of a whole picture"),
-}
+GLYPH_QUEUES: tuple[QueueName, ...] = ("seed", "uncertain", "grid", "suspects", "audit")
 AUDIT_WORTH = 0.0  # an audit mends next to nothing; it measures
 
 
 @dataclass
-class Questions:
+class GlyphQueues:
     """Makes the items of one state; `settled` are places whose dispute a person decided, `audited` those audited."""
 
     state: State
     config: LabelConfig
     revision: int
-    settled: Collection[Place] = ()
-    audited: Collection[Place] = ()
+    settled: Collection[Target] = ()
+    audited: Collection[Target] = ()
 
     def __post_init__(self) -> None:
         self._seeds = Seeds(self.state, self.config, self.revision)
-        self._pages = Pages(self.state, self.config, self.revision)
+        self._pages = GlyphPages(self.state, self.config, self.revision)
 
     def overview(self) -> list[Queue]:
         """All queues with their counts and what the next key in each is worth."""
         result = []
-        for name in QUEUE_NAMES:
+        for name in GLYPH_QUEUES:
             following = next(self.iterate(name), None)
-            title, hint = TITLES[name]
             worth = 0.0 if following is None else following.worth
-            result.append(Queue(name, title, self.count(name), worth, hint))
+            result.append(Queue.named(name, self.count(name), worth))
         return result
 
-    def iterate(self, queue: QueueName, exclude: Collection[str] = ()) -> Iterator[Item]:
+    def iterate(self, queue: QueueName, exclude: Collection[str] = ()) -> Iterator[Question]:
         """The questions of a queue, best first, without those whose id is excluded."""
-        makers: dict[str, Callable[[Collection[str]], Iterator[Item]]] = {
+        makers: dict[str, Callable[[Collection[str]], Iterator[Question]]] = {
             "seed": self._seeds.items,
             "uncertain": self._uncertain,
             "grid": lambda exclude: self._pages.items(),
             "suspects": self._suspects,
             "audit": self._audit,
-            "captcha": self._captcha,
         }
         return (item for item in makers[queue](exclude) if item.id not in exclude)
 
@@ -76,13 +67,11 @@ class Questions:
             return self._pages.count()
         if queue == "suspects":
             return len(self._disputed())
-        if queue == "audit":
-            return sum(state.places[row] not in self.audited for row in np.flatnonzero(~open_rows).tolist())
-        return len({state.places[row][0] for row in np.flatnonzero(open_rows).tolist()})
+        return sum(state.places[row] not in self.audited for row in np.flatnonzero(~open_rows).tolist())
 
     # Uncertain: the lowest margin first
 
-    def _uncertain(self, exclude: Collection[str]) -> Iterator[Item]:
+    def _uncertain(self, exclude: Collection[str]) -> Iterator[Question]:
         state = self.state
         if not state.fitted:
             return
@@ -103,7 +92,8 @@ class Questions:
             why = f"margin {margins[row]:.2f}"
             worth = doubt * max(1, len(mates))
             item_id = f"uncertain-{member.image_id}-{member.position}"
-            yield Item(item_id, "uncertain", "glyph", (member,), member.proposal, worth, self.revision, why)
+            offer = state.offer(member)
+            yield Question(item_id, "uncertain", "glyph", (member,), offer, worth, self.revision, why)
 
     # Suspects: labels the others dispute
 
@@ -124,25 +114,25 @@ class Questions:
             if state.places[row] not in self.settled and state.labels[row] not in (k, UNLABELLED)
         ]
 
-    def _suspects(self, exclude: Collection[str]) -> Iterator[Item]:
+    def _suspects(self, exclude: Collection[str]) -> Iterator[Question]:
         state = self.state
         for row, k, tier, score in self._disputed():
             member = state.member(row)
             proposal = state.character(k)
             why = f"labelled {member.label or 'not a glyph'}, its look-alikes say {proposal} (tier {tier})"
             item_id = f"suspects-{member.image_id}-{member.position}"
-            yield Item(item_id, "suspects", "glyph", (member,), proposal, 1 - score, self.revision, why)
+            yield Question(item_id, "suspects", "glyph", (member,), proposal, 1 - score, self.revision, why)
 
     # Audit: a blind random sample of the labels
 
-    def _audit(self, exclude: Collection[str]) -> Iterator[Item]:
+    def _audit(self, exclude: Collection[str]) -> Iterator[Question]:
         state = self.state
         for row in audit_order(len(state.places), self.config.seed).tolist():
             if state.labels[row] == UNLABELLED or state.places[row] in self.audited:
                 continue
             member = state.member(row, hidden=True)
             item_id = f"audit-{member.image_id}-{member.position}"
-            yield Item(
+            yield Question(
                 item_id,
                 "audit",
                 "glyph",
@@ -151,32 +141,4 @@ class Questions:
                 AUDIT_WORTH,
                 self.revision,
                 "blind: what do you see?",
-            )
-
-    # Captcha: whole pictures
-
-    def _captcha(self, exclude: Collection[str]) -> Iterator[Item]:
-        state = self.state
-        doubt = np.where(state.labels == UNLABELLED, 1 - state.probabilities.max(axis=1), 0.0)
-        by_image: dict[int, list[int]] = {}
-        for row, (image_id, _) in enumerate(state.places):
-            by_image.setdefault(image_id, []).append(row)
-        waiting = [
-            (float(doubt[rows].sum()), image_id, sorted(rows, key=lambda row: state.places[row][1]))
-            for image_id, rows in by_image.items()
-            if (state.labels[rows] == UNLABELLED).any()
-        ]
-        for wrong, image_id, rows in sorted(waiting, key=lambda entry: (-entry[0], entry[1])):
-            members = tuple(state.member(row) for row in rows)
-            texts = [m.label if m.label is not None else m.proposal for m in members]
-            proposal = "".join(t or "" for t in texts) if all(texts) else None
-            yield Item(
-                f"captcha-{image_id}",
-                "captcha",
-                "captcha",
-                members,
-                proposal,
-                wrong / (len(rows) + 1),
-                self.revision,
-                "type all its characters",
             )

@@ -1,7 +1,6 @@
-"""The labelling engine: what to ask next, answers to the log, proposals that follow every key.
+"""The glyph engine: which glyph to ask next, answers to the log, proposals that follow every key.
 
-Page, terminal and simulator ask and answer through this one class. The log is the truth: everything here can be
-worked out again from it.
+The log is the truth: everything here can be worked out again from it.
 """
 
 from __future__ import annotations
@@ -17,29 +16,31 @@ from numpy.typing import NDArray
 from captcha_lab.alphabet import Alphabet
 from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.label.proposals.lookalikes import LookAlikes, find_look_alikes
-from captcha_lab.label.proposals.reader import MIN_LABELS, Reader
+from captcha_lab.label.proposals.network import MIN_LABELS, ProposalNetwork
+from captcha_lab.label.proposals.propose import UNLABELLED
 from captcha_lab.label.questions.audit import audits_in
-from captcha_lab.label.questions.consequences import events_of, proposals_of
-from captcha_lab.label.questions.panel import panel_of
-from captcha_lab.label.questions.queues import Questions
-from captcha_lab.label.questions.state import State
+from captcha_lab.label.questions.glyphs.consequences import events_of, proposals_of
+from captcha_lab.label.questions.glyphs.panel import panel_of
+from captcha_lab.label.questions.glyphs.queues import GLYPH_QUEUES, GlyphQueues
+from captcha_lab.label.questions.glyphs.state import State
+from captcha_lab.label.questions.protocol import Readings
 from captcha_lab.label.questions.types import (
-    QUEUE_NAMES,
     Answer,
-    Item,
     LabelConfig,
     Outcome,
     Panel,
     Place,
+    Question,
     Queue,
 )
+from captcha_lab.recognise.contract import Reading
 from captcha_lab.store.catalog.labels import LabelEvent, LabelLog
 
 NOTHING_CUT = "There are no glyphs to label: run `captcha-lab segment` first."
 REST = "rest"  # the act that accepts all proposals at once
 
 
-class Engine:
+class GlyphEngine:
     """Questions and answers about the glyphs of one dataset; every method may be called from any thread.
 
     Args:
@@ -73,30 +74,40 @@ class Engine:
             look = find_look_alikes(
                 glyphs, positions, max_shapes=self.config.max_shapes, seed=self.config.seed
             )
-        self._state = State(glyphs, tuple(places), alphabet, look, self.config.slip)
-        self._revision = self._trained_at = 0
-        self._reader = None if look.exact else Reader(glyphs, len(alphabet), self.config.seed)
+        self._glyphs, self._places, self._look = glyphs, tuple(places), look
         self._training = threading.Lock()
-        self.refresh()
+        self._revision = self._trained_at = 0
+        self.use_alphabet(alphabet)
         self.retrain()
+
+    def use_alphabet(self, alphabet: Alphabet) -> None:
+        """Take other characters for those that can be labels; the labels stay, proposals begin anew."""
+        with self._lock:
+            self._state = State(self._glyphs, self._places, alphabet, self._look, self.config.slip)
+            self._trained_at = 0
+            self._reader = (
+                None if self._look.exact else ProposalNetwork(self._glyphs, len(alphabet), self.config.seed)
+            )
+            self.refresh()
 
     # Questions
 
     def queues(self) -> list[Queue]:
         """All queues with their counts and what the next key in each is worth."""
         with self._lock:
-            return self._questions().overview()
+            return self._queues().overview()
 
-    def items(self, queue: str, count: int = 1, exclude: Collection[str] = frozenset()) -> list[Item]:
+    def questions(self, queue: str, count: int = 1, exclude: Collection[str] = frozenset()) -> list[Question]:
         """The next `count` questions of a queue, without those whose id is in `exclude`.
 
         Raises:
             UsageError: there is no such queue.
         """
-        if queue not in QUEUE_NAMES:
-            raise UsageError(f"There is no queue {queue!r}: choose one of {', '.join(QUEUE_NAMES)}.")
+        names = {name: name for name in GLYPH_QUEUES}
+        if queue not in names:
+            raise UsageError(f"There is no queue {queue!r}: choose one of {', '.join(GLYPH_QUEUES)}.")
         with self._lock:
-            return list(islice(self._questions().iterate(queue, exclude), count))
+            return list(islice(self._queues().iterate(names[queue], exclude), count))
 
     def panel(self) -> Panel:
         """Where the work stands and when to stop."""
@@ -117,6 +128,22 @@ class Engine:
         with self._lock:
             return [self._state.character(k) for k in self._state.best().tolist()]
 
+    def readings(self) -> Readings:
+        """What labels and proposals spell, for every captcha; its confidence is that of all its glyphs together."""
+        with self._lock:
+            self._follow()
+            state = self._state
+            best = state.best()
+            sure = np.where(state.labels == UNLABELLED, state.probabilities.max(axis=1), 1.0)
+            if not state.fitted:
+                return {}
+            found: dict[int, list[tuple[int, str, float]]] = {}
+            for (image_id, position), k, share in zip(
+                state.places, best.tolist(), sure.tolist(), strict=True
+            ):
+                found.setdefault(image_id, []).append((position, state.character(k), share))
+            return {k: _spelled(sorted(parts)) for k, parts in found.items()}
+
     # Answers
 
     def answer(self, answer: Answer) -> Outcome:
@@ -126,18 +153,15 @@ class Engine:
         follow what may be a slip. A key that shows an earlier one to be a slip mends what followed that one.
 
         Raises:
-            UsageError: a label is outside the alphabet.
+            UsageError: a label is outside the alphabet, or there is no such glyph.
             StaleRevisionError: the labels changed since the question was made; nothing was saved.
             CaptchaLabError: the disk refuses.
         """
-        for *_, value in (*answer.typed, *answer.spread):
-            if value:
-                self._state.alphabet.index(value)
         with self._lock:
             self._follow()
             events, settled = events_of(self._state, self.config, answer)
             outcome = self._record(
-                answer.queue,
+                answer.question.queue,
                 events,
                 answer.session,
                 answer.keystrokes,
@@ -186,24 +210,6 @@ class Engine:
                 return None
             return self._record(REST, events, session, keystrokes, token, expected_revision)
 
-    def undo(
-        self,
-        *,
-        session: str = "",
-        keystrokes: int = 1,
-        token: str | None = None,
-        expected_revision: int | None = None,
-    ) -> Outcome | None:
-        """Take back the newest act that stands; None when nothing is left (errors as in `LabelLog.undo`)."""
-        with self._lock:
-            act = self.log.undo(
-                session=session, keystrokes=keystrokes, token=token, expected_revision=expected_revision
-            )
-            if act is None:
-                return None
-            self.refresh()
-            return Outcome(act.id, self._revision, (), undone=True)
-
     # Following the log
 
     def refresh(self) -> None:
@@ -234,6 +240,10 @@ class Engine:
                 state.dispute()
                 self._trained_at = revision
 
+    def due(self, keystrokes: int) -> bool:
+        """Whether proposals should be worked out again after so many keys since the last time."""
+        return keystrokes >= self.config.retrain_after
+
     def _changed(self) -> int:
         return self._revision - self._trained_at
 
@@ -241,9 +251,9 @@ class Engine:
         if self.log.revision != self._revision:
             self.refresh()
 
-    def _questions(self) -> Questions:
+    def _queues(self) -> GlyphQueues:
         self._follow()
-        return Questions(self._state, self.config, self._revision, self._settled, set(self._audits))
+        return GlyphQueues(self._state, self.config, self._revision, self._settled, set(self._audits))
 
     def _apply(self, queue: str, events: Sequence[LabelEvent]) -> None:
         """Take an act's labels over without reading the whole log."""
@@ -258,3 +268,13 @@ class Engine:
         if queue == "audit":
             self._audits = audits_in(self.log.events("audit"))
         self._state.repropose()
+
+
+def _spelled(parts: Sequence[tuple[int, str, float]]) -> Reading:
+    """The reading that glyphs (position, character, probability) in order make; what is no glyph is left out."""
+    shown = [(character, share) for _, character, share in parts if character]
+    return Reading(
+        "".join(character for character, _ in shown),
+        float(np.prod([share for *_, share in parts])),
+        tuple(share for _, share in shown),
+    )

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from captcha_lab.label.proposals.propose import UNLABELLED, seed_order
 from captcha_lab.label.proposals.slips import basin_of
-from captcha_lab.label.questions.state import State
-from captcha_lab.label.questions.types import Item, LabelConfig
+from captcha_lab.label.questions.glyphs.state import State
+from captcha_lab.label.questions.types import LabelConfig, Question
 
 CHECK_WORTH = 0.5  # labels that a second look must be expected to put right
 STEP = 8  # shapes worked out at once
@@ -30,7 +30,7 @@ class Seeds:
         shapes = ~self.state.shape_labelled() & self._shape_open()
         return int(shapes.sum()) + sum(1 for _ in self._checks())
 
-    def items(self, exclude: Collection[str]) -> Iterator[Item]:
+    def items(self, exclude: Collection[str]) -> Iterator[Question]:
         """Shapes and second looks, the one worth most first."""
         checks = [(worth, item) for worth, item in self._checks() if item.id not in exclude]
         for item in self._clusters(exclude):
@@ -50,7 +50,7 @@ class Seeds:
         wrong = np.where(state.labels == UNLABELLED, 1 - state.probabilities.max(axis=1), 0.0)
         return np.bincount(state.look.shape_of, wrong, len(state.look.size)) / np.maximum(state.look.size, 1)
 
-    def _clusters(self, exclude: Collection[str]) -> Iterator[Item]:
+    def _clusters(self, exclude: Collection[str]) -> Iterator[Question]:
         state = self.state
         barred = ~self._shape_open()
         doubt = self._shape_doubt()
@@ -65,14 +65,15 @@ class Seeds:
             if len(found) < STEP:
                 return
 
-    def _cluster(self, shape: int, gain: float) -> Item:
+    def _cluster(self, shape: int, gain: float) -> Question:
         state = self.state
         picture = self._picture(shape)
-        rows = self._followers(picture, shape)
+        rows = state.look_alikes(picture, self.config.look_alike)
         first = state.member(picture, stands_for=1 + len(rows))
         why = f"{1 + len(rows)} glyphs look like this" if len(rows) else "nothing else looks quite like this"
         members = (first, *(state.member(int(row)) for row in rows))
-        return Item(f"seed-{shape}", "seed", "cluster", members, first.proposal, gain, self.revision, why)
+        offer = state.offer(first)
+        return Question(f"seed-{shape}", "seed", "cluster", members, offer, gain, self.revision, why)
 
     def _picture(self, shape: int) -> int:
         """The glyph to show for a shape: its picture, or the closest that is still open."""
@@ -83,14 +84,6 @@ class Seeds:
         rows = state.rows_of_shape[shape]
         rows = rows[state.labels[rows] == UNLABELLED]
         return int(rows[np.argmax(state.look.closeness[rows])])
-
-    def _followers(self, picture: int, shape: int) -> NDArray[np.int64]:
-        """Further unlabelled glyphs so like a shape's picture that they take its label, closest first."""
-        state = self.state
-        rows = state.rows_of_shape[shape]
-        near = state.look.closeness[rows] >= self.config.look_alike
-        rows = rows[near & (state.labels[rows] == UNLABELLED) & (rows != picture)]
-        return rows[np.argsort(-state.look.closeness[rows], kind="stable")]
 
     # Second looks
 
@@ -106,7 +99,7 @@ class Seeds:
             if worth[k] >= CHECK_WORTH
         ]
 
-    def _checks(self) -> Iterator[tuple[float, Item]]:
+    def _checks(self) -> Iterator[tuple[float, Question]]:
         for worth, shape, pressed in self._doubtful_keys():
             row = self._witness(shape)
             if row is None:
@@ -114,7 +107,7 @@ class Seeds:
             member = self.state.member(row, hidden=True)
             why = "a second look: what follows from an earlier key like this does not fit the others"
             item_id = f"check-{shape}-{pressed}"
-            yield worth, Item(item_id, "seed", "glyph", (member,), None, worth, self.revision, why)
+            yield worth, Question(item_id, "seed", "glyph", (member,), None, worth, self.revision, why)
 
     def _witness(self, shape: int) -> int | None:
         """The glyph that tests a shape's keys: no person looked at it, and it is the likest to those they did."""

@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from captcha_lab.label.proposals.propose import UNLABELLED
-from captcha_lab.label.questions.state import State
-from captcha_lab.label.questions.types import Item, LabelConfig
+from captcha_lab.label.questions.glyphs.state import State
+from captcha_lab.label.questions.types import LabelConfig, Question
 
 PAGE_FROM = 0.6  # confidence from which a glyph goes on a page: closer calls are cheaper asked one by one
 STRAY_KEYS = 2  # a stray on a page: one key or click to reach it, one to retype it
 
 
 @dataclass
-class Pages:
+class GlyphPages:
     """Makes the grid queue's items."""
 
     state: State
@@ -29,14 +29,13 @@ class Pages:
         """How many pages wait."""
         return len(self._rows)
 
-    def items(self) -> Iterator[Item]:
+    def items(self) -> Iterator[Question]:
         """The pages, the one worth most first."""
         for worth, rows in self._rows:
-            also = {row: self._also(row) for row in rows}
-            members = tuple(self.state.member(row, stands_for=1 + len(also[row])) for row in rows)
+            members = tuple(self.state.member(row, stands_for=1 + self._also(row)) for row in rows)
             image_id, position = self.state.places[rows[0]]
             proposal = members[0].proposal
-            yield Item(
+            yield Question(
                 f"grid-{proposal}-{image_id}-{position}",
                 "grid",
                 "page",
@@ -45,11 +44,6 @@ class Pages:
                 worth,
                 self.revision,
                 f"{sum(m.stands_for for m in members)} glyphs read as {proposal}",
-                {
-                    row: tuple(self.state.places[mate] for mate in mates)
-                    for row, mates in also.items()
-                    if mates
-                },
             )
 
     @cached_property
@@ -67,7 +61,7 @@ class Pages:
             for start in range(0, len(rows), self.config.page_size):
                 page = rows[start : start + self.config.page_size]
                 doubt = 1 - confidence[page]
-                stands = np.array([1 + len(self._also(int(row))) for row in page])
+                stands = np.array([1 + self._also(int(row)) for row in page])
                 keys = 1 + STRAY_KEYS * float(doubt.sum())
                 pages.append((float((doubt * stands).sum()) / keys, page.tolist()))
         pages.sort(key=lambda page: -page[0])
@@ -89,12 +83,13 @@ class Pages:
             first[order[np.r_[True, np.diff(key[order]) != 0]]] = True
         return rows[first | alone]
 
-    def _also(self, row: int) -> list[int]:
-        """Further glyphs a page's tile stands for."""
-        state = self.state
-        if not state.look.exact or state.look.closeness[row] < self.config.look_alike:
-            return []
-        mates = state.rows_of_shape[int(state.look.shape_of[row])]
-        near = (state.look.closeness[mates] >= self.config.look_alike) & (state.labels[mates] == UNLABELLED)
-        same = state.probabilities[mates].argmax(axis=1) == state.probabilities[row].argmax()
-        return [int(mate) for mate in mates[near & same] if mate != row]
+    def _also(self, row: int) -> int:
+        """How many further glyphs a page's tile stands for."""
+        return len(followers(self.state, self.config, row))
+
+
+def followers(state: State, config: LabelConfig, row: int) -> NDArray[np.int64]:
+    """Glyphs that follow a page's tile: only where the glyphs of a shape are equal, not merely alike."""
+    if not state.look.exact or state.look.closeness[row] < config.look_alike:
+        return np.zeros(0, np.int64)
+    return state.look_alikes(row, config.look_alike)

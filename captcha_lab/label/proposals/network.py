@@ -18,7 +18,7 @@ LEARNING_RATE = 2e-3
 SMOOTHING = 0.05  # of the targets: some proposals are wrong
 
 
-class Reader:
+class ProposalNetwork:
     """The thesis's LeNet trained on what is believed so far (pseudo-labels, Lee 2013), each time a little more.
 
     Shapes tell which glyphs belong together, the network which strokes matter; wrong proposals are few and contradict

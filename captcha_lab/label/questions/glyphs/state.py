@@ -13,7 +13,7 @@ from captcha_lab.label.proposals.lookalikes import LookAlikes
 from captcha_lab.label.proposals.propose import UNLABELLED, class_counts, propose, vote
 from captcha_lab.label.proposals.slips import Keys, weigh_keys
 from captcha_lab.label.proposals.suspects import Suspects, find_suspects
-from captcha_lab.label.questions.types import NOT_A_GLYPH, Member, Place
+from captcha_lab.label.questions.types import EVEN_ODDS, NOT_A_GLYPH, Member, Place, Target
 from captcha_lab.store.catalog.labels import Label
 
 SHAPE_SHARE = 0.3  # of the proposals where a reader has its say: enough for the newest key to show
@@ -57,7 +57,7 @@ class State:
         self.labels = np.full(count, UNLABELLED, np.int64)
         self.sources = np.full(count, "", "<U6")
         self.probabilities = np.full((count, classes), 1 / classes, np.float32)
-        self.row_of = {place: row for row, place in enumerate(self.places)}
+        self.row_of: dict[Target, int] = {place: row for row, place in enumerate(self.places)}
         order = np.argsort(self.look.shape_of, kind="stable")
         ends = np.cumsum(self.look.size)[:-1]
         self.rows_of_shape = np.split(order, ends)
@@ -74,12 +74,19 @@ class State:
         for place, label in current.items():
             self.mark(place, label.value, label.source)
 
-    def mark(self, place: Place, value: str, source: str) -> None:
+    def mark(self, place: Target, value: str, source: str) -> None:
         """Set one label, if the place is known and the value one of the alphabet's."""
         row = self.row_of.get(place)
         if row is not None and (value == NOT_A_GLYPH or value in self.alphabet):
             self.labels[row] = self.bad if value == NOT_A_GLYPH else self.alphabet.index(value)
             self.sources[row] = source
+
+    def look_alikes(self, row: int, closeness: float) -> NDArray[np.int64]:
+        """Further unlabelled glyphs of a glyph's shape that are at least so close to its picture, closest first."""
+        rows = self.rows_of_shape[int(self.look.shape_of[row])]
+        near = self.look.closeness[rows] >= closeness
+        rows = rows[near & (self.labels[rows] == UNLABELLED) & (rows != row)]
+        return rows[np.argsort(-self.look.closeness[rows], kind="stable")]
 
     def character(self, k: int) -> str:
         """The label a class stands for."""
@@ -140,6 +147,11 @@ class State:
         top = np.partition(self.probabilities, -2, axis=1)[:, -2:]
         return top[:, 1] - top[:, 0]
 
+    @staticmethod
+    def offer(member: Member) -> str | None:
+        """What Enter accepts: the proposal, where it is more likely right than wrong."""
+        return member.proposal if member.confidence >= EVEN_ODDS else None
+
     def member(self, row: int, *, hidden: bool = False, stands_for: int = 1) -> Member:
         """One glyph as shown; `hidden` keeps label and proposal away from the person."""
         image_id, position = self.places[row]
@@ -155,5 +167,5 @@ class State:
             str(self.sources[row]) or None,
             self.character(best) if self.fitted else None,
             float(self.probabilities[row, best]) if self.fitted else 0.0,
-            stands_for,
+            stands_for=stands_for,
         )

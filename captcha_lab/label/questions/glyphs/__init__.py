@@ -1,0 +1,1 @@
+"""Questions about the glyphs of captchas that were cut."""

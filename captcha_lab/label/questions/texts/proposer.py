@@ -1,0 +1,87 @@
+"""Where the proposals for whole captchas come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from captcha_lab.label.questions.protocol import Progress, Readings
+from captcha_lab.recognise.contract import CaptchaReader
+
+# Makes a reader of captchas and their texts, "" where a text is not known.
+Train = Callable[[list[np.ndarray], list[str]], CaptchaReader]
+Pixels = Callable[[int], "np.ndarray | None"]  # of a captcha by its id: uint8 [H, W] or [H, W, 3]
+
+FEWEST = 8  # texts below which a reader is not trained
+FOLDS = 2
+BATCH = 64  # captchas read at once
+
+
+class TextProposer(Protocol):
+    """Proposes texts."""
+
+    name: str  # of the reader behind it, for the person
+
+    @property
+    def learns(self) -> bool:
+        """Whether the proposals get better with labels."""
+
+    def propose(self, images: Sequence[int], texts: Mapping[int, str], progress: Progress) -> Readings:
+        """Learn from the texts known so far and read all captchas."""
+
+    def cross_read(self, images: Sequence[int], texts: Mapping[int, str]) -> Readings:
+        """Read labelled captchas by readers that did not learn these labels (out of fold)."""
+
+
+class TrainedProposer:
+    """Proposals of a captcha reader that is trained again as labels come.
+
+    Args:
+        pixels: gives a captcha's picture.
+        start: the reader before there are enough labels to train one; None where there is none.
+        train: makes a reader; None where `start` is all there is.
+        name: of the reader.
+    """
+
+    def __init__(self, pixels: Pixels, start: CaptchaReader | None, train: Train | None, name: str) -> None:
+        self._pixels, self._start, self._train, self.name = pixels, start, train, name
+
+    @property
+    def learns(self) -> bool:
+        """Whether the proposals get better with labels."""
+        return self._train is not None
+
+    def propose(self, images: Sequence[int], texts: Mapping[int, str], progress: Progress) -> Readings:
+        """Learn from the texts known so far and read all captchas."""
+        reader = self._reader(images, texts)
+        return {} if reader is None else self._read(reader, images, progress)
+
+    def cross_read(self, images: Sequence[int], texts: Mapping[int, str]) -> Readings:
+        """Read labelled captchas by readers that did not learn these labels (out of fold)."""
+        found: Readings = {}
+        if self._train is None or len(texts) < FOLDS * FEWEST:
+            return found
+        folds = [[k for n, k in enumerate(texts) if n % FOLDS == fold] for fold in range(FOLDS)]
+        for fold in folds:
+            reader = self._reader(images, {k: text for k, text in texts.items() if k not in set(fold)})
+            if reader is not None:
+                found |= self._read(reader, fold, lambda done, total: None)
+        return found
+
+    def _reader(self, images: Sequence[int], texts: Mapping[int, str]) -> CaptchaReader | None:
+        if self._train is None or len(texts) < FEWEST:
+            return self._start
+        known = [(picture, texts.get(k, "")) for k in images if (picture := self._pixels(k)) is not None]
+        return self._train([picture for picture, _ in known], [text for _, text in known])
+
+    def _read(self, reader: CaptchaReader, images: Sequence[int], progress: Progress) -> Readings:
+        found: Readings = {}
+        for start in range(0, len(images), BATCH):
+            pictures = [(k, self._pixels(k)) for k in images[start : start + BATCH]]
+            kept = [(k, picture) for k, picture in pictures if picture is not None]
+            read = reader.read([picture for _, picture in kept])
+            found |= {k: reading for (k, _), reading in zip(kept, read, strict=True)}
+            progress(min(start + BATCH, len(images)), len(images))
+        return found
