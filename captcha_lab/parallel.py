@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import Tensor
 
 from captcha_lab.errors import CaptchaLabError, UsageError
 
@@ -75,7 +75,7 @@ class Group:
         with _together():
             dist.all_reduce(flat)
         flat /= self.world
-        parts = flat.split([t.numel() for t in tensors])
+        parts = torch.split(flat, [t.numel() for t in tensors])
         return [p.view(t.shape).to(t) for p, t in zip(parts, tensors, strict=True)]
 
     def any(self, flag: bool) -> bool:
@@ -135,34 +135,6 @@ def _together() -> Iterator[None]:
             "Another process of this job has ended, so this one can't go on: start the command again in as many "
             "processes; a training goes on from its last checkpoint with `captcha-lab train-gen --resume RUN`."
         ) from error
-
-
-class SharedDropout(nn.Module):
-    """Dropout whose mask is drawn for the global batch, of which each process keeps its rows."""
-
-    def __init__(self, p: float, group: Group) -> None:
-        super().__init__()
-        self.p = p
-        self.group = group
-
-    def forward(self, values: Tensor) -> Tensor:
-        """[n, ...] of this process; in training mode the same as torch's dropout of all [P n, ...] rows."""
-        if not self.training or self.p == 0:
-            return values
-        n = len(values)
-        mask = torch.empty(n * self.group.world, *values.shape[1:]).bernoulli_(1 - self.p)
-        kept = mask[self.group.part(n * self.group.world)].to(values.device)
-        return values * kept / (1 - self.p)
-
-
-def share_dropout(network: nn.Module, group: Group) -> None:
-    """Replace every dropout of a network by one that agrees over the processes; a single process keeps its own."""
-    if group.world == 1:
-        return
-    for parent in list(network.modules()):
-        for name, child in parent.named_children():
-            if isinstance(child, nn.Dropout):
-                setattr(parent, name, SharedDropout(child.p, group))
 
 
 class _Sum(torch.autograd.Function):

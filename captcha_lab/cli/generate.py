@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from captcha_lab.cli.output import JsonFlag, SeedOption, attributes_option, emit, names, progress
-from captcha_lab.generate.sampling.request import Request
+from captcha_lab.generate.sampling.options import SampleOptions
 
 EXAMPLES = (
     ("captcha-lab generate --grid --out grid.png", "One picture with 8 samples of each class."),
@@ -20,14 +20,14 @@ def run(
     run: Annotated[
         str | None, typer.Option(help="Run name, run folder or weights file [default: the newest generator].")
     ] = None,
-    text: Annotated[str, typer.Option(help="Whole captchas that say this.")] = Request.text,
-    count: Annotated[int, typer.Option(min=1, help="How many captchas or samples.")] = Request.count,
+    text: Annotated[str, typer.Option(help="Whole captchas with this text.")] = SampleOptions.text,
+    count: Annotated[int, typer.Option(min=1, help="How many captchas or samples.")] = SampleOptions.count,
     per_class: Annotated[
-        int, typer.Option(min=0, help="So many single samples of every class, or of each attribute alone.")
-    ] = Request.per_class,
+        int, typer.Option(min=0, help="This many single samples of every class, or of each attribute alone.")
+    ] = SampleOptions.per_class,
     grid: Annotated[
         bool, typer.Option("--grid", help="One picture: 8 samples per class, 16 columns.")
-    ] = Request.grid,
+    ] = SampleOptions.grid,
     interpolate: Annotated[
         bool,
         typer.Option(
@@ -35,30 +35,30 @@ def run(
             help="One picture: walks between noises, or from no attribute to each; "
             "with --text AB or --attributes A,B, from A to B.",
         ),
-    ] = Request.interpolate,
-    steps: Annotated[int, typer.Option(min=2, help="Pictures per walk.")] = Request.steps,
+    ] = SampleOptions.interpolate,
+    steps: Annotated[int, typer.Option(min=2, help="Pictures per walk.")] = SampleOptions.steps,
     attribute: Annotated[
         list[str] | None,
-        attributes_option("Samples with these attributes and no others, with commas between."),
+        attributes_option("Samples with these attributes and no others, separated by commas."),
     ] = None,
-    scale: Annotated[int, typer.Option(min=1, max=32, help="Enlarge grids and walks.")] = Request.scale,
-    seed: SeedOption = Request.seed,
+    scale: Annotated[int, typer.Option(min=1, max=32, help="Enlarge grids and walks.")] = SampleOptions.scale,
+    seed: SeedOption = SampleOptions.seed,
     out: Annotated[
         Path,
         typer.Option(
             help="Folder, FILE.h5 (single samples are labelled), or FILE.png for one picture. "
             "datasets/NAME/packed.h5 makes a dataset, for `train --dataset NAME`."
         ),
-    ] = Path(Request.out),
+    ] = Path(SampleOptions.out),
     json: JsonFlag = False,
 ) -> None:
     """Draw samples from a trained generator."""
     from captcha_lab import pipeline
 
-    request = Request(
+    options = SampleOptions(
         text, count, per_class, grid, interpolate, steps, names(attribute), scale, seed, str(out)
     )
     with progress("Drawing") as bar:
-        report = pipeline.generate(request, run, bar)
+        report = pipeline.generate(options, run, bar)
     if report is not None:
         emit(report, json, f"Wrote {report.count} {report.what} of {report.run} to {report.path}.")

@@ -19,7 +19,7 @@ from captcha_lab.cli.output import (
 )
 from captcha_lab.errors import UsageError
 from captcha_lab.generate.choose import FACES, GLYPHS, Choice
-from captcha_lab.generate.training.config import TrainConfig
+from captcha_lab.generate.training.config import GeneratorConfig
 
 EXAMPLES = (
     ("captcha-lab train-gen --loss wgan --label", "A Wasserstein GAN conditioned on the character."),
@@ -57,7 +57,7 @@ def run(
     max_seconds: Annotated[
         float | None, typer.Option(help="Length of the run as a time; the schedule is tied to it.")
     ] = None,
-    seed: SeedOption = TrainConfig.seed,
+    seed: SeedOption = GeneratorConfig.seed,
     seeds: Annotated[
         int, typer.Option(min=1, help="Train so many seeds one after the other; name the best.")
     ] = 1,
@@ -67,12 +67,12 @@ def run(
     ] = None,
     evaluations: Annotated[
         int, typer.Option(help="Looks at samples during the run.")
-    ] = TrainConfig.evaluations,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = TrainConfig.device,
-    precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = TrainConfig.precision,
+    ] = GeneratorConfig.evaluations,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = GeneratorConfig.device,
+    precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = GeneratorConfig.precision,
     threads: Annotated[
         int | None, typer.Option(help="Threads of the CPU [default: one or all, whichever is faster].")
-    ] = TrainConfig.threads,
+    ] = GeneratorConfig.threads,
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="Name of the run [default: kind and date].")
     ] = None,
@@ -98,7 +98,7 @@ def run(
     workspace, folder = pipeline.locate(dataset)
     if iterations is not None and max_seconds is not None:
         raise UsageError("A run's length is either --iterations or --max-seconds: choose one.")
-    config = TrainConfig(
+    config = GeneratorConfig(
         seed=seed,
         iterations=iterations,
         max_seconds=max_seconds,

@@ -1,10 +1,10 @@
-"""What every part of an evaluation speaks of: images, samplers, readers that judge, extractors of features."""
+"""What every part of an evaluation speaks of: images, samplers, extractors of features."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,6 +15,7 @@ Images = NDArray[np.uint8]  # [N, H, W] grey or [N, H, W, 3] RGB
 Sampler = Callable[[NDArray[Any] | None, int, int], Images]
 Progress = Callable[[str, int, int], None]  # (what, done, total)
 
+_BATCH = 1000
 PIXEL_SIDE = 16  # pixels: the side images are shrunk to when pixels themselves are the features
 
 
@@ -22,27 +23,21 @@ def silent(what: str, done: int, total: int) -> None:
     """A progress callback that shows nothing."""
 
 
-class Reader(Protocol):
-    """A classifier of glyphs, such as `captcha_lab.recognise.read.Recogniser`."""
-
-    classes: tuple[str, ...]
-
-    def probabilities(self, glyphs: Images) -> NDArray[np.float32]:
-        """uint8 [N, size, size] to float32 [N, K]."""
-        ...
-
-    def features(self, glyphs: Images) -> NDArray[np.float32]:
-        """uint8 [N, size, size] to penultimate activations float32 [N, D]."""
-        ...
-
-
 @dataclass(frozen=True)
 class Extractor:
-    """Features under a name that every figure made from them carries; `frechet` is the key of their distance."""
+    """Features under a name.
+
+    Attributes:
+        name: as shown in the report.
+        features: uint8 [N, …] to float [N, D].
+        kind: "reader", "attributes", "pixels" or "inception": a measure says for which of them it is defined.
+        suffix: of the keys of the figures made from them.
+    """
 
     name: str
     features: Callable[[Images], NDArray[np.floating]]
-    frechet: str = "frechet"
+    kind: str
+    suffix: str = ""
 
 
 def shrink(images: Images, side: int) -> Images:
@@ -60,4 +55,10 @@ def pixel_extractor() -> Extractor:
     return Extractor(
         f"pixels{PIXEL_SIDE}",
         lambda images: shrink(images, PIXEL_SIDE).reshape(len(images), -1) / np.float32(255),
+        "pixels",
     )
+
+
+def in_batches(function: Callable[[Images], NDArray[np.floating]], images: Images) -> NDArray[np.floating]:
+    """Apply a function of images to a thousand at a time and join what it gives."""
+    return np.concatenate([function(images[i : i + _BATCH]) for i in range(0, len(images), _BATCH)])

@@ -1,9 +1,9 @@
-"""From command-line options to one recipe. No torch here."""
+"""From command-line options to one recipe. Torch is imported only where a loss is named."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, get_type_hints
 
@@ -12,35 +12,19 @@ from captcha_lab.generate.recipe import Recipe
 from captcha_lab.generate.recipes import get_recipe, recipes
 
 LABEL, UPDATE = "-label", "-update"
-ENERGY = {"critic": "autoencoder"}  # the form of the thesis's critic that MAGAN's loss is about
 
 
 @dataclass(frozen=True)
 class Defaults:
-    """What is meant where no recipe is named."""
+    """What is meant where no recipe is named, for one kind of picture."""
 
     recipe: str
-    of_loss: Mapping[str, str]
-    """What `--loss L` means: the thesis's networks with that loss."""
+    faces: bool = False
+    """`--loss NAME` means the recipe that the loss names for faces, not the one for glyphs and digits."""
 
 
-NEED_OTHER_NETWORKS = ("magan", "mrgan", "vae")  # than the thesis has for faces
-GLYPHS = Defaults("fast", {
-    "gan": "dcgan", "wgan": "wdcgan", "lsgan": "lsgan", "ali": "ali", "acgan": "acgan", "magan": "magan",
-    "mrgan": "mrgan", "vae": "pml-vae", "minimax": "dcgan", "hinge": "dcgan", "rpgan": "dcgan",
-})  # fmt: skip
-FACES = Defaults(
-    "face-fast",
-    {
-        loss: "face-wdcgan" if loss == "wgan" else "face-dcgan"
-        for loss in GLYPHS.of_loss
-        if loss not in NEED_OTHER_NETWORKS
-    },
-)
-DIGITS = replace(GLYPHS, recipe="fast-digits")
+GLYPHS, DIGITS, FACES = Defaults("fast"), Defaults("fast-digits"), Defaults("face-fast", faces=True)
 FACE_SIDE = 48  # pixels: grey pictures from this size on are no glyphs either
-# A Wasserstein critic without any constraint is no distance; this is the thesis's clip.
-THESIS_CLIP = 0.05
 _EXAMPLES = {
     "options": ', for example options={"spectral": true}',
     "opening": ", for example opening=[50,5,1]",
@@ -49,7 +33,7 @@ _EXAMPLES = {
 
 @dataclass(frozen=True)
 class Choice:
-    """What a user asks for; None = nothing said."""
+    """The options that were given; None = not given."""
 
     recipe: str | None = None
     loss: str | None = None
@@ -90,7 +74,7 @@ def choose(choice: Choice, *, labelled: bool = True, defaults: Defaults = GLYPHS
     recipe = _labelled(base, choice, labelled)
     if choice.update is not None:
         recipe = _updated(recipe, choice.update)
-    recipe = _with_loss(recipe, choice) if choice.loss else recipe
+    recipe = _with_loss(recipe, choice, choice.loss) if choice.loss else recipe
     plain = {
         "critic_steps": choice.critic_steps,
         "generator_steps": choice.generator_steps,
@@ -118,9 +102,11 @@ def _base(choice: Choice, defaults: Defaults) -> Recipe:
         return get_recipe(choice.recipe)
     if choice.loss is None:
         return get_recipe(defaults.recipe)
-    if choice.loss not in defaults.of_loss:
-        raise UsageError(f"No loss {choice.loss!r}: choose one of {', '.join(defaults.of_loss)}.")
-    return get_recipe(defaults.of_loss[choice.loss])
+    from captcha_lab.generate.losses import get_loss, losses
+
+    named = {name: loss.face_recipe if defaults.faces else loss.recipe for name, loss in losses().items()}
+    known = {name: loss for name, loss in losses().items() if named[name]}
+    return get_recipe(named[get_loss(choice.loss, known).name] or "")
 
 
 def _labelled(recipe: Recipe, choice: Choice, labelled: bool) -> Recipe:
@@ -157,27 +143,18 @@ def _updated(recipe: Recipe, update: bool) -> Recipe:
     return replace(recipe, options={**recipe.options, "update": update}, clip_scope=scope)
 
 
-def _with_loss(recipe: Recipe, choice: Choice) -> Recipe:
-    loss = choice.loss
-    if loss is None or loss not in GLYPHS.of_loss:
-        raise UsageError(f"No loss {loss!r}: choose one of {', '.join(GLYPHS.of_loss)}.")
-    if loss == "acgan":
-        if choice.label is False:
-            raise UsageError("--loss acgan classifies what is asked for: leave --no-label away.")
-        weight = recipe.auxiliary_weight or 1.0
-        return replace(
-            recipe, loss="gan", conditioning="auxiliary", auxiliary_weight=weight, wrong_labels=False
-        )
-    if loss == recipe.loss:
+def _with_loss(recipe: Recipe, choice: Choice, name: str) -> Recipe:
+    from captcha_lab.generate.losses import get_loss, losses
+
+    loss = get_loss(name)
+    if loss.labelled and choice.label is False:
+        raise UsageError(f"--loss {name} classifies the condition: leave --no-label away.")
+    if name == recipe.loss:
         return recipe
-    options = {key: value for key, value in recipe.options.items() if (key, value) not in ENERGY.items()}
-    if loss == "magan" and recipe.network == get_recipe(GLYPHS.of_loss[loss]).network:
-        options |= ENERGY
-    changed = replace(recipe, loss=loss, loss_options={}, options=options)
-    constrained = recipe.clip or recipe.gradient_penalty or recipe.options.get("spectral")
-    if loss == "wgan" and not constrained and choice.clip is None:
-        changed = replace(changed, clip=THESIS_CLIP)
-    return changed
+    foreign = [item for other in losses().values() for item in other.exclusive_options.items()]
+    options = {key: value for key, value in recipe.options.items() if (key, value) not in foreign}
+    changed = loss.apply(replace(recipe, options=options), name)
+    return changed if choice.clip is None else replace(changed, clip=recipe.clip)
 
 
 def _parsed(changes: Sequence[str]) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class Recipe:
     """normal = N(0, 1); uniform = U(-1, 1)."""
     noise_size: int = 128
     initialisation: str = "torch"
-    """A scheme of `captcha_lab.generate.networks.initialise`."""
+    """A scheme of `captcha_lab.generate.networks.parts.initialise`."""
 
     # Conditioning
     conditioning: str = "none"
@@ -65,7 +65,7 @@ class Recipe:
 
     # Loss
     loss: str = "gan"
-    """A name of `captcha_lab.generate.losses.losses.LOSSES`."""
+    """A name of `captcha_lab.generate.losses`."""
     loss_options: Mapping[str, Any] = field(default_factory=dict)
 
     # Constraints on the critic
@@ -93,8 +93,6 @@ class Recipe:
     # Optimisers
     optimiser: str = "adam"
     learning_rate: float = 2e-4
-    critic_learning_rate: float | None = None
-    """None: the same as the generator's."""
     beta1: float = 0.5
     """First moment of Adam; momentum of SGD."""
     beta2: float = 0.999
@@ -126,10 +124,6 @@ class Recipe:
     """Weight of the loss itself for the generator; 0 leaves it feature matching alone."""
     replay: float = 0.0
     """Share of each fake batch that the critic sees that comes from old samples."""
-    replay_size: int = 2048
-    """How many old samples are kept."""
-    label_smoothing: float = 0.0
-    """Real images have target 1 - this in cross-entropy losses (one-sided; Salimans et al. 2016, section 3.4)."""
     ema: float = 0.0
     """Decay of the generator's moving average, per generator step; 0 = off, the last weights are used."""
 
@@ -159,9 +153,10 @@ class Recipe:
                 raise UsageError(
                     f"Recipe {self.name}: {name} must be at least {least}, not {getattr(self, name)}."
                 )
-        for name in _ABOVE_ZERO:
-            if (value := getattr(self, name)) is not None and value <= 0:
-                raise UsageError(f"Recipe {self.name}: {name} is {value:g}: give a number above zero.")
+        if self.learning_rate <= 0:
+            raise UsageError(
+                f"Recipe {self.name}: learning_rate is {self.learning_rate:g}: give a number above zero."
+            )
         for name in _NOT_NEGATIVE:
             if getattr(self, name) < 0:
                 raise UsageError(f"Recipe {self.name}: {name} is {getattr(self, name)}, below zero.")
@@ -172,14 +167,14 @@ class Recipe:
             raise UsageError(f"Recipe {self.name}: opening {self.opening} has a number below 1.")
         if self.wrong_labels and self.conditioning not in ("concat", "projection"):
             raise UsageError(
-                f"Recipe {self.name}: wrong labels need a critic that is told labels (concat or projection)."
+                f"Recipe {self.name}: wrong labels need a critic that is conditioned (concat or projection)."
             )
         if self.auxiliary_weight and not self.labelled:
             raise UsageError(f"Recipe {self.name}: a classifier's weight needs labels to classify (--label).")
 
     @property
     def labelled(self) -> bool:
-        """Whether the generator is told what to make."""
+        """Whether the generator is conditioned."""
         return self.conditioning != "none"
 
     def as_json(self) -> dict[str, Any]:
@@ -190,9 +185,12 @@ class Recipe:
     def from_json(cls, values: Mapping[str, Any]) -> Recipe:
         """Rebuild a recipe from `as_json`; lists become tuples again.
 
+        Fields of earlier versions are accepted where they said nothing.
+
         Raises:
             UsageError: a field that no recipe has.
         """
+        values = {k: v for k, v in values.items() if k not in _REMOVED or v != _REMOVED[k]}
         unknown = sorted(set(values) - {f.name for f in fields(cls)})
         if unknown:
             raise UsageError(f"A recipe has no field {', '.join(unknown)}.")
@@ -209,6 +207,11 @@ class Recipe:
         )
 
 
+def half_cosine(t: float) -> float:
+    """1 at t = 0 to 0 at t = 1, flat at both ends: the form of every schedule."""
+    return 0.5 * (1 + math.cos(math.pi * t))
+
+
 def _frozen(value: Any) -> Any:
     """JSON's lists as tuples, in objects too."""
     if isinstance(value, Mapping):
@@ -216,6 +219,8 @@ def _frozen(value: Any) -> Any:
     return tuple(_frozen(item) for item in value) if isinstance(value, list | tuple) else value
 
 
+# Fields of recipes made before, with the values that meant the same as leaving them away.
+_REMOVED: dict[str, Any] = {"critic_learning_rate": None, "label_smoothing": 0.0, "replay_size": 2048}
 _CHOICES: dict[str, tuple[str, ...]] = {
     "optimiser": OPTIMISERS,
     "clip_scope": CLIP_SCOPES,
@@ -224,12 +229,11 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "schedule": SCHEDULES,
 }
 _AT_LEAST = {
-    "noise_size": 1, "iterations": 1, "penalty_every": 1, "replay_size": 1, "critic_steps": 1, "generator_steps": 1,
+    "noise_size": 1, "iterations": 1, "penalty_every": 1, "critic_steps": 1, "generator_steps": 1,
     "batch_size": 2,  # one image has no batch statistics
 }  # fmt: skip
-_ABOVE_ZERO = ("learning_rate", "critic_learning_rate")
 _NOT_NEGATIVE = (
     "clip", "gradient_penalty", "penalty_end", "rate_end", "r1", "r2", "warmup", "feature_matching",
     "adversarial_weight", "auxiliary_weight",
 )  # fmt: skip
-_SHARES = ("beta1", "beta2", "replay", "label_smoothing", "ema", "translation")
+_SHARES = ("beta1", "beta2", "replay", "ema", "translation")

@@ -28,41 +28,39 @@ class Reliability(NamedTuple):
         return float(np.average(gap, weights=self.counts[filled]))
 
 
-def reliability(
-    probabilities: NDArray[np.floating], labels: NDArray[np.integer], bins: int = 15
-) -> Reliability:
-    """Bins of equal width over the confidence of the top class.
+def reliability(confidence: NDArray[np.floating], right: NDArray[np.bool_], bins: int = 15) -> Reliability:
+    """Bins of equal width over the confidence of a reading.
 
     Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, section 2, eqs. 2-3.
 
     Args:
-        probabilities: float [N, K], rows sum to 1.
-        labels: int [N].
+        confidence: float [N], probability given to each reading.
+        right: bool [N], whether it was right.
         bins: how many; a confidence on an edge belongs to the lower bin, as in the paper.
 
     Raises:
         UsageError: the lengths differ.
+
+    >>> reliability(np.array([0.9, 0.9, 0.9, 0.9]), np.array([True, True, False, False])).expected_error
+    0.4
     """
-    if len(probabilities) != len(labels):
-        raise UsageError(f"{len(probabilities)} rows of probabilities do not match {len(labels)} labels.")
+    if len(confidence) != len(right):
+        raise UsageError(f"{len(confidence)} confidences do not match {len(right)} readings.")
     edges = np.linspace(0.0, 1.0, bins + 1)
-    confidence = np.asarray(probabilities).max(axis=1).astype(np.float64)
-    right = np.asarray(probabilities).argmax(axis=1) == np.asarray(labels)
-    place = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
+    sure = np.asarray(confidence, np.float64)
+    place = np.clip(np.searchsorted(edges, sure, side="left") - 1, 0, bins - 1)
     count = np.bincount(place, minlength=bins)
     with np.errstate(invalid="ignore"):
-        mean = np.bincount(place, weights=confidence, minlength=bins) / count
-        accuracy = np.bincount(place, weights=right, minlength=bins) / count
+        mean = np.bincount(place, weights=sure, minlength=bins) / count
+        accuracy = np.bincount(place, weights=np.asarray(right), minlength=bins) / count
     return Reliability(edges, mean, accuracy, count)
 
 
-def expected_calibration_error(
+def class_reliability(
     probabilities: NDArray[np.floating], labels: NDArray[np.integer], bins: int = 15
-) -> float:
-    """Expected calibration error in [0, 1] (see `reliability`).
-
-    >>> sure = np.array([[0.75, 0.25]] * 4)
-    >>> expected_calibration_error(sure, np.array([0, 0, 0, 1]))  # right three times of four
-    0.0
-    """
-    return reliability(probabilities, labels, bins).expected_error
+) -> Reliability:
+    """The same from class probabilities float [N, K] and true classes int [N]: the reading is the top class."""
+    if len(probabilities) != len(labels):
+        raise UsageError(f"{len(probabilities)} rows of probabilities do not match {len(labels)} labels.")
+    top = np.asarray(probabilities)
+    return reliability(top.max(axis=1), top.argmax(axis=1) == np.asarray(labels), bins)

@@ -1,4 +1,4 @@
-"""Nearest neighbours in bounded memory, and what they say: copies of the training set, or speckle."""
+"""Nearest neighbours in bounded memory."""
 
 from __future__ import annotations
 
@@ -51,6 +51,9 @@ def nearest(queries: NDArray[np.generic], reference: NDArray[np.generic]) -> Nei
 
     Raises:
         UsageError: the reference is empty.
+
+    >>> nearest(np.array([[0.0], [7.0]]), np.array([[1.0], [9.0]]))
+    Neighbours(distance=array([1., 2.]), which=array([0, 1]))
     """
     if not len(reference):
         raise UsageError("There is nothing to look for neighbours in: the reference set is empty.")
@@ -66,6 +69,9 @@ def kth_radius(points: NDArray[np.generic], k: int) -> NDArray[np.float64]:
 
     Raises:
         UsageError: fewer than k + 1 points.
+
+    >>> kth_radius(np.array([[0.0], [1.0], [3.0]]), 1)
+    array([1., 1., 2.])
     """
     if len(points) <= k:
         raise UsageError(
@@ -84,43 +90,3 @@ def fingerprints(images: NDArray[np.uint8]) -> list[bytes]:
     return [
         hashlib.blake2b(np.ascontiguousarray(image).tobytes(), digest_size=16).digest() for image in images
     ]
-
-
-def exact_copies(images: NDArray[np.uint8], reference: NDArray[np.uint8]) -> int:
-    """How many images are pixel by pixel one of the reference images."""
-    known = set(fingerprints(reference))
-    return sum(digest in known for digest in fingerprints(images))
-
-
-def distinct(images: NDArray[np.uint8]) -> int:
-    """How many different images there are.
-
-    >>> distinct(np.zeros((5, 20, 20), np.uint8))
-    1
-    """
-    return len(set(fingerprints(images)))
-
-
-class Memorisation(NamedTuple):
-    """How near samples lie to training images, measured against held-out real images.
-
-    `ratio` is the median nearest distance divided by the held-out median: well below 1 the generator has
-    memorised, well above 1 its samples are speckled or blurred. `near_copies` is the share of samples nearer
-    than the nearest 5 % of held-out images are: 0.05 is the floor.
-    """
-
-    ratio: float
-    near_copies: float
-
-
-def memorisation(distance: NDArray[np.float64], held_out: NDArray[np.float64]) -> Memorisation:
-    """Compare the samples' nearest distances [N] with those of held-out real images [M] to the same set.
-
-    Raises:
-        UsageError: one of the two is empty.
-    """
-    if not len(distance) or not len(held_out):
-        raise UsageError("Memorisation needs samples and held-out images.")
-    usual = float(np.median(held_out))
-    ratio = float(np.median(distance)) / usual if usual > 0 else float("nan")
-    return Memorisation(ratio, float(np.mean(distance < np.quantile(held_out, 0.05))))

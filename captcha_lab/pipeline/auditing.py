@@ -38,7 +38,7 @@ def audit_dataset(
     from captcha_lab.collect.scrape.source import scrape_source
     from captcha_lab.evaluate.audit.audit import audit
     from captcha_lab.evaluate.audit.html import write_audit
-    from captcha_lab.evaluate.reading.measure import measure_reading
+    from captcha_lab.evaluate.reading.glyphs import measure_glyphs
     from captcha_lab.pipeline.simulation import guided_sessions
     from captcha_lab.store.catalog.catalog import Catalog
 
@@ -66,7 +66,7 @@ def audit_dataset(
     reader, reading = None, None
     if _readable(data):
         reader, _ = _recogniser_for_audit(workspace, data, say)
-        reading = measure_reading(reader, data, seed=config.seed, progress=progress)
+        reading = measure_glyphs(reader, data, seed=config.seed, progress=progress)
     length = max((len(flags) for flags in cells.values()), default=workspace.config.length or DEFAULT_LENGTH)
     found = audit(
         data, cells, {"received": len(fetches)}, repeats, length, reader, reading, config,

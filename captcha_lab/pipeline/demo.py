@@ -192,10 +192,10 @@ def _read(workspace: Workspace, folder: DatasetFolder, truth: dict[int, str]) ->
 
 def _generate(workspace: Workspace, folder: DatasetFolder, config: DemoConfig, say: Say, bars: Bars) -> str:
     from captcha_lab.generate.choose import Choice
-    from captcha_lab.generate.training.config import TrainConfig
+    from captcha_lab.generate.training.config import GeneratorConfig
     from captcha_lab.pipeline.generators import train_generator
 
-    length = TrainConfig(max_seconds=config.generator_seconds, seed=config.seed)
+    length = GeneratorConfig(max_seconds=config.generator_seconds, seed=config.seed)
     with bars("Training the generator") as bar:
         report = train_generator(workspace, folder, Choice(), length, name="generator", say=say, progress=bar)
     if report.interrupted:
@@ -216,7 +216,7 @@ def _evaluate(
     evaluation = done.report.evaluation
     assert evaluation is not None  # a generator was just trained
     result = evaluation.results[0]
-    floor = {key: float(figure.value) for key, figure in result.floor.items()}
+    floor = {key: float(figure.value) for key, figure in result.baseline.items()}
     return result, floor, (done.report.verdict, done.html_path)
 
 

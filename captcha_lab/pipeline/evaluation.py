@@ -52,8 +52,9 @@ def evaluate(
     """
     from captcha_lab.evaluate.generators.core import Evaluator
     from captcha_lab.evaluate.generators.printed import load_grids, train_panel
-    from captcha_lab.evaluate.judging.judge import COUNTER, JUDGE, ensure_second, what_each_saw
-    from captcha_lab.evaluate.reading.measure import measure_reading
+    from captcha_lab.evaluate.judging.judge import independent_readers
+    from captcha_lab.evaluate.readers import main_reader
+    from captcha_lab.evaluate.reading.glyphs import measure_glyphs
     from captcha_lab.evaluate.report.report import Report, verdict_sentence
     from captcha_lab.evaluate.report.write import write_report
 
@@ -71,7 +72,8 @@ def evaluate(
 
     candidates, skipped = generator_candidates(workspace, folder, request, real, repeated)
     notes += skipped
-    panel = []
+    readers = {} if recogniser is None else main_reader(recogniser, f"lenet ({reader_run})")
+    panel = {}
     if request.figures is not None:
         grids = load_grids(request.figures, real)
         candidates += grids.candidates
@@ -80,34 +82,28 @@ def evaluate(
             names = [name for name, why in grids.skipped if why == reason]
             notes.append(f"Not scored ({reason}): {', '.join(names)}.")
         if any(c.labelled for c in grids.candidates) and real.labelled:
-            panel = train_panel(real, progress=progress)
+            panel = {"panel": train_panel(real, progress=progress)}
     if not candidates and recogniser is None:
         raise CaptchaLabError(
             f"There is nothing to evaluate: dataset {folder.name} has no labels to read against and "
             f"{workspace.models} holds no generator of it. Run `captcha-lab label` or `captcha-lab train-gen`."
         )
-    judge, counter = None, None
     if config.judge and recogniser is not None and data is not None and candidates:
-        judge, judge_run = ensure_second(JUDGE, data, workspace.models, progress=progress)
-        counter, counter_run = ensure_second(COUNTER, data, workspace.models, progress=progress)
-        notes.append(
-            what_each_saw(judge, counter, "captchas" if data.info.get("kind") == "captcha" else "images")
-        )
-        notes.append(f"The judge is run {judge_run.name}, the counter-reader {counter_run.name}.")
+        independent, said = independent_readers(data, workspace.models, progress=progress)
+        readers |= independent
+        notes += said
     evaluation, reads_attributes = None, None
     if candidates and recogniser is None and real.attribute_names:
         reads_attributes, said = ensure_attribute_judge(workspace, folder, say, progress)
         notes += said
     if candidates:
         evaluator = Evaluator(
-            real, recogniser, judge, config, counter=counter,
-            reader_name=f"lenet ({reader_run})", extra=extra, attributes=reads_attributes,
-            panel=panel, progress=progress,
+            real, readers | panel, config, extra=extra, attributes=reads_attributes, progress=progress
         )  # fmt: skip
         evaluation = evaluator.run(candidates)
     reading = None
     if recogniser is not None and data is not None and data.part("test", labelled=True).labels is not None:
-        reading = measure_reading(recogniser, data, seed=config.seed, progress=progress)
+        reading = measure_glyphs(recogniser, data, seed=config.seed, progress=progress)
     report = Report(
         verdict_sentence(evaluation, reading), evaluation, reading, folder.name, request.command, notes
     )
@@ -172,12 +168,12 @@ def _recogniser(
     return Recogniser.load(report.run.root), report.run.name
 
 
-def _extra(request: EvalRequest) -> dict[str, Extractor]:
+def _extra(request: EvalRequest) -> list[Extractor]:
     if request.inception is None:
-        return {}
+        return []
     from captcha_lab.evaluate.judging.inception import load_inception
 
-    return {"fid": load_inception(request.inception)}
+    return [load_inception(request.inception)]
 
 
 def _report_folder(workspace: Workspace, candidates: list[Candidate], reader: str) -> Path:

@@ -14,15 +14,14 @@ from captcha_lab.store.workspace import DatasetFolder, Workspace
 
 if TYPE_CHECKING:
     from captcha_lab.generate.choose import Choice
+    from captcha_lab.generate.players.streams import PackedStream
     from captcha_lab.generate.recipe import Recipe
-    from captcha_lab.generate.sampling.request import Produced, Request
+    from captcha_lab.generate.sampling.options import SampleOptions, SampleReport
     from captcha_lab.generate.sampling.sample import Generator
-    from captcha_lab.generate.training.batches import PackedBatches
-    from captcha_lab.generate.training.config import TrainConfig as GeneratorConfig
-    from captcha_lab.generate.training.quality import RecogniserQuality
-    from captcha_lab.generate.training.train import Hooks
-    from captcha_lab.generate.training.train import TrainReport as GeneratorReport
-    from captcha_lab.generate.watching.overview import Overview
+    from captcha_lab.generate.training.config import GeneratorConfig
+    from captcha_lab.generate.training.overview import Overview
+    from captcha_lab.generate.training.train import GeneratorReport, Hooks
+    from captcha_lab.generate.watching.quality import RecogniserQuality
     from captcha_lab.parallel import Group
 
 
@@ -37,7 +36,7 @@ class GeneratorData:
     path: Path
     dataset: str
     condition: str
-    """classes, attributes or none: what the data could tell a conditional generator."""
+    """classes, attributes or none: what the data offers a conditional generator."""
     image_shape: tuple[int, ...]
     dark: bool
     """Light ink on dark paper."""
@@ -66,16 +65,16 @@ class GeneratorData:
         defaults = defaults_for(self.image_shape, self.dark)
         return choose(choice, labelled=self.condition != "none", defaults=defaults)
 
-    def batches(self, labelled: bool, seed: int, group: Group) -> PackedBatches:
+    def stream(self, labelled: bool, seed: int, group: Group) -> PackedStream:
         """The stream of one run; `labelled` = with conditions."""
         from captcha_lab.datasets.batches import BatchOptions
-        from captcha_lab.generate.training.batches import PackedBatches
+        from captcha_lab.generate.players.streams import PackedStream
 
         condition = self.condition if labelled else "none"
         options = BatchOptions(
             condition=condition, attributes=self.attributes, seed=seed, rank=group.rank, world=group.world
         )
-        return PackedBatches(self.path, options)
+        return PackedStream(self.path, options)
 
 
 def generator_data(
@@ -97,7 +96,7 @@ def generator_data(
 
 
 def packed_condition(folder: DatasetFolder, attributes: tuple[str, ...]) -> GeneratorData:
-    """What a packed dataset could tell a conditional generator: classes, else attributes, else nothing.
+    """What a packed dataset offers a conditional generator: classes, else attributes, else nothing.
 
     Raises:
         CaptchaLabError: the packed file can't be read.
@@ -132,7 +131,7 @@ def recogniser_quality(
 
     A recogniser that reads other classes or another size is no judge.
     """
-    from captcha_lab.generate.training.quality import RecogniserQuality
+    from captcha_lab.generate.watching.quality import RecogniserQuality
     from captcha_lab.recognise.read import Recogniser
     from captcha_lab.store.packed.packed import open_packed
     from captcha_lab.store.runs import latest_run
@@ -188,10 +187,10 @@ def train_generator(
     recipe = data.recipe(choice)
     quality, judge = recogniser_quality(workspace, data, say) if group.leads else (None, None)
     facts = {"dataset": data.dataset, "attributes": list(attributes), "judge": judge}
-    with data.batches(recipe.labelled, config.seed, group) as batches:
+    with data.stream(recipe.labelled, config.seed, group) as stream:
         return train(
             recipe,
-            batches,
+            stream,
             workspace.models,
             config,
             name=name,
@@ -237,15 +236,15 @@ def overview_generator(
         UsageError: as `train_generator`.
     """
     from captcha_lab.generate.choose import choose
-    from captcha_lab.generate.watching.overview import overview
+    from captcha_lab.generate.training.overview import overview
     from captcha_lab.parallel import Group
 
     if not folder.packed_path.exists():
         return overview(choose(choice), config=config)
     data = packed_condition(folder, attributes)
     recipe = data.recipe(choice)
-    with data.batches(recipe.labelled, 0, Group()) as batches:
-        return overview(recipe, batches, config)
+    with data.stream(recipe.labelled, 0, Group()) as stream:
+        return overview(recipe, stream, config)
 
 
 def resume_generator(
@@ -267,8 +266,8 @@ def resume_generator(
     if stored["judge"] and group.leads:
         quality, _ = recogniser_quality(workspace, data, say, stored["judge"])
     labelled = Recipe.from_json(stored["recipe"]).labelled
-    with data.batches(labelled, stored["train"]["seed"], group) as batches:
-        return resume(run, batches, quality=quality, hooks=_generator_hooks(say, progress), group=group)
+    with data.stream(labelled, stored["train"]["seed"], group) as stream:
+        return resume(run, stream, quality=quality, hooks=_generator_hooks(say, progress), group=group)
 
 
 def _generator_hooks(say: Say, progress: Progress) -> Hooks:
@@ -287,12 +286,14 @@ def load_generator(workspace: Workspace, model: str | None = None) -> Generator:
     return load(find_model(workspace, model, "generator"))
 
 
-def generate(request: Request, model: str | None = None, progress: Progress = silent) -> Produced | None:
-    """Draw samples from a generator of the workspace (see `generate.deliver.fulfil` for errors)."""
-    from captcha_lab.generate.sampling.deliver import fulfil
+def generate(
+    options: SampleOptions, model: str | None = None, progress: Progress = silent
+) -> SampleReport | None:
+    """Draw samples from a generator of the workspace (see `write_samples` for errors)."""
+    from captcha_lab.generate.sampling.write import write_samples
     from captcha_lab.parallel import join_group
 
     workspace = Workspace.find()
     path = find_model(workspace, model, "generator")
     run = path.resolve().parent if path.is_file() else path.resolve()
-    return fulfil(request, load_generator(workspace, model), run.name, join_group(), progress)
+    return write_samples(options, load_generator(workspace, model), run.name, join_group(), progress)

@@ -51,11 +51,11 @@ def _train_again(
     progress: StageProgress,
 ) -> Run:
     from captcha_lab.generate.recipe import Recipe
-    from captcha_lab.generate.training.config import TrainConfig
+    from captcha_lab.generate.training.config import GeneratorConfig
     from captcha_lab.generate.training.train import Hooks, choose_device, train
     from captcha_lab.parallel import join_group
 
-    recipe, how = Recipe.from_json(config["recipe"]), replace(TrainConfig(**config["train"]), seed=seed)
+    recipe, how = Recipe.from_json(config["recipe"]), replace(GeneratorConfig(**config["train"]), seed=seed)
     group = join_group(choose_device(how.device))
     attributes = tuple(config.get("attributes") or ())
     folder = workspace.dataset(config["dataset"])
@@ -64,7 +64,7 @@ def _train_again(
     facts = {"dataset": data.dataset, "attributes": list(attributes), "judge": judge}
     hooks = Hooks(progress=lambda done, total, figures: progress("training again", done, total))
     name = f"{run.name}-seed{seed}"
-    with data.batches(recipe.labelled, seed, group) as batches:
+    with data.stream(recipe.labelled, seed, group) as batches:
         report = train(
             recipe, batches, workspace.models, how,
             name=None if (workspace.models / name).exists() else name,

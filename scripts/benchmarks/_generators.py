@@ -19,10 +19,11 @@ from captcha_lab.datasets.base import PrepareOptions, dataset_module
 from captcha_lab.evaluate.config import EvalConfig
 from captcha_lab.evaluate.generators.core import Evaluator
 from captcha_lab.evaluate.generators.result import CandidateResult
-from captcha_lab.evaluate.judging.judge import ensure_judge
+from captcha_lab.evaluate.judging.judge import independent_readers
+from captcha_lab.evaluate.readers import main_reader
 from captcha_lab.evaluate.real import RealData
 from captcha_lab.generate.choose import Choice
-from captcha_lab.generate.training.config import TrainConfig as GeneratorConfig
+from captcha_lab.generate.training.config import GeneratorConfig
 from captcha_lab.pipeline.candidates import run_candidate
 from captcha_lab.pipeline.common import silent
 from captcha_lab.pipeline.evaluation_data import ensure_attribute_judge, load_data
@@ -78,13 +79,14 @@ def prepared(config: EvalConfig, dataset: str = "captcha") -> Iterator[Bench]:
         if dataset == "celeba":
             real, _ = load_data(workspace, folder, say, config.seed)
             attributes, _ = ensure_attribute_judge(workspace, folder, say, lambda what, done, total: None)
-            yield Bench(workspace, folder, Evaluator(real, None, None, config, attributes=attributes))
+            yield Bench(workspace, folder, Evaluator(real, {}, config, attributes=attributes))
             return
         report = pipeline.train(workspace, folder, TrainConfig())
         data = pipeline.ensure_packed(workspace, folder, lambda message: None)
-        judge, _ = ensure_judge(data, workspace.models)
+        independent, _ = independent_readers(data, workspace.models)
         recogniser = Recogniser.load(report.run.root)
-        yield Bench(workspace, folder, Evaluator(RealData.from_packed(data), recogniser, judge, config))
+        readers = main_reader(recogniser) | {"judge": independent["judge"]}
+        yield Bench(workspace, folder, Evaluator(RealData.from_packed(data), readers, config))
 
 
 @dataclass(frozen=True)
@@ -129,10 +131,10 @@ def figures(result: CandidateResult) -> dict[str, float | None]:
     return {key: result.figures[key].value if key in result.figures else None for key in SHOWN}
 
 
-def beyond_floor(result: CandidateResult) -> float:
-    """Fréchet distance less the floor's at the same sample size.
+def beyond_baseline(result: CandidateResult) -> float:
+    """Fréchet distance less the baseline's at the same sample size.
 
     What a finite sample adds is of the order 1/N and much alike for like images (Chong and Forsyth 2020, section 3),
     so the difference can be compared across sample sizes; a ratio would flatter the smaller sample.
     """
-    return result.figures["frechet"].value - result.floor["frechet"].value
+    return result.figures["frechet"].value - result.baseline["frechet"].value

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from captcha_lab.generate.sampling.produce import single
+from captcha_lab.generate.sampling.plan import single_samples
 from captcha_lab.generate.sampling.sample import load_generator
 from captcha_lab.generate.watching.pictures import grid
 
@@ -21,7 +21,7 @@ TONES = 48  # of a picture of grey sheets, which makes it a third as large
 
 def sheet(run: Path) -> np.ndarray:
     """SIDE x SIDE samples of a trained run as one picture; classes, or attributes, in turn where it is told them."""
-    return grid(single(load_generator(run), SIDE * SIDE, seed=0).images(), SIDE)
+    return grid(single_samples(load_generator(run), SIDE * SIDE, seed=0).images(), SIDE)
 
 
 def montage(path: Path, sheets: Sequence[tuple[str, np.ndarray]]) -> None:

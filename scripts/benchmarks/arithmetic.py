@@ -19,9 +19,9 @@ import torch
 from captcha_lab.cli.output import say, table
 from captcha_lab.generate.recipe import Recipe
 from captcha_lab.generate.recipes import get_recipe
+from captcha_lab.generate.training.overview import random_stream
 from captcha_lab.generate.training.train import choose_device
 from captcha_lab.generate.training.trainer import Trainer
-from captcha_lab.generate.watching.overview import random_batches
 from scripts.benchmarks._machine import facts
 
 RECIPES = ("face-fast", "face-dcgan", "fast", "dcgan")
@@ -55,13 +55,13 @@ def trainer_for(recipe: Recipe, way: Way, device: str) -> Trainer:
 
     In bfloat16 a trainer has its channels last by itself; here each way says where they are.
     """
-    trainer = Trainer(recipe, random_batches(recipe, 2048), 10_000, 0, device, precision=way.precision)
+    trainer = Trainer(recipe, random_stream(recipe, 2048), 10_000, 0, device, precision=way.precision)
     layout = torch.channels_last if way.channels_last else torch.contiguous_format
     players: list[tuple[torch.nn.Module, torch.optim.Optimizer]] = [
-        (trainer.generator, trainer.generator_optimiser)
+        (trainer.players.generator, trainer.players.generator_optimiser)
     ]
-    if trainer.critic is not None:
-        players.append((trainer.critic, trainer.critic_optimiser))
+    if trainer.players.critic is not None:
+        players.append((trainer.players.critic, trainer.players.critic_optimiser))
     for network, optimiser in players:
         network.to(memory_format=layout)  # type: ignore[call-overload]
         if way.compiled:
@@ -108,7 +108,7 @@ def measure(name: str, device: str, seconds: float) -> list[dict[str, Any]]:
     first = statistics.median(taken[WAYS[0].name])
     for key, (trainer, _) in running.items():
         each = statistics.median(taken[key])
-        draws = recipe.critic_steps * seconds_of(trainer._draw_real, 20)
+        draws = recipe.critic_steps * seconds_of(trainer.draws.real, 20)
         rows[key] |= {
             "ms": 1000 * each,
             "images_per_second": recipe.batch_size * recipe.critic_steps / each,

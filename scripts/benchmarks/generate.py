@@ -13,10 +13,10 @@ from typing import Any
 
 from captcha_lab.cli.output import say, table
 from captcha_lab.evaluate.config import EvalConfig
-from captcha_lab.evaluate.generators.measures import MEASURES
 from captcha_lab.generate.choose import Choice
 from captcha_lab.generate.recipes import recipes
-from captcha_lab.generate.training.config import TrainConfig as GeneratorConfig
+from captcha_lab.generate.training.config import GeneratorConfig
+from captcha_lab.metrics.samples.measure import Measure, measures
 from scripts.benchmarks._generators import PRINTED_BEST, SHOWN, Trained, figures, prepared, train_and_score
 from scripts.benchmarks._machine import facts
 from scripts.benchmarks._pictures import montage
@@ -37,6 +37,12 @@ def recipes_for(dataset: str) -> list[str]:
     return [ours, *(name for name in made if name != ours)]
 
 
+def column(key: str) -> Measure:
+    """The measure behind a figure: the recogniser's, or the same by the judge."""
+    known = measures()
+    return known[key] if key in known else known[key.removesuffix("_judge")].by("judge", "judge", "judge")
+
+
 def row(trained: Trained) -> dict[str, Any]:
     return {
         "recipe": trained.recipe,
@@ -52,7 +58,7 @@ def row(trained: Trained) -> dict[str, Any]:
 def measure(
     dataset: str, names: list[str], seconds: float, seeds: int, config: EvalConfig, picture: Path | None
 ) -> dict[str, Any]:
-    """Train and score each recipe; the floor comes along."""
+    """Train and score each recipe; the baseline comes along."""
     with prepared(config, dataset) as bench:
         rows, sheets = [], []
         for name in names:
@@ -63,7 +69,9 @@ def measure(
                 rows.append({"seed": seed, **row(trained)})
                 sheets.append((f"{name}, {trained.iterations} iterations", trained.sheet))
         count = bench.evaluator.sample_size(None)
-        floor = {key: value.value for key, value in bench.evaluator.floor(count).items() if key in SHOWN}
+        baseline = {
+            key: value.value for key, value in bench.evaluator.baseline(count).items() if key in SHOWN
+        }
     if picture is not None:
         montage(picture, sheets)
     return {
@@ -73,7 +81,7 @@ def measure(
         "distance_samples": count,
         "draws": config.seeds,
         "rows": rows,
-        "floor": floor,
+        "baseline": baseline,
     }
 
 
@@ -84,13 +92,13 @@ def report(done: dict[str, Any]) -> str:
         "recipe",
         "seed",
         "iterations",
-        *(MEASURES[key].brief or MEASURES[key].title for key in keys),
+        *(column(key).brief or column(key).title for key in keys),
         f"{PRINTED_BEST:.2%} after",
         "",
     ]
 
     def cells(figures: dict[str, Any]) -> list[str]:
-        return [MEASURES[key].show(figures.get(key)) for key in keys]
+        return [column(key).show(figures.get(key)) for key in keys]
 
     def reached(seconds: float | None) -> str:
         return "–" if seconds is None else f"{seconds:.0f} s"
@@ -106,7 +114,7 @@ def report(done: dict[str, Any]) -> str:
         ]
         for r in done["rows"]
     ]
-    rows.append(["real", "", "", *cells(done["floor"]), "", ""])
+    rows.append(["real", "", "", *cells(done["baseline"]), "", ""])
     return table(heads, rows, f"{done['budget_seconds']:g} s of training each")
 
 

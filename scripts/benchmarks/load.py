@@ -20,8 +20,8 @@ import torch
 
 from captcha_lab.cli.output import table
 from captcha_lab.datasets.batches import BatchOptions
+from captcha_lab.generate.players.streams import PackedStream
 from captcha_lab.generate.recipes import get_recipe
-from captcha_lab.generate.training.batches import PackedBatches
 from captcha_lab.generate.training.trainer import Trainer
 from captcha_lab.store.packed.bare import lay_out
 from captcha_lab.store.packed.packed import PackedSet, write_attributes
@@ -98,7 +98,7 @@ def data_path(images: np.ndarray, paths: dict[str, Path]) -> list[dict[str, Any]
 def trainer(path: Path, recipe_name: str, options: BatchOptions, device: str) -> Iterator[Trainer]:
     """A trainer of a face recipe at 128x128 on a set."""
     recipe = replace(get_recipe(recipe_name), batch_size=BATCH)
-    with PackedBatches(path, options) as batches:
+    with PackedStream(path, options) as batches:
         yield Trainer(recipe, batches, 1000, 0, device)
 
 
@@ -107,7 +107,7 @@ def step_seconds(work: Trainer, iterations: int) -> float:
     started = time.perf_counter()
     for _ in range(iterations):
         work.iterate()
-    if work.device.type == "cuda":
+    if work.players.device.type == "cuda":
         torch.cuda.synchronize()
     return (time.perf_counter() - started) / iterations
 

@@ -1,6 +1,6 @@
 """The thesis's table: its systems at its own iteration counts, beside the grids it printed, and which claims hold.
 
-Of distances the floor at the same sample size is taken off, since a printed grid has 256 samples and ours more.
+Of distances the baseline at the same sample size is taken off, since a printed grid has 256 samples and ours more.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from captcha_lab.evaluate.generators.printed import load_grids
 from captcha_lab.evaluate.generators.result import CandidateResult
 from captcha_lab.generate.choose import Choice
 from captcha_lab.generate.recipes import get_recipe
-from captcha_lab.generate.training.config import TrainConfig as GeneratorConfig
+from captcha_lab.generate.training.config import GeneratorConfig
 from captcha_lab.generate.watching.weights import (
     CRITIC,
     run_critic_weights,
@@ -24,7 +24,7 @@ from captcha_lab.generate.watching.weights import (
     share_at_limit,
 )
 from captcha_lab.store.runs import Run
-from scripts.benchmarks._generators import beyond_floor, figures, prepared, train_and_score
+from scripts.benchmarks._generators import beyond_baseline, figures, prepared, train_and_score
 from scripts.benchmarks._machine import facts, shared_data
 from scripts.benchmarks._pictures import montage
 
@@ -60,7 +60,11 @@ LIKE = 1.2  # a distance up to so many times the other's counts as like it
 
 
 def row(result: CandidateResult) -> dict[str, Any]:
-    return {**figures(result), "beyond_floor": beyond_floor(result), "faults": list(result.verdict.faults)}
+    return {
+        **figures(result),
+        "beyond_baseline": beyond_baseline(result),
+        "faults": list(result.verdict.faults),
+    }
 
 
 def measure(scale: float, gan_train: bool, picture: Path | None, critics: Path | None) -> dict[str, Any]:
@@ -119,8 +123,8 @@ def claim(text: str, ours: dict[str, Any], better: str, other: str) -> dict[str,
     failed = [name for name in (better, other) if set(ours[name]["faults"]) & {"collapsed", "noise"}]
     if better in failed and other in failed:
         return judged(text, None, f"neither {better} nor {other} made glyphs")
-    first, second = ours[better]["beyond_floor"], ours[other]["beyond_floor"]
-    said = f"{better} {first:.0f}, {other} {second:.0f} beyond the floor's Fréchet distance, one seed"
+    first, second = ours[better]["beyond_baseline"], ours[other]["beyond_baseline"]
+    said = f"{better} {first:.0f}, {other} {second:.0f} beyond the baseline's Fréchet distance, one seed"
     return judged(text, better not in failed and (other in failed or first <= LIKE * second), said)
 
 
@@ -164,7 +168,7 @@ def report(done: dict[str, Any]) -> str:
         "its",
         "recall",
         "its",
-        "beyond floor",
+        "beyond baseline",
         "its",
         "faults",
     ]
@@ -173,7 +177,7 @@ def report(done: dict[str, Any]) -> str:
             r["recipe"], r["iterations"], f"{r['seconds']:.0f}", r["thesis_seconds"] or "–",
             share(r["ours"]), share(r["printed"]),
             f"{100 * r['ours']['recall']:.0f}", f"{100 * r['printed']['recall']:.0f}",
-            f"{r['ours']['beyond_floor']:.0f}", f"{r['printed']['beyond_floor']:.0f}",
+            f"{r['ours']['beyond_baseline']:.0f}", f"{r['printed']['beyond_baseline']:.0f}",
             ", ".join(r["ours"]["faults"]),
         ]
         for r in done["rows"]

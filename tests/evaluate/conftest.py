@@ -5,6 +5,7 @@ import pytest
 
 from captcha_lab.evaluate.generators.core import Evaluator
 from captcha_lab.evaluate.judging.judge import COUNTER, JUDGE, train_second
+from captcha_lab.evaluate.readers import main_reader
 from captcha_lab.evaluate.real import RealData
 from captcha_lab.recognise.config import TrainConfig
 from captcha_lab.recognise.read import Recogniser
@@ -57,4 +58,8 @@ def counter(world):
 
 @pytest.fixture(scope="session")
 def evaluator(real, recogniser, judge, counter) -> Evaluator:
-    return Evaluator(real, recogniser, judge, CONFIG, counter=counter, reader_name="lenet")
+    readers = main_reader(recogniser, "lenet") | {
+        "judge": judge.as_reader(JUDGE),
+        "counter-reader": counter.as_reader(COUNTER),
+    }
+    return Evaluator(real, readers, CONFIG)

@@ -23,7 +23,7 @@ from captcha_lab.evaluate.audit.effort import (
     time_text,
 )
 from captcha_lab.evaluate.audit.html import write_audit
-from captcha_lab.evaluate.reading.measure import measure_reading
+from captcha_lab.evaluate.reading.glyphs import measure_glyphs
 from captcha_lab.metrics.intervals import wilson
 
 FLAGS = {k: ["", "", "seam", "fragment"] if k % 2 else [""] * 4 for k in range(375)}
@@ -32,7 +32,7 @@ FLAGS = {k: ["", "", "seam", "fragment"] if k % 2 else [""] * 4 for k in range(3
 @pytest.fixture(scope="module")
 def found(world, recogniser):
     config = AuditConfig(first=60, epochs=3, remedy_epochs=2)
-    reading = measure_reading(recogniser, world)
+    reading = measure_glyphs(recogniser, world)
     return audit(world, FLAGS, {"received": 400}, 25, 4, recogniser, reading, config)
 
 
@@ -133,7 +133,7 @@ class Blind:
 def test_where_nothing_is_read_no_remedy_is_praised(world):
     blind = Blind(world.classes)
     config = AuditConfig(first=210, epochs=1)
-    found = audit(world, FLAGS, {}, 0, 4, blind, measure_reading(blind, world), config)
+    found = audit(world, FLAGS, {}, 0, 4, blind, measure_glyphs(blind, world), config)
     assert found.remedies == []
     assert "hardly reads" in found.notes[0]
     assert "learned from 210 captchas" in found.verdict

@@ -1,4 +1,4 @@
-"""Planted cheats: each must lose on the measure made for it, and fresh reals must sit on the floor."""
+"""Planted cheats: each must lose on the measure made for it, and fresh reals must sit on the baseline."""
 
 import math
 
@@ -54,11 +54,11 @@ def figure(results, name, key):
     return results[name].figures[key].value
 
 
-def test_reals_sit_on_the_floor(results):
+def test_reals_sit_on_the_baseline(results):
     reals = results["reals"]
     assert reals.verdict.faults == ()
-    for key, floor in reals.floor.items():
-        assert reals.figures[key].value == pytest.approx(floor.value, rel=0.35, abs=0.12), key
+    for key, base in reals.baseline.items():
+        assert reals.figures[key].value == pytest.approx(base.value, rel=0.35, abs=0.12), key
     assert reals.figures["gan_test"].value > 0.9
     assert reals.figures["gan_train"].value > 0.85
 

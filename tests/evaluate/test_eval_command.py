@@ -10,12 +10,12 @@ import torch
 from typer.testing import CliRunner
 
 from captcha_lab.cli import app
-from captcha_lab.evaluate.generators.tally import extractor_distance
+from captcha_lab.evaluate.generators.core import Evaluator
 from captcha_lab.evaluate.judging.inception import load_inception
 from captcha_lab.recognise.config import TrainConfig
 from captcha_lab.recognise.train import train_recogniser
 from captcha_lab.store.packed.packed import write_packed
-from tests.evaluate.drawn_world import draw_glyphs
+from tests.evaluate.drawn_world import CONFIG, draw_glyphs
 
 QUICK = ["--samples", "120", "--no-gan-train", "--no-judge"]
 
@@ -76,8 +76,8 @@ def test_generators_labelled_and_not_and_of_other_data(captcha_lab, workspace, w
 
     result = captcha_lab("eval", "--all", *QUICK, "--seed", "3")
     assert "told" in result.output
-    assert "floor (" in result.output
-    table = [line for line in result.output.splitlines() if line.startswith((" told", " plain", " floor"))]
+    assert "real (" in result.output
+    table = [line for line in result.output.splitlines() if line.startswith((" told", " plain", " real ("))]
     assert len(table) == 3
     assert max(map(len, table)) <= 80
     assert (workspace / "evaluation" / "report.html").is_file()
@@ -142,7 +142,10 @@ def test_inception_weights_give_features(tmp_path, real):
     torch.jit.script(Stand()).save(str(tmp_path / "stand.pt"))
     extractor = load_inception(tmp_path / "stand.pt")
     assert extractor.features(real.held[:40]).shape == (40, 48)
-    assert extractor_distance(extractor, real.held[:50], real.train[:50]) > 0
+    evaluator = Evaluator(real, {}, replace(CONFIG, distance_samples=60), extra=[extractor])
+    distances = evaluator.baseline(60)
+    assert distances["fid"].value > 0
+    assert "kernel" in distances  # of pixels, not of Inception
 
 
 def test_inception_weights_that_are_none(captcha_lab, workspace, tmp_path):

@@ -90,11 +90,11 @@ def test_attributes_are_told_by_name_and_read_back(packed: Path, judge: Attribut
     real = RealData.from_file(packed)
     told = measure_attributes(painter(("Red", "Bright")), real, judge, CONFIG, 0)
     assert [a.name for a in told.agreements] == ["Red", "Bright"]
-    assert told.figure.value > 0.9
-    assert told.floor.value > 0.9
+    assert told.figures["attributes"].value > 0.9
+    assert told.baseline["attributes"].value > 0.9
     assert all(0.4 < a.chance < 0.6 for a in told.agreements)
     wrong = measure_attributes(painter(("Red", "Bright"), obeys=False), real, judge, CONFIG, 0)
-    assert wrong.figure.value < 0.1
+    assert wrong.figures["attributes"].value < 0.1
     with pytest.raises(CaptchaLabError, match="does not read Hat"):
         measure_attributes(painter(("Hat",)), real, judge, CONFIG, 0)
     with pytest.raises(CaptchaLabError, match="no attribute Hat"):
@@ -111,7 +111,7 @@ def test_figures_are_never_called_fid_and_pictures_are_in_colour(
     told = painter(NAMES)
     strip = pictures(np.eye(2, dtype=int), 5)
     good = Candidate("painter", told.sampler, labelled=True, attributes=NAMES, strips=lambda: [strip])
-    evaluation = Evaluator(real, None, None, CONFIG, attributes=judge).run([noise, good])
+    evaluation = Evaluator(real, {}, CONFIG, attributes=judge).run([noise, good])
     best, worst = evaluation.results
     assert (best.name, worst.name) == ("painter", "noise")
     assert evaluation.extractors == ("attribute network",)
@@ -170,4 +170,4 @@ def test_the_command_from_training_to_report(packed: Path, judge: AttributeReade
     assert any("attribute network" in note for note in report["notes"])
     table = call("eval", "--run", "told", "--samples", "60")
     assert "asked" in table
-    assert "floor (" in table
+    assert "real (" in table

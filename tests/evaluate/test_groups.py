@@ -8,16 +8,18 @@ from typer.testing import CliRunner
 
 from captcha_lab.cli import app
 from captcha_lab.evaluate.config import EvalConfig
+from captcha_lab.evaluate.generators.figures import Value
 from captcha_lab.evaluate.generators.groups import entries
-from captcha_lab.evaluate.generators.measures import Value
 from captcha_lab.evaluate.generators.result import CandidateResult, Evaluation
 from captcha_lab.evaluate.generators.verdict import Verdict
+from captcha_lab.evaluate.readers import SampleReader, reader_measures
 from captcha_lab.evaluate.report.board import board_lines
 from captcha_lab.evaluate.report.report import verdict_sentence
 from captcha_lab.recognise.config import TrainConfig
 from captcha_lab.recognise.train import train_recogniser
 from captcha_lab.store.packed.packed import write_packed
 
+READERS = (("recogniser", ""), ("judge", "judge"), ("panel", "panel"))
 FLOOR = {"gan_test": Value(0.999), "frechet": Value(24.0), "recall": Value(0.98)}
 
 
@@ -34,7 +36,8 @@ def result(name, reads, frechet, recipe="fast", seed=0, faults=(), seconds=30.0)
 
 def evaluation(results, real) -> Evaluation:
     members = [member for entry in entries(results) for member in entry.members]
-    return Evaluation(members, {1000: FLOOR}, real, EvalConfig(), ("lenet",), "lenet", None)
+    columns = reader_measures({name: SampleReader((), suffix, name) for name, suffix in READERS})
+    return Evaluation(members, {1000: FLOOR}, real, EvalConfig(), ("lenet",), {}, columns)
 
 
 def test_seeds_of_one_recipe_are_one_entry_with_mean_and_spread():
@@ -109,7 +112,7 @@ def test_the_board_fits_the_terminal_and_cuts_no_name(real):
         "± over seeds",
     ):
         assert word in text
-    heads, ends = lines[0], next(line for line in lines if line.startswith(" floor"))
+    heads, ends = lines[0], next(line for line in lines if line.startswith(" real"))
     assert [heads.index("reads") + 5, heads.index("Fréchet") + 7] == [
         ends.index("99.9") + 4, ends.index("24.0") + 4
     ]  # fmt: skip

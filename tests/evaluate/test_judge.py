@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 
 from captcha_lab.cli import app
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.evaluate.judging.halves import captcha_of, two_halves
+from captcha_lab.evaluate.glyphs import captcha_of
+from captcha_lab.evaluate.judging.halves import two_halves
 from captcha_lab.evaluate.judging.judge import (
     COUNTER,
     JUDGE,
@@ -59,7 +60,7 @@ def test_the_halves_are_of_labelled_training_glyphs_and_the_same_for_the_same_se
 
 def test_images_that_stand_alone_are_parted_by_their_pixels(world):
     digits = replace(
-        world, images=world.images[np.arange(len(world)) % 40], source=None, info={"kind": "digits"}
+        world, images=world.images[np.arange(len(world)) % 40], image=None, info={"kind": "digits"}
     )
     halves = [{digits.images[k].tobytes() for k in np.flatnonzero(h)} for h in two_halves(digits, SEED)]
     assert len(halves[0]) + len(halves[1]) == 40

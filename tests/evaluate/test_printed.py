@@ -11,6 +11,7 @@ from captcha_lab.errors import CaptchaLabError
 from captcha_lab.evaluate.config import EvalConfig
 from captcha_lab.evaluate.generators.core import Evaluator
 from captcha_lab.evaluate.generators.printed import cut_grid, load_grids, train_panel
+from captcha_lab.evaluate.readers import main_reader
 from captcha_lab.evaluate.real import RealData
 from captcha_lab.segment import Segmenter
 from captcha_lab.store.packed.packed import PackedSet
@@ -93,7 +94,9 @@ def test_the_printed_grids_of_the_thesis(shared_data):
     real = RealData.from_packed(thesis_glyphs(shared_data))
     # Half of the panel learns from shifted glyphs: see `printed` for why a single reader won't do.
     panel = train_panel(real, members=((0, 101), (1, 102)), epochs=8)
-    evaluator = Evaluator(real, panel[0], None, EvalConfig(gan_train=False), panel=panel)
+    evaluator = Evaluator(
+        real, main_reader(panel.networks[0]) | {"panel": panel}, EvalConfig(gan_train=False)
+    )
     grids = load_grids(shared_data / "thesis-figures", real)
     assert len(grids.candidates) == 15
     assert len(grids.skipped) == 6  # faces
@@ -108,7 +111,7 @@ def test_the_printed_grids_of_the_thesis(shared_data):
     }
     for name, share in printed.items():
         assert results[name].figures["gan_test_panel"].value == pytest.approx(share, abs=0.08), name
-        assert results[name].floor["gan_test_panel"].value > 0.98
+        assert results[name].baseline["gan_test_panel"].value > 0.98
 
     collapsed = {name for name, result in results.items() if "collapsed" in result.verdict.faults}
     assert collapsed == {"fig4-10-gan-fc", "fig4-07-dcgan-1480"}

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.evaluate.reading import measure as reading
-from captcha_lab.evaluate.reading.measure import measure_reading
+from captcha_lab.evaluate.reading import damage
+from captcha_lab.evaluate.reading.glyphs import measure_glyphs
 
 
 @pytest.fixture(scope="module")
 def result(recogniser, world):
-    return measure_reading(recogniser, world)
+    return measure_glyphs(recogniser, world)
 
 
 def test_accuracy_and_calibration_of_a_trained_recogniser(result):
@@ -25,7 +25,7 @@ def test_duplicates_are_taken_out(recogniser, world):
     doubled = world.take(np.concatenate([np.arange(len(world)), np.flatnonzero(world.split == 2)[:40]]))
     duplicate = np.concatenate([np.zeros(len(world), np.uint8), np.ones(40, np.uint8)])
     doubled = type(doubled)(**{**vars(doubled), "duplicate": duplicate})
-    result = measure_reading(recogniser, doubled)
+    result = measure_glyphs(recogniser, doubled)
     assert result.duplicates == 40
     assert result.glyphs.trials - result.glyphs_distinct.trials == 40
 
@@ -40,19 +40,25 @@ def test_damage_starts_at_the_clean_accuracy_and_ends_lower(result):
 
 def test_damages_do_what_their_names_say():
     rng = np.random.default_rng(0)
-    image = np.full((1, 20, 20), 255, np.uint8)
-    image[0, 10, 10] = 0
-    moved = reading.shift(image, 3, rng)
-    row, column = np.argwhere(moved[0] == 0)[0]
+    image = np.full((20, 20), 255, np.uint8)
+    image[10, 10] = 0
+    row, column = np.argwhere(damage.shift(image, 3, rng) == 0)[0]
     assert max(abs(row - 10), abs(column - 10)) == 3
-    assert reading.blur(image, 1.0, rng)[0, 10, 10] > 150
-    assert np.std(reading.noise(np.full((1, 50, 50), 128, np.uint8), 16, rng)) == pytest.approx(16, rel=0.1)
-    bar = np.full((1, 21, 21), 255, np.uint8)
-    bar[0, 10] = 0
-    assert reading.rotate(bar, 45, rng)[0, 10, 0] > 200
-    np.testing.assert_array_equal(reading.rotate(bar, 0, rng), bar)
+    assert damage.blur(image, 1.0, rng)[10, 10] > 150
+    assert np.std(damage.noise(np.full((50, 50), 128, np.uint8), 16, rng)) == pytest.approx(16, rel=0.1)
+    bar = np.full((21, 21), 255, np.uint8)
+    bar[10] = 0
+    assert damage.rotate(bar, 45, rng)[10, 0] > 200
+    np.testing.assert_array_equal(damage.rotate(bar, 0, rng), bar)
+
+
+def test_paper_comes_in_in_its_own_colour():
+    rng = np.random.default_rng(0)
+    dark = np.full((20, 30, 3), (10, 40, 90), np.uint8)
+    for change, level in ((damage.shift, 4), (damage.rotate, 30)):
+        np.testing.assert_array_equal(change(dark, level, rng), dark)
 
 
 def test_without_labelled_test_glyphs_there_is_a_clear_line(recogniser, world):
     with pytest.raises(CaptchaLabError, match="captcha-lab label"):
-        measure_reading(recogniser, world.take(world.split == 0))
+        measure_glyphs(recogniser, world.take(world.split == 0))

@@ -8,8 +8,9 @@ import pytest
 
 from captcha_lab.evaluate.generators.candidate import Candidate
 from captcha_lab.evaluate.generators.core import Evaluator
-from captcha_lab.evaluate.generators.measures import MEASURES
-from captcha_lab.evaluate.reading.measure import measure_reading
+from captcha_lab.evaluate.judging.judge import JUDGE
+from captcha_lab.evaluate.readers import main_reader, reader_measures
+from captcha_lab.evaluate.reading.glyphs import measure_glyphs
 from captcha_lab.evaluate.report.report import Report, report_json, verdict_sentence
 from captcha_lab.evaluate.report.write import write_report
 from tests.evaluate.drawn_world import draw_glyphs
@@ -30,7 +31,7 @@ def report(evaluator, recogniser, world):
     )
     still = Candidate("still", images=np.repeat(draw_glyphs([0], 1), 40, axis=0))
     evaluation = evaluator.run([evil, still])
-    reading = measure_reading(recogniser, world)
+    reading = measure_glyphs(recogniser, world)
     return Report(
         verdict_sentence(evaluation, reading), evaluation, reading, "drawn", "captcha-lab eval", ["a <note>"]
     )
@@ -43,14 +44,14 @@ def page(report, tmp_path_factory):
     return folder
 
 
-def test_json_holds_every_figure_with_its_floor(page):
+def test_json_holds_every_figure_with_its_baseline(page, evaluator):
     report = json.loads((page / "report.json").read_text())
     assert {"verdict", "leaderboard", "floors", "recogniser", "command", "config"} <= set(report)
     best = report["leaderboard"][0]
     assert best["figures"]["gan_test"]["low"] <= best["figures"]["gan_test"]["value"]
     for candidate in report["leaderboard"]:
         floor = report["floors"][str(candidate["distance_samples"])]
-        assert set(candidate["figures"]) <= set(floor) <= set(MEASURES)
+        assert set(candidate["figures"]) <= set(floor) <= set(reader_measures(evaluator.readers))
     assert report["leaderboard"][1]["faults"] == ["collapsed"]
     assert report["leaderboard"][1]["distance_samples"] == 40
     assert report["recogniser"]["expected_calibration_error"] < 0.2
@@ -101,13 +102,13 @@ def test_seeds_widen_into_intervals(real, recogniser):
     from tests.evaluate.drawn_world import CONFIG
 
     config = replace(CONFIG, seeds=2, gan_train=False, samples=120)
-    result = Evaluator(real, recogniser, None, config).measure(
+    result = Evaluator(real, main_reader(recogniser), config).measure(
         Candidate("r", evaluator_sampler, labelled=True)
     )
     value = result.figures["frechet"]
     assert value.low < value.value < value.high
     assert result.read_samples == 240
-    assert result.floor["frechet"].low < result.floor["frechet"].high
+    assert result.baseline["frechet"].low < result.baseline["frechet"].high
 
 
 @pytest.mark.browser
@@ -142,6 +143,8 @@ def test_a_hundred_thousand_samples_stay_within_memory(real, recogniser, judge):
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     config = replace(CONFIG, samples=100_000, batch_size=1000, gan_train=False)
-    result = Evaluator(real, recogniser, judge, config).measure(Candidate("many", sampler, labelled=True))
+    result = Evaluator(real, main_reader(recogniser) | {"judge": judge.as_reader(JUDGE)}, config).measure(
+        Candidate("many", sampler, labelled=True)
+    )
     assert result.read_samples == 100_000
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 400_000  # KiB

@@ -7,10 +7,10 @@ from typing import Any
 
 from torch import nn
 
-from captcha_lab.generate.networks import NETWORKS
+from captcha_lab.generate.networks import families
+from captcha_lab.generate.players.streams import ArrayStream
 from captcha_lab.generate.recipe import Recipe
-from captcha_lab.generate.training.batches import ArrayBatches
-from captcha_lab.generate.watching.overview import random_batches
+from captcha_lab.generate.training.overview import random_stream
 
 BATCH = 4
 
@@ -18,7 +18,7 @@ BATCH = 4
 def shrunk(recipe: Recipe, **changes: Any) -> Recipe:
     """The same parts with narrow layers and small images, so that a step takes milliseconds."""
     options: dict[str, Any] = {}
-    for option in fields(NETWORKS[recipe.network].options):
+    for option in fields(families()[recipe.network].options):
         value = recipe.options.get(option.name, option.default)
         if option.name in ("channels", "hidden") and isinstance(value, int):
             options[option.name] = 8
@@ -36,9 +36,9 @@ def shrunk(recipe: Recipe, **changes: Any) -> Recipe:
     return replace(recipe, options={**recipe.options, **options}, **{**small, **changes})
 
 
-def data(recipe: Recipe, n: int = 24) -> ArrayBatches:
+def data(recipe: Recipe, n: int = 24) -> ArrayStream:
     """Random pixels, with classes where the recipe wants them."""
-    return random_batches(recipe, n)
+    return random_stream(recipe, n)
 
 
 def trainable(network: nn.Module) -> int:

@@ -9,11 +9,11 @@ from typing import Any
 
 import torch
 
+from captcha_lab.generate.players.streams import ArrayStream
 from captcha_lab.generate.recipe import Recipe
 from captcha_lab.generate.recipes import get_recipe
-from captcha_lab.generate.training.batches import ArrayBatches
+from captcha_lab.generate.training.overview import random_stream
 from captcha_lab.generate.training.trainer import Trainer
-from captcha_lab.generate.watching.overview import random_batches
 from captcha_lab.parallel import Group, join_group
 from tests.generate.generator_tools import shrunk
 
@@ -34,10 +34,10 @@ def recipe_of(name: str) -> Recipe:
 def outcome(name: str, group: Group) -> dict[str, Any]:
     """Figures of every step and all weights after the last."""
     recipe = recipe_of(name)
-    images, labels = random_batches(recipe, 24), None
+    images, labels = random_stream(recipe, 24), None
     if images.condition is not None:
         labels = images.condition.argmax(1)
-    batches = ArrayBatches(images.images, labels, images.names, group=group)
+    batches = ArrayStream(images.images, labels, images.names, group=group)
     torch.manual_seed(5)  # of dropout
     trainer = Trainer(recipe, batches, STEPS, seed=2, group=group)
     figures = []
@@ -45,7 +45,11 @@ def outcome(name: str, group: Group) -> dict[str, Any]:
         step = trainer.iterate()
         means = group.mean(list(step.values()))
         figures.append({key: float(value) for key, value in zip(step, means, strict=True)})
-    nets = {"generator": trainer.generator, "critic": trainer.critic, "encoder": trainer.encoder}
+    nets = {
+        "generator": trainer.players.generator,
+        "critic": trainer.players.critic,
+        "encoder": trainer.players.encoder,
+    }
     weights = {key: net.state_dict() for key, net in nets.items() if net is not None}
     return {"figures": figures, "weights": weights}
 

@@ -8,13 +8,13 @@ import torch
 from torch import nn
 
 from captcha_lab.errors import UsageError
-from captcha_lab.generate.losses.constraints import (
+from captcha_lab.generate.networks.base import Criticism
+from captcha_lab.generate.players.penalties import (
     clip,
     clipped_parameters,
     gradient_penalty,
     squared_gradients,
 )
-from captcha_lab.generate.networks.base import Criticism
 from captcha_lab.generate.recipes import get_recipe
 from captcha_lab.generate.training.trainer import Trainer
 from tests.generate.generator_tools import data, shrunk
@@ -115,7 +115,7 @@ def test_a_dead_critic_has_a_finite_penalty() -> None:
 def test_clip_scopes() -> None:
     recipe = shrunk(get_recipe("wdcgan-update"))
     trainer = Trainer(recipe, data(recipe), 1)
-    critic, generator = trainer.critic, trainer.generator
+    critic, generator = trainer.players.critic, trainer.players.generator
     everything = clipped_parameters(critic, generator, "all")
     assert {id(p) for p in everything} == {id(p) for p in critic.parameters()}
     held = {id(p) for p in clipped_parameters(critic, generator, "update")}
@@ -139,12 +139,13 @@ def test_lazy_penalty_is_as_strong_as_it_is_rare() -> None:
     for every in (1, 2):
         recipe = shrunk(get_recipe("wdcgan-gp"), penalty_every=every)
         trainer = Trainer(recipe, data(recipe), 4)
-        trainer._penalty = lambda *parts: 3.0
+        trainer.game._penalty = lambda *parts: 3.0
         beyond[every] = []
         for _ in range(4):
             images = torch.rand(2, 4, 1, 20, 20)
-            judged = [trainer.critic(part) for part in images]
-            total, figures = trainer.critic_loss([(part, None) for part in images], judged, [])
+            judged = [trainer.players.critic(part) for part in images]
+            pairs = [(part, None) for part in images]
+            total, figures = trainer.loss.criticised(trainer.game, pairs, judged, [])
             beyond[every].append(float(total.detach() - figures["critic_loss"]))
     assert beyond[1] == pytest.approx([3, 3, 3, 3], abs=1e-4)
     assert beyond[2] == pytest.approx([6, 0, 6, 0], abs=1e-4)

@@ -13,9 +13,9 @@ import torch
 from captcha_lab.errors import UsageError
 from captcha_lab.generate.choose import Choice, choose
 from captcha_lab.generate.networks import NetworkSpec, build_critic, build_generator
+from captcha_lab.generate.players.augment import mirrored, moved
+from captcha_lab.generate.players.streams import ArrayStream
 from captcha_lab.generate.sampling.sample import Generator, load_generator, save_generator
-from captcha_lab.generate.training.augment import mirrored, moved
-from captcha_lab.generate.training.batches import ArrayBatches
 from captcha_lab.generate.training.trainer import Trainer
 
 RECIPES = (
@@ -31,11 +31,11 @@ TINY: dict[str, dict[str, Any]] = {
 }
 
 
-def faces(size: int, told: bool) -> ArrayBatches:
+def faces(size: int, told: bool) -> ArrayStream:
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (12, size, size, 3), np.uint8)
     attributes = rng.integers(0, 2, (12, 2)) if told else None
-    return ArrayBatches(images, names=NAMES if told else (), attributes=attributes)
+    return ArrayStream(images, names=NAMES if told else (), attributes=attributes)
 
 
 def trainer_of(name: str, size: int, told: bool, tiny: bool) -> Trainer:
@@ -48,22 +48,29 @@ def trainer_of(name: str, size: int, told: bool, tiny: bool) -> Trainer:
 
 def check(name: str, size: int, told: bool, tiny: bool, path: Path) -> None:
     trainer = trainer_of(name, size, told, tiny)
-    before = [p.detach().clone() for p in trainer.generator.parameters()]
+    before = [p.detach().clone() for p in trainer.players.generator.parameters()]
     figures = trainer.iterate()
     assert all(torch.isfinite(value) for value in figures.values())
-    assert any(not torch.equal(a, b) for a, b in zip(before, trainer.generator.parameters(), strict=True))
+    assert any(
+        not torch.equal(a, b) for a, b in zip(before, trainer.players.generator.parameters(), strict=True)
+    )
 
     torch.save(trainer.state(), path / "resume.pt")
     resumed = trainer_of(name, size, told, tiny)
     resumed.restore(torch.load(path / "resume.pt", weights_only=True))
     trainer.iterate()
     resumed.iterate()
-    pairs = zip(trainer.generator.parameters(), resumed.generator.parameters(), strict=True)
+    pairs = zip(trainer.players.generator.parameters(), resumed.players.generator.parameters(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
 
     r = trainer.recipe
     made = Generator(
-        trainer.sampling_network, trainer.spec, r.noise, trainer.names, exclusive=False, recipe=r
+        trainer.players.sampling_network,
+        trainer.players.spec,
+        r.noise,
+        trainer.names,
+        exclusive=False,
+        recipe=r,
     )
     save_generator(path / "weights.safetensors", made, {})
     loaded = load_generator(path / "weights.safetensors")

@@ -10,13 +10,14 @@ import pytest
 import torch
 
 from captcha_lab.errors import UsageError
-from captcha_lab.generate.losses.remedies import Average, Replay, feature_matching
 from captcha_lab.generate.pixels import to_images, to_network
+from captcha_lab.generate.players.game import penalty_factor
+from captcha_lab.generate.players.remedies import Average, Replay, feature_matching
 from captcha_lab.generate.recipes import get_recipe
-from captcha_lab.generate.training.quality import RecogniserQuality, harmonic_mean
-from captcha_lab.generate.training.schedule import StepRule, learning_rate_factor, penalty_factor
-from captcha_lab.generate.watching.overview import overview
+from captcha_lab.generate.training.overview import overview
+from captcha_lab.generate.training.schedule import StepRule, learning_rate_factor
 from captcha_lab.generate.watching.pictures import grid, save_animation, save_curves, save_picture
+from captcha_lab.generate.watching.quality import RecogniserQuality, harmonic_mean
 from tests.generate.generator_tools import shrunk
 
 
@@ -77,7 +78,7 @@ def test_learning_rate_and_penalty_fall_along_a_cosine() -> None:
 
 
 def test_replay_keeps_the_size_and_mixes_old_samples_with_their_conditions() -> None:
-    replay, draws = Replay(size=10, share=0.5), rng()
+    replay, draws = Replay(0.5, size=10), rng()
     for k in range(8):
         images = torch.full((4, 1, 2, 2), float(k))
         condition = torch.full((4, 3), float(k))

@@ -11,16 +11,16 @@ from torch import nn
 
 from captcha_lab.errors import UsageError
 from captcha_lab.generate.networks import (
-    NETWORKS,
     NetworkSpec,
     build_critic,
     build_encoder,
     build_generator,
+    families,
 )
 from captcha_lab.generate.networks.base import CONDITIONINGS
-from captcha_lab.generate.networks.initialise import SCHEMES, initialise
-from captcha_lab.generate.networks.layers import MinibatchDiscrimination
-from captcha_lab.generate.networks.normalise import BatchNorm, LayerNorm
+from captcha_lab.generate.networks.parts.initialise import SCHEMES, initialise
+from captcha_lab.generate.networks.parts.layers import MinibatchDiscrimination
+from captcha_lab.generate.networks.parts.normalise import BatchNorm, LayerNorm
 from tests.generate.generator_tools import counting_statistics, trainable
 
 OURS = ("fc", "dcgan", "faces", "deconv", "cs231n", "pml", "slides")
@@ -86,7 +86,7 @@ def test_parameters_of_the_thesis_by_hand() -> None:
 def test_face_networks_have_the_printed_layers_at_128() -> None:
     spec = NetworkSpec("faces", (3, 128, 128), 100)
     with torch.device("meta"):
-        generator, critic = (build(spec, NETWORKS["faces"].options()) for build in _builders("faces"))
+        generator, critic = (build(spec, families()["faces"].options()) for build in _builders("faces"))
     assert generator.first.out_features == 16384 == critic.head.score.in_features
     convolutions = [m.out_channels for m in critic.modules() if isinstance(m, nn.Conv2d)]
     transposed = [m.out_channels for m in generator.modules() if isinstance(m, nn.ConvTranspose2d)]
@@ -94,7 +94,7 @@ def test_face_networks_have_the_printed_layers_at_128() -> None:
 
 
 def _builders(family: str) -> tuple:
-    return NETWORKS[family].generator, NETWORKS[family].critic
+    return families()[family].generator, families()[family].critic
 
 
 @pytest.mark.parametrize("size", [64, 128])
@@ -102,7 +102,7 @@ def test_face_fc_and_deconv_networks_at_both_sizes(size: int) -> None:
     for family, options in (("fc", {"critic": (1024,)}), ("fc", {"update": True}), ("deconv", {})):
         spec = NetworkSpec(family, (3, size, size), 100, options=options)
         with torch.device("meta"):
-            chosen = NETWORKS[family].options(**options)
+            chosen = families()[family].options(**options)
             generator, critic = (build(spec, chosen) for build in _builders(family))
             images = generator(torch.randn(2, 100))
             assert images.shape == (2, 3, size, size)

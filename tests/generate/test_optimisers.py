@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
+from captcha_lab.generate.players.optimisers import gradient_norm, make_optimiser, set_rate, step
 from captcha_lab.generate.recipes import get_recipe
-from captcha_lab.generate.training.optimisers import gradient_norm, make_optimiser, set_rate, step
 from captcha_lab.parallel import Group
 
 
@@ -19,7 +19,7 @@ def test_a_transposed_gradient_moves_the_right_weights(name: str) -> None:
     recipe = replace(get_recipe("dcgan"), optimiser=name, learning_rate=0.1)
     target = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
     weight = nn.Parameter(torch.zeros(3, 5))
-    optimiser = make_optimiser(recipe, [weight], recipe.learning_rate)
+    optimiser = make_optimiser(recipe, [weight])
     step(optimiser, [weight], (weight.t() * target).sum(), Group())
     assert torch.equal(weight.detach().sign(), -target.t().sign())
 
@@ -27,7 +27,7 @@ def test_a_transposed_gradient_moves_the_right_weights(name: str) -> None:
 def test_only_the_given_parameters_get_a_gradient() -> None:
     own, others = nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(2))
     unused = nn.Parameter(torch.ones(1))
-    optimiser = make_optimiser(get_recipe("dcgan"), [own, unused], 0.1)
+    optimiser = make_optimiser(replace(get_recipe("dcgan"), learning_rate=0.1), [own, unused])
     step(optimiser, [own, unused], (3 * own * others).sum(), Group())
     assert others.grad is None
     assert unused.item() == 1.0
@@ -35,7 +35,7 @@ def test_only_the_given_parameters_get_a_gradient() -> None:
 
 
 def test_rates_are_shares_of_the_base_rate() -> None:
-    optimiser = make_optimiser(get_recipe("dcgan"), [nn.Parameter(torch.ones(1))], 0.4)
+    optimiser = make_optimiser(replace(get_recipe("dcgan"), learning_rate=0.4), [nn.Parameter(torch.ones(1))])
     for factor in (0.5, 0.25, 1.0):
         set_rate(optimiser, factor)
         assert optimiser.param_groups[0]["lr"] == pytest.approx(0.4 * factor)
@@ -49,7 +49,7 @@ def test_a_step_is_the_same_whatever_the_order_in_memory() -> None:
     images = torch.randn(4, 3, 6, 6)
     for network in (first, last):
         parameters = list(network.parameters())
-        optimiser = make_optimiser(get_recipe("fast"), parameters, 1e-2)
+        optimiser = make_optimiser(replace(get_recipe("fast"), learning_rate=1e-2), parameters)
         for _ in range(3):
             leaf = images.clone().requires_grad_()
             (gradient,) = torch.autograd.grad(network(leaf).square().sum(), leaf, create_graph=True)

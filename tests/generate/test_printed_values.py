@@ -8,7 +8,7 @@ import pytest
 
 from captcha_lab.generate.networks import build_critic, build_generator
 from captcha_lab.generate.recipes import get_recipe, recipes
-from captcha_lab.generate.training.players import network_spec
+from captcha_lab.generate.training.trainer import network_spec
 from tests.generate.generator_tools import counting_statistics, trainable
 
 UPDATE = {"options": {"update": True}, "clip": 0.05, "clip_scope": "update"}

@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from captcha_lab.errors import UsageError
-from captcha_lab.generate.losses.constraints import clipped_parameters, gradient_penalty, squared_gradients
 from captcha_lab.generate.networks import build_generator
+from captcha_lab.generate.players.penalties import clipped_parameters, gradient_penalty, squared_gradients
 from captcha_lab.generate.recipe import Recipe
 from captcha_lab.generate.recipes import get_recipe, recipes
 from captcha_lab.generate.sampling.sample import Generator, load_generator, save_generator
+from captcha_lab.generate.training.overview import overview
 from captcha_lab.generate.training.trainer import Trainer
-from captcha_lab.generate.watching.overview import overview
 from tests.generate.generator_tools import data, shrunk
 
 UNLABELLED = [name for name, recipe in recipes().items() if not recipe.labelled]
@@ -27,15 +27,19 @@ def trainer_of(recipe: Recipe) -> Trainer:
 
 
 def networks(trainer: Trainer) -> dict[str, torch.nn.Module]:
-    named = {"generator": trainer.generator, "critic": trainer.critic, "encoder": trainer.encoder}
+    named = {
+        "generator": trainer.players.generator,
+        "critic": trainer.players.critic,
+        "encoder": trainer.players.encoder,
+    }
     return {name: network for name, network in named.items() if network is not None}
 
 
 def check_step(trainer: Trainer) -> None:
-    before = {name: copy.deepcopy(net.state_dict()) for name, net in networks(trainer).items()}
+    before = {name: copy.deepcopy(net.state_dict()) for name, net in trainer.players.networks.items()}
     figures = trainer.iterate()
     assert all(torch.isfinite(value) for value in figures.values())
-    for name, network in networks(trainer).items():
+    for name, network in trainer.players.networks.items():
         still = [key for key, p in network.named_parameters() if torch.equal(p, before[name][key])]
         # What adds the same to every score cancels out of a loss of their differences.
         cancels = name == "critic" and trainer.recipe.loss in ("wgan", "rpgan")
@@ -44,39 +48,39 @@ def check_step(trainer: Trainer) -> None:
 
 def check_constraint(trainer: Trainer) -> None:
     recipe = trainer.recipe
-    if trainer.critic is None:
+    if trainer.players.critic is None:
         return
     if recipe.clip:
-        held = clipped_parameters(trainer.critic, trainer.generator, recipe.clip_scope)
+        held = clipped_parameters(trainer.players.critic, trainer.players.generator, recipe.clip_scope)
         assert held
         assert max(float(p.detach().abs().max()) for p in held) <= recipe.clip + 1e-7
     if recipe.gradient_penalty or recipe.r1 or recipe.r2:
-        real, condition = trainer._draw_real()
+        real, condition = trainer.draws.real()
         fake = torch.rand_like(real)
         if recipe.gradient_penalty:
-            penalty = gradient_penalty(trainer.critic, real, fake, condition, torch.rand(len(real)))
+            penalty = gradient_penalty(trainer.players.critic, real, fake, condition, torch.rand(len(real)))
         else:
             real.requires_grad_()
-            penalty = squared_gradients(trainer.critic(real, condition).score.sum(), [real]).mean()
-        gradients = torch.autograd.grad(penalty, trainer.critic_parameters, allow_unused=True)
+            penalty = squared_gradients(trainer.players.critic(real, condition).score.sum(), [real]).mean()
+        gradients = torch.autograd.grad(penalty, trainer.players.critic_parameters, allow_unused=True)
         assert any(g is not None and float(g.abs().max()) > 0 for g in gradients)
 
 
 def check_condition(trainer: Trainer) -> None:
     """Generator and critic answer differently to different classes, or the critic names them."""
     k = len(trainer.names)
-    noise = trainer.noise(1).expand(2, -1)
+    noise = trainer.draws.noise()[:1].expand(2, -1)
     condition = torch.eye(k)[:2]
-    network = trainer.generator.eval()
+    network = trainer.players.generator.eval()
     with torch.no_grad():
         one, other = network(noise, condition)
         assert not torch.equal(one, other)
-        if trainer.critic is None:
+        if trainer.players.critic is None:
             return
-        image = trainer._draw_real()[0][:1].expand(2, -1, -1, -1)
-        judged = trainer.critic.eval()(image, condition)
+        image = trainer.draws.real()[0][:1].expand(2, -1, -1, -1)
+        judged = trainer.players.critic.eval()(image, condition)
     network.train()
-    trainer.critic.train()
+    trainer.players.critic.train()
     if trainer.recipe.conditioning == "auxiliary":
         assert judged.class_logits is not None
         assert judged.class_logits.shape == (2, k)
@@ -94,12 +98,17 @@ def test_recipe(name: str, tmp_path) -> None:
     recipe, low_high = trainer.recipe, trainer.recipe.output_range
     with torch.no_grad():
         condition = torch.eye(len(trainer.names))[[0, 1]] if trainer.names else None
-        raw = trainer.generator.eval()(trainer.noise(2), condition)
-    assert raw.shape == (2, *trainer.spec.image_shape)
+        raw = trainer.players.generator.eval()(trainer.draws.noise()[:2], condition)
+    assert raw.shape == (2, *trainer.players.spec.image_shape)
     assert low_high[0] <= float(raw.min()) < float(raw.max()) <= low_high[1]
 
     made = Generator(
-        trainer.sampling_network, trainer.spec, recipe.noise, trainer.names, trainer.batches.exclusive, recipe
+        trainer.players.sampling_network,
+        trainer.players.spec,
+        recipe.noise,
+        trainer.names,
+        trainer.stream.exclusive,
+        recipe,
     )
     path = tmp_path / "weights.safetensors"
     save_generator(path, made, {})
@@ -144,7 +153,7 @@ def test_unknown_recipe_lists_the_known() -> None:
         ({"learning_rate": float("inf")}, "learning_rate is inf, not a finite number"),
         ({"clip": float("nan")}, "clip is nan, not a finite number"),
         ({"opening": (50, 0, 1)}, "has a number below 1"),
-        ({"wrong_labels": True}, "wrong labels need a critic that is told labels"),
+        ({"wrong_labels": True}, "wrong labels need a critic that is conditioned"),
         ({"auxiliary_weight": 1.0}, "needs labels to classify"),
         ({"clip": -1.0}, "clip is -1.0, below zero"),
         ({"ema": 1.0}, r"ema must be in \[0, 1\)"),
@@ -167,12 +176,14 @@ def test_seed_fixes_everything() -> None:
     other = Trainer(recipe, data(recipe), 3, seed=2)
     for trainer in (first, second, other):
         trainer.iterate()
-    a, b, c = (t.generator.state_dict() for t in (first, second, other))
+    a, b, c = (t.players.generator.state_dict() for t in (first, second, other))
     assert all(torch.equal(a[key], b[key]) for key in a)
     assert any(not torch.equal(a[key], c[key]) for key in a)
 
 
 def test_build_from_metadata_alone() -> None:
     trainer = trainer_of(shrunk(get_recipe("wdcgan-update-label")))
-    rebuilt = build_generator(type(trainer.spec).from_json(trainer.spec.as_json()), 3)
-    assert [p.shape for p in rebuilt.parameters()] == [p.shape for p in trainer.generator.parameters()]
+    rebuilt = build_generator(type(trainer.players.spec).from_json(trainer.players.spec.as_json()), 3)
+    assert [p.shape for p in rebuilt.parameters()] == [
+        p.shape for p in trainer.players.generator.parameters()
+    ]

@@ -11,13 +11,15 @@ import torch
 from PIL import Image
 
 from captcha_lab.errors import CaptchaLabError, UsageError
+from captcha_lab.generate.noise import draw_noise
+from captcha_lab.generate.players.streams import ArrayStream
 from captcha_lab.generate.recipes import get_recipe
-from captcha_lab.generate.sampling import produce
-from captcha_lab.generate.sampling.deliver import fulfil
-from captcha_lab.generate.sampling.request import Request
+from captcha_lab.generate.sampling import sheets
+from captcha_lab.generate.sampling.options import SampleOptions
+from captcha_lab.generate.sampling.plan import attributed_samples, captcha_samples, single_samples
 from captcha_lab.generate.sampling.sample import BLOCK, Generator, load_generator, save_generator
-from captcha_lab.generate.training.batches import ArrayBatches
-from captcha_lab.generate.training.trainer import Trainer, draw_noise
+from captcha_lab.generate.sampling.write import write_samples
+from captcha_lab.generate.training.trainer import Trainer
 from captcha_lab.parallel import Group
 from captcha_lab.store.packed.packed import read_packed, write_packed
 from captcha_lab.store.runs import save_weights
@@ -29,10 +31,10 @@ def generator(name: str = "wdcgan-label", attributes: bool = False) -> Generator
     batches = data(recipe)
     if attributes:
         recipe = recipe.with_label()
-        batches = ArrayBatches(batches.images, names=("hat", "hair"), attributes=np.zeros((24, 2)))
+        batches = ArrayStream(batches.images, names=("hat", "hair"), attributes=np.zeros((24, 2)))
     t = Trainer(recipe, batches, 1)
     names = tuple("ABCDE")[: len(t.names)] if not attributes else t.names
-    return Generator(t.generator, t.spec, recipe.noise, names, batches.exclusive, recipe)
+    return Generator(t.players.generator, t.players.spec, recipe.noise, names, batches.exclusive, recipe)
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +51,10 @@ def test_same_seed_same_images_whichever_blocks_are_drawn(letters: Generator) ->
     labels = np.arange(2 * BLOCK + 5) % 5
     first = letters.sample(labels, seed=3)
     assert first.shape == (len(labels), 20, 20)
-    order = produce.single(letters, len(labels), seed=3)
-    assert np.array_equal(first, order.images())
+    plan = single_samples(letters, len(labels), seed=3)
+    assert np.array_equal(first, plan.images())
     for numbers in ({0}, {1}, {2}, {0, 2}, set[int]()):
-        drawn = dict(order.drawn(numbers))
+        drawn = dict(plan.drawn(numbers))
         assert set(drawn) == numbers
         for number, images in drawn.items():
             assert np.array_equal(first[number * BLOCK : (number + 1) * BLOCK], images)
@@ -87,11 +89,11 @@ def test_sampling_leaves_the_training_mode_alone(letters: Generator) -> None:
         (lambda g: g.sample(np.array([], int)), "at least 1"),
         (lambda g: g.walk(0, 1, 1, (0, 1)), "at least 2 steps"),
         (
-            lambda g: produce.captchas(g, "AX", 1, 0),
+            lambda g: captcha_samples(g, "AX", 1, 0),
             "'AX' can't be written: the generator knows the characters ABCDE",
         ),
-        (lambda g: produce.walks(g, 0, 4, "AXE"), "A walk between classes needs two of ABCDE"),
-        (lambda g: produce.attributed(g, ("hat",), 1, 0), "has no attributes"),
+        (lambda g: sheets.walks(g, 0, 4, "AXE"), "A walk between classes needs two of ABCDE"),
+        (lambda g: attributed_samples(g, ("hat",), 1, 0), "has no attributes"),
     ],
 )
 def test_labelled_generators_refuse(letters: Generator, ask, message: str) -> None:
@@ -104,8 +106,8 @@ def test_labelled_generators_refuse(letters: Generator, ask, message: str) -> No
     [
         (lambda g: g.sample(np.array([0])), "trained without labels"),
         (lambda g: g.sample(), "Say how many samples"),
-        (lambda g: produce.single(g, 2, 0, per_class=True), "use --count instead of --per-class"),
-        (lambda g: produce.captchas(g, "A", 1, 0), "Only a generator trained with --label can write"),
+        (lambda g: single_samples(g, 2, 0, per_class=True), "use --count instead of --per-class"),
+        (lambda g: captcha_samples(g, "A", 1, 0), "Only a generator trained with --label can write"),
     ],
 )
 def test_unlabelled_generators_refuse(ask, message: str) -> None:
@@ -140,17 +142,17 @@ def test_normal_noise_keeps_its_length_on_the_way() -> None:
 
 def test_captchas_are_the_texts_glyphs_side_by_side(letters: Generator) -> None:
     count = BLOCK + 2
-    order = produce.captchas(letters, "CAB", count, seed=1)
-    made = order.images()
+    plan = captcha_samples(letters, "CAB", count, seed=1)
+    made = plan.images()
     assert made.shape == (count, 20, 60)
     glyphs = letters.sample(np.tile([2, 0, 1], count), seed=1)
     for captcha in (1, count - 1):
         assert np.array_equal(made[captcha], np.concatenate(glyphs[3 * captcha :][:3], axis=1))
-    assert np.array_equal(dict(order.drawn({1}))[1], made[BLOCK:])
+    assert np.array_equal(dict(plan.drawn({1}))[1], made[BLOCK:])
 
 
 def test_samples_per_class(letters: Generator) -> None:
-    made = produce.single(letters, 3, 0, per_class=True)
+    made = single_samples(letters, 3, 0, per_class=True)
     labels = np.repeat(np.arange(5), 3)
     assert np.array_equal(made.images(), letters.sample(labels, seed=0))
     assert made.columns().labels.tolist() == labels.tolist()
@@ -159,24 +161,24 @@ def test_samples_per_class(letters: Generator) -> None:
 
 def test_attributes() -> None:
     faces = generator("wgan-fc", attributes=True)
-    made = produce.attributed(faces, ("Hair",), 2, seed=0)
+    made = attributed_samples(faces, ("Hair",), 2, seed=0)
     assert (made.text(0), made.text(1)) == ("hair", "hair")
     assert np.array_equal(made.images(), faces.sample(np.array([[0, 1.0], [0, 1.0]]), seed=0))
-    assert produce.sheet(faces, 0).shape == (2 * 20, 8 * 20)
+    assert sheets.sheet(faces, 0).shape == (2 * 20, 8 * 20)
     with pytest.raises(UsageError, match="There is no attribute 'hiar': did you mean hair"):
-        produce.attributed(faces, ("hiar",), 1, 0)
+        attributed_samples(faces, ("hiar",), 1, 0)
     with pytest.raises(UsageError, match="knows attributes, not characters: use --attributes instead"):
-        produce.captchas(faces, "ha", 1, 0)
+        captcha_samples(faces, "ha", 1, 0)
 
 
 def test_attributes_alone_in_turn_where_none_is_named() -> None:
     faces = generator("wgan-fc", attributes=True)
-    made = produce.single(faces, 3, seed=1)
+    made = single_samples(faces, 3, seed=1)
     told = made.columns()
     assert (told.labels, told.attribute_names) == (None, ("hat", "hair"))
     assert told.attributes.tolist() == [[1, 0], [0, 1], [1, 0]]
     assert np.array_equal(made.images(), faces.sample(told.attributes, seed=1))
-    assert [produce.single(faces, 2, 1, per_class=True).text(k) for k in (1, 2)] == ["hat", "hair"]
+    assert [single_samples(faces, 2, 1, per_class=True).text(k) for k in (1, 2)] == ["hat", "hair"]
 
 
 def test_walks_between_attributes_keep_the_noise() -> None:
@@ -188,49 +190,49 @@ def test_walks_between_attributes_keep_the_noise() -> None:
     def first_row(sheet: np.ndarray) -> np.ndarray:
         return np.stack([sheet[:20, :20], sheet[:20, -20:]])
 
-    to_each = produce.walks(faces, 5, 4)
+    to_each = sheets.walks(faces, 5, 4)
     assert to_each.shape == (2 * 20, 4 * 20)
     assert alike(first_row(to_each), ends(5, [0, 0], [1, 0]))
     assert alike(first_row(to_each[20:]), ends(5, [0, 0], [0, 1]))
-    between = produce.walks(faces, 5, 4, attributes=("hair", "HAT"))
+    between = sheets.walks(faces, 5, 4, attributes=("hair", "HAT"))
     assert between.shape == (8 * 20, 4 * 20)
     assert alike(first_row(between), ends(5, [0, 1], [1, 0]))
     assert alike(first_row(between[20:]), ends(6, [0, 1], [1, 0]))
-    assert alike(first_row(produce.walks(faces, 5, 4, attributes=("hair",))), ends(5, [0, 0], [0, 1]))
+    assert alike(first_row(sheets.walks(faces, 5, 4, attributes=("hair",))), ends(5, [0, 0], [0, 1]))
     with pytest.raises(UsageError, match="name two, not 3"):
-        produce.walks(replace(faces, classes=("hat", "hair", "tie")), 5, 4, attributes=("hair", "hat", "tie"))
+        sheets.walks(replace(faces, classes=("hat", "hair", "tie")), 5, 4, attributes=("hair", "hat", "tie"))
     with pytest.raises(UsageError, match="use --attributes A,B instead of --text"):
-        produce.walks(faces, 5, 4, "ha")
+        sheets.walks(faces, 5, 4, "ha")
 
 
 def test_sheet_has_the_thesis_layout(letters: Generator) -> None:
-    sheet = produce.sheet(letters, seed=2)
+    sheet = sheets.sheet(letters, seed=2)
     assert sheet.shape == (3 * 20, 16 * 20)  # five classes, eight of each, two classes a row
     cells = letters.sample(np.repeat(np.arange(5), 8), seed=2)
     assert np.array_equal(sheet[20:40, 160:180], cells[24])
 
 
-def fulfilled(request: Request, made: Generator) -> Path:
-    report = fulfil(request, made, "run", Group())
+def write(options: SampleOptions, made: Generator) -> Path:
+    report = write_samples(options, made, "run", Group())
     assert report is not None
     return report.path
 
 
 def test_folder_of_captchas(letters: Generator, tmp_path) -> None:
-    out = fulfilled(Request(text="ABE", count=11, seed=5, out=str(tmp_path / "some")), letters)
+    out = write(SampleOptions(text="ABE", count=11, seed=5, out=str(tmp_path / "some")), letters)
     names = sorted(p.name for p in out.iterdir())
     assert (names[0], names[-1], len(names)) == ("ABE_00.png", "ABE_10.png", 11)
     with Image.open(out / "ABE_03.png") as picture:
-        assert np.array_equal(np.asarray(picture), produce.captchas(letters, "ABE", 11, 5).images()[3])
+        assert np.array_equal(np.asarray(picture), captcha_samples(letters, "ABE", 11, 5).images()[3])
 
 
 def test_packed_file_trains_a_recogniser(letters: Generator, tmp_path) -> None:
-    out = fulfilled(Request(per_class=4, out=str(tmp_path / "made.h5")), letters)
+    out = write(SampleOptions(per_class=4, out=str(tmp_path / "made.h5")), letters)
     packed = read_packed(out)
     assert packed.classes == tuple("ABCDE")
     assert np.bincount(packed.labels).tolist() == [4] * 5
     assert {len(packed.part(split)) for split in ("validation", "test")} == {2}
-    assert np.array_equal(packed.images, produce.single(letters, 4, 0, per_class=True).images())
+    assert np.array_equal(packed.images, single_samples(letters, 4, 0, per_class=True).images())
 
 
 class InTurn(Group):
@@ -243,11 +245,11 @@ class InTurn(Group):
 @pytest.mark.parametrize("what", [{"attributes": ("hair",)}, {}], ids=["attributes", "any"])
 def test_processes_share_the_samples(what: dict, tmp_path) -> None:
     faces, count = generator("wgan-fc", attributes=True), 2 * BLOCK + 9
-    alone = fulfilled(Request(**what, count=count, out=str(tmp_path / "alone")), faces)
+    alone = write(SampleOptions(**what, count=count, out=str(tmp_path / "alone")), faces)
     written = []
     for rank in range(2):
         out = tmp_path / f"rank{rank}"
-        fulfil(Request(**what, count=count, out=str(out)), faces, "run", InTurn(rank, 2))
+        write_samples(SampleOptions(**what, count=count, out=str(out)), faces, "run", InTurn(rank, 2))
         written.append({path.name: path.read_bytes() for path in out.iterdir()})
     assert not set(written[0]) & set(written[1])
     assert {**written[0], **written[1]} == {path.name: path.read_bytes() for path in alone.iterdir()}
@@ -255,34 +257,34 @@ def test_processes_share_the_samples(what: dict, tmp_path) -> None:
 
 def test_an_interrupted_packed_file_goes_on(letters: Generator, tmp_path) -> None:
     out, drawn = tmp_path / "made.h5", []
-    request = Request(count=3 * BLOCK, out=str(out))
+    options = SampleOptions(count=3 * BLOCK, out=str(out))
 
     def interrupted(done: int, total: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        fulfil(request, letters, "run", Group(), interrupted)
+        write_samples(options, letters, "run", Group(), interrupted)
     assert not out.exists()
-    fulfil(request, letters, "run", Group(), lambda done, total: drawn.append((done, total)))
+    write_samples(options, letters, "run", Group(), lambda done, total: drawn.append((done, total)))
     assert drawn == [(2 * BLOCK, 3 * BLOCK), (3 * BLOCK, 3 * BLOCK)]
     assert np.array_equal(read_packed(out).images, letters.sample(np.arange(3 * BLOCK) % 5))
 
 
 def test_pictures(letters: Generator, tmp_path) -> None:
-    out = fulfilled(Request(grid=True, scale=2, out=str(tmp_path / "grid.png")), letters)
+    out = write(SampleOptions(grid=True, scale=2, out=str(tmp_path / "grid.png")), letters)
     with Image.open(out) as picture:
         assert picture.size == (640, 120)
-    out = fulfilled(Request(interpolate=True, text="AB", steps=6, out=str(tmp_path)), letters)
+    out = write(SampleOptions(interpolate=True, text="AB", steps=6, out=str(tmp_path)), letters)
     with Image.open(out) as picture:
         assert (out.name, picture.size) == ("walks.png", (120, 160))
-    out = fulfilled(Request(interpolate=True, steps=3, out=str(tmp_path)), letters)
+    out = write(SampleOptions(interpolate=True, steps=3, out=str(tmp_path)), letters)
     with Image.open(out) as picture:
         assert picture.size == (60, 100)
 
 
 def test_two_orders_at_once_are_refused() -> None:
     with pytest.raises(UsageError, match="Choose one of --text"):
-        Request(text="A", grid=True)
+        SampleOptions(text="A", grid=True)
 
 
 @pytest.mark.parametrize(
@@ -298,24 +300,24 @@ def test_two_orders_at_once_are_refused() -> None:
 def test_targets_that_cannot_be_are_refused(out: str, what: dict, message: str, tmp_path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(UsageError, match=message):
-        Request(**what, out=str(tmp_path / out))
+        SampleOptions(**what, out=str(tmp_path / out))
 
 
 def test_a_real_dataset_is_not_written_over(letters: Generator, tmp_path) -> None:
     out = tmp_path / "packed.h5"
-    fulfilled(Request(count=20, out=str(out)), letters)
-    fulfilled(Request(count=10, out=str(out)), letters)
+    write(SampleOptions(count=20, out=str(out)), letters)
+    write(SampleOptions(count=10, out=str(out)), letters)
     for info in ({"kind": "captcha"}, {}):  # prepared faces and digits name no kind
         write_packed(out, replace(read_packed(out), info=info))
         with pytest.raises(UsageError, match="holds no generated pictures"):
-            Request(count=20, out=str(out))
+            SampleOptions(count=20, out=str(out))
 
 
 def test_a_folder_with_a_dot_in_its_name(letters: Generator, tmp_path) -> None:
     folder = tmp_path / "v1.5"
     folder.mkdir()
-    fulfilled(Request(count=2, out=str(folder)), letters)
-    fulfilled(Request(grid=True, out=str(folder)), letters)
+    write(SampleOptions(count=2, out=str(folder)), letters)
+    write(SampleOptions(grid=True, out=str(folder)), letters)
     assert sorted(path.name for path in folder.iterdir()) == ["A_0.png", "B_1.png", "grid.png"]
 
 

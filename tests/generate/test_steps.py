@@ -17,7 +17,7 @@ def test_judging_together_equals_judging_one_by_one() -> None:
     figures = []
     for couples in (False, True):
         trainer = Trainer(recipe, data(recipe), 3, seed=1)
-        assert trainer.couples is False
-        trainer.couples = couples
+        assert trainer.players.couples is False
+        trainer.players.couples = couples
         figures.append([{k: float(v) for k, v in trainer.iterate().items()} for _ in range(3)][-1])
     assert figures[0] == pytest.approx(figures[1], rel=1e-4, abs=1e-5)

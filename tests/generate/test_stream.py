@@ -8,8 +8,8 @@ import torch
 
 from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.generate.conditioning import as_condition, one_hot, uniform_classes, wrong_condition
+from captcha_lab.generate.players.streams import ArrayStream, PackedStream, Shuffler
 from captcha_lab.generate.recipes import get_recipe
-from captcha_lab.generate.training.batches import ArrayBatches, PackedBatches, Shuffler
 from captcha_lab.generate.training.trainer import Trainer
 from captcha_lab.parallel import Group
 from captcha_lab.store.packed.packed import PackedSet, write_packed
@@ -36,8 +36,8 @@ def test_shuffler_visits_everything_once_an_epoch_and_resumes() -> None:
 
 def test_processes_share_a_batch() -> None:
     images = np.arange(12, dtype=np.uint8)[:, None, None].repeat(2, 1).repeat(2, 2)
-    whole = ArrayBatches(images, seed=1).next(6)[0]
-    parts = [ArrayBatches(images, seed=1, group=Group(rank, 2)).next(3)[0] for rank in range(2)]
+    whole = ArrayStream(images, seed=1).next(6)[0]
+    parts = [ArrayStream(images, seed=1, group=Group(rank, 2)).next(3)[0] for rank in range(2)]
     assert np.array_equal(np.concatenate(parts), whole)
 
 
@@ -51,7 +51,7 @@ def test_packed_batches_serve_classes_and_attributes(tmp_path) -> None:
         attributes=rng.integers(0, 2, (9, 2)).astype(np.int8), classes=("a", "b", "c"), attribute_names=("hat", "hair"),
     )  # fmt: skip
     write_packed(tmp_path / "packed.h5", packed)
-    with PackedBatches(tmp_path / "packed.h5", BatchOptions(condition="classes")) as batches:
+    with PackedStream(tmp_path / "packed.h5", BatchOptions(condition="classes")) as batches:
         assert batches.exclusive
         got, condition = batches.next(4)
         assert condition.shape == (4, 3)
@@ -60,7 +60,7 @@ def test_packed_batches_serve_classes_and_attributes(tmp_path) -> None:
         before = batches.state()
         assert np.array_equal(batches.next(2)[0], (batches.restore(before), batches.next(2))[1][0])
         assert got.shape == (4, 8, 8, 3)
-    with PackedBatches(tmp_path / "packed.h5", BatchOptions(condition="attributes")) as batches:
+    with PackedStream(tmp_path / "packed.h5", BatchOptions(condition="attributes")) as batches:
         assert not batches.exclusive
         assert batches.names == ("hat", "hair")
         recipe = shrunk(get_recipe("wgan-fc")).with_label()
@@ -70,7 +70,7 @@ def test_packed_batches_serve_classes_and_attributes(tmp_path) -> None:
 
 def test_no_images_are_refused() -> None:
     with pytest.raises(CaptchaLabError, match="There are no images to train on"):
-        ArrayBatches(np.empty((0, 20, 20), np.uint8))
+        ArrayStream(np.empty((0, 20, 20), np.uint8))
 
 
 def test_wrong_conditions_are_wrong() -> None:

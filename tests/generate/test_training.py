@@ -16,13 +16,13 @@ import pytest
 import torch
 
 from captcha_lab.errors import CaptchaLabError
+from captcha_lab.generate.players.streams import ArrayStream
 from captcha_lab.generate.recipe import Recipe
 from captcha_lab.generate.recipes import get_recipe, recipes
 from captcha_lab.generate.sampling.sample import load_generator
-from captcha_lab.generate.training.batches import ArrayBatches
-from captcha_lab.generate.training.config import TrainConfig
-from captcha_lab.generate.training.plan import Pace
-from captcha_lab.generate.training.train import Hooks, TrainReport, resume, train
+from captcha_lab.generate.training.budget import TimeBudget
+from captcha_lab.generate.training.config import GeneratorConfig
+from captcha_lab.generate.training.train import GeneratorReport, Hooks, resume, train
 from captcha_lab.generate.training.trainer import Trainer
 from captcha_lab.generate.watching.weights import run_critic_weights, share_at_limit
 from captcha_lab.store.runs import Run, load_resume, load_weights, save_resume
@@ -31,9 +31,7 @@ from tests.generate.generator_tools import data, shrunk
 QUIET = {"evaluations": 2, "samples": 16, "tensorboard": False, "device": "cpu"}
 # One of each way to train, and every part that has a state of its own.
 STATEFUL = {
-    "replay, EMA, cosine": lambda: shrunk(
-        get_recipe("dcgan-replay"), ema=0.9, schedule="cosine", warmup=2, replay_size=6
-    ),
+    "replay, EMA, cosine": lambda: shrunk(get_recipe("dcgan-replay"), ema=0.9, schedule="cosine", warmup=2),
     "dropout": lambda: shrunk(get_recipe("pml-gan")),
     "margin": lambda: shrunk(get_recipe("magan"), loss_options={"pretraining": 2, "epoch": 2}),
     "switch": lambda: shrunk(get_recipe("wdcgan-update-label"), opening=(3, 2, 1)),
@@ -75,20 +73,23 @@ def test_state_resumes_bit_for_bit(name: str, tmp_path) -> None:
     for _ in range(2):
         got = other.iterate()
     assert {k: float(v) for k, v in got.items()} == {k: float(v) for k, v in expected.items()}
-    for one, two in ((whole.generator, other.generator), (whole.critic, other.critic)):
+    for one, two in (
+        (whole.players.generator, other.players.generator),
+        (whole.players.critic, other.players.critic),
+    ):
         if one is not None and two is not None:
             a, b = one.state_dict(), two.state_dict()
             assert all(torch.equal(a[key], b[key]) for key in a)
-    one, two = whole.sampling_network.state_dict(), other.sampling_network.state_dict()
+    one, two = whole.players.sampling_network.state_dict(), other.players.sampling_network.state_dict()
     assert all(torch.equal(one[key], two[key]) for key in one)
 
 
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path) -> None:
     recipe = shrunk(get_recipe("dcgan-label"), iterations=6)
-    config = TrainConfig(**QUIET)
+    config = GeneratorConfig(**QUIET)
     straight = train(recipe, data(recipe), tmp_path, config, name="straight")
 
-    often = TrainConfig(**QUIET, checkpoint_seconds=0.0)
+    often = GeneratorConfig(**QUIET, checkpoint_seconds=0.0)
     with pytest.raises(KeyboardInterrupt):
         train(recipe, data(recipe), tmp_path, often, name="killed", hooks=Hooks(progress=boom))
     run = Run.open(tmp_path / "killed")
@@ -106,7 +107,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path) -> None:
 
 def test_a_run_killed_before_its_first_checkpoint_begins_again(tmp_path) -> None:
     recipe = shrunk(get_recipe("wgan-fc"), iterations=5)
-    config = TrainConfig(**QUIET)
+    config = GeneratorConfig(**QUIET)
     straight = train(recipe, data(recipe), tmp_path, config, name="straight")
     with pytest.raises(KeyboardInterrupt):
         train(recipe, data(recipe), tmp_path, config, name="killed", hooks=Hooks(progress=boom))
@@ -120,7 +121,7 @@ def test_run_folder(tmp_path) -> None:
     recipe = shrunk(get_recipe("wdcgan-label"), iterations=15)
     seen: list[int] = []
     hooks = Hooks(progress=lambda done, total, figures: seen.append(done))
-    config = TrainConfig(evaluations=3, samples=16, device="cpu")
+    config = GeneratorConfig(evaluations=3, samples=16, device="cpu")
     report = train(recipe, data(recipe), tmp_path, config, facts={"dataset": "random"}, hooks=hooks)
     run = Run(report.run)
     assert seen == list(range(1, 16))
@@ -151,20 +152,20 @@ def test_the_best_weights_are_kept_not_the_last(tmp_path) -> None:
         return {"score": next(scores)}
 
     recipe = shrunk(get_recipe("dcgan-label"), iterations=15)
-    config = TrainConfig(evaluations=3, samples=16, tensorboard=False, device="cpu")
+    config = GeneratorConfig(evaluations=3, samples=16, tensorboard=False, device="cpu")
     report = train(recipe, data(recipe), tmp_path, config, quality=judge)
     assert (report.best_iteration, report.figures["score"]) == (10, 0.9)
     assert load_weights(report.run)[1]["iteration"] == 10
 
 
-def run_for(recipe: Recipe, folder: Path, **config: object) -> TrainReport:
-    return train(recipe, data(recipe), folder, TrainConfig(**{**QUIET, **config}))
+def run_for(recipe: Recipe, folder: Path, **config: object) -> GeneratorReport:
+    return train(recipe, data(recipe), folder, GeneratorConfig(**{**QUIET, **config}))
 
 
-def test_a_run_of_few_iterations_is_not_all_looks(tmp_path) -> None:
-    for iterations, looks in ((2, 2), (20, 4), (60, 12)):
+def test_a_short_run_is_not_all_evaluations(tmp_path) -> None:
+    for iterations, evaluations in ((2, 2), (20, 4), (60, 12)):
         report = run_for(shrunk(get_recipe("wgan-fc")), tmp_path, iterations=iterations, evaluations=20)
-        assert sum(line["kind"] == "evaluation" for line in Run(report.run).history()) == looks
+        assert sum(line["kind"] == "evaluation" for line in Run(report.run).history()) == evaluations
 
 
 def test_time_budget_becomes_a_number_of_iterations(tmp_path) -> None:
@@ -185,21 +186,21 @@ def test_measuring_leaves_no_trace(tmp_path) -> None:
 
 
 def test_a_budget_is_kept_on_a_machine_that_becomes_slower() -> None:
-    pace = Pace(100.0, spent=4.0, iteration=0)
-    assert pace.iterations(14.0, 100, 920, 46) == 920  # nothing is known of looks yet
-    with pace.look():
+    budget = TimeBudget(100.0, spent=4.0, iteration=0)
+    assert budget.iterations(14.0, 100, 920, 46) == 920  # nothing is known of evaluations yet
+    with budget.evaluation():
         pass
-    assert pace.iterations(14.0, 100, 920, 46) == 920  # as planned: .1 s each, until 96 s
-    assert pace.iterations(14.0, 100, 950, 46) == 950  # nearly as planned
-    assert pace.iterations(24.0, 100, 920, 46) == pytest.approx(460, abs=1)  # .2 s each
-    assert pace.iterations(9.0, 100, 920, 46) == pytest.approx(1840, abs=1)
-    assert pace.iterations(99.0, 400, 920, 46) == 401  # too late already: one more, and the end
-    assert Pace(None, 0.0, 0).iterations(500.0, 10, 20, 5) == 20
+    assert budget.iterations(14.0, 100, 920, 46) == 920  # as planned: .1 s each, until 96 s
+    assert budget.iterations(14.0, 100, 950, 46) == 950  # nearly as planned
+    assert budget.iterations(24.0, 100, 920, 46) == pytest.approx(460, abs=1)  # .2 s each
+    assert budget.iterations(9.0, 100, 920, 46) == pytest.approx(1840, abs=1)
+    assert budget.iterations(99.0, 400, 920, 46) == 401  # too late already: one more, and the end
+    assert TimeBudget(None, 0.0, 0).iterations(500.0, 10, 20, 5) == 20
 
 
 def test_a_slow_start_leaves_time_to_train_and_a_resumed_run_gets_no_more() -> None:
-    assert Pace(10.0, spent=8.0, iteration=0).until == 13.0
-    assert Pace(10.0, spent=8.0, iteration=50).until == pytest.approx(9.6)
+    assert TimeBudget(10.0, spent=8.0, iteration=0).until == 13.0
+    assert TimeBudget(10.0, spent=8.0, iteration=50).until == pytest.approx(9.6)
 
 
 def test_a_run_whose_plan_was_too_long_is_shortened_and_says_so(tmp_path, monkeypatch) -> None:
@@ -214,7 +215,7 @@ def test_nan_stops_the_run_and_says_so(tmp_path) -> None:
     recipe = shrunk(get_recipe("wgan-fc"), clip=0.0, optimiser="sgd", learning_rate=1e30, iterations=50)
     told: list[str] = []
     hooks = Hooks(alarm=lambda alarm: told.append(alarm.kind))
-    report = train(recipe, data(recipe), tmp_path, TrainConfig(**QUIET), hooks=hooks)
+    report = train(recipe, data(recipe), tmp_path, GeneratorConfig(**QUIET), hooks=hooks)
     assert told == ["nan"]
     assert report.iterations < 50
     assert "is not a number any more" in report.alarms[0].message
@@ -234,14 +235,14 @@ def test_bfloat16_trains_and_leaves_the_weights_whole(tmp_path) -> None:
 
 def test_ctrl_c_saves_and_resumes(tmp_path) -> None:
     recipe = shrunk(get_recipe("dcgan"), iterations=6)
-    straight = train(recipe, data(recipe), tmp_path, TrainConfig(**QUIET), name="straight")
+    straight = train(recipe, data(recipe), tmp_path, GeneratorConfig(**QUIET), name="straight")
 
     def press(done: int, total: int, figures: dict) -> None:
         if done == 4:
             os.kill(os.getpid(), signal.SIGINT)
 
     report = train(
-        recipe, data(recipe), tmp_path, TrainConfig(**QUIET), name="cut", hooks=Hooks(progress=press)
+        recipe, data(recipe), tmp_path, GeneratorConfig(**QUIET), name="cut", hooks=Hooks(progress=press)
     )
     assert report.interrupted
     assert report.iterations == 4
@@ -254,7 +255,9 @@ def test_ctrl_c_saves_and_resumes(tmp_path) -> None:
 def test_resuming_on_other_data_is_refused(tmp_path) -> None:
     recipe = shrunk(get_recipe("dcgan-label"), iterations=6)
     with pytest.raises(KeyboardInterrupt):
-        train(recipe, data(recipe), tmp_path, TrainConfig(**QUIET), name="cut", hooks=Hooks(progress=boom))
+        train(
+            recipe, data(recipe), tmp_path, GeneratorConfig(**QUIET), name="cut", hooks=Hooks(progress=boom)
+        )
     larger = replace(recipe, image_shape=(1, 24, 24))
     with pytest.raises(CaptchaLabError, match=r"trained on images \(20, 20\), the data now has \(24, 24\)"):
         resume(Run.open(tmp_path / "cut"), data(larger))
@@ -262,7 +265,7 @@ def test_resuming_on_other_data_is_refused(tmp_path) -> None:
 
 def test_a_damaged_checkpoint_is_refused(tmp_path) -> None:
     recipe = shrunk(get_recipe("dcgan"), iterations=6)
-    often = TrainConfig(**QUIET, checkpoint_seconds=0.0)
+    often = GeneratorConfig(**QUIET, checkpoint_seconds=0.0)
     with pytest.raises(KeyboardInterrupt):
         train(recipe, data(recipe), tmp_path, often, name="cut", hooks=Hooks(progress=boom))
     run = Run.open(tmp_path / "cut")
@@ -276,16 +279,15 @@ def test_a_damaged_checkpoint_is_refused(tmp_path) -> None:
 KILLED = """
 import sys
 from pathlib import Path
-sys.path.insert(0, {tests!r})
+sys.path.insert(0, {root!r})
 import torch
 torch.set_num_threads(1)
 from tests.generate.generator_tools import data, shrunk
-from captcha_lab.generate.training.batches import ArrayBatches
-from captcha_lab.generate.training.config import TrainConfig
+from captcha_lab.generate.training.config import GeneratorConfig
 from captcha_lab.generate.recipes import get_recipe
 from captcha_lab.generate.training.train import Hooks, train
 recipe = shrunk(get_recipe({name!r}), iterations=400)
-config = TrainConfig(evaluations=4, samples=16, tensorboard=False, device="cpu", checkpoint_seconds=0.05)
+config = GeneratorConfig(evaluations=4, samples=16, tensorboard=False, device="cpu", checkpoint_seconds=0.05)
 say = lambda done, total, figures: print(done, flush=True)
 train(recipe, data(recipe), Path({folder!r}), config, name="killed", hooks=Hooks(progress=say))
 """
@@ -293,7 +295,7 @@ train(recipe, data(recipe), Path({folder!r}), config, name="killed", hooks=Hooks
 
 def killed_run(name: str, folder: Path, after: int) -> None:
     """Start training in a process of its own and kill it -9 once it has logged so many iterations."""
-    code = KILLED.format(tests=str(Path(__file__).parent), name=name, folder=str(folder))
+    code = KILLED.format(root=str(Path(__file__).parents[2]), name=name, folder=str(folder))
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         for line in process.stdout:
@@ -306,7 +308,7 @@ def killed_run(name: str, folder: Path, after: int) -> None:
 def check_kill(name: str, folder: Path, after: int) -> None:
     killed_run(name, folder, after)
     recipe = shrunk(get_recipe(name), iterations=400)
-    config = TrainConfig(evaluations=4, samples=16, tensorboard=False, device="cpu")
+    config = GeneratorConfig(evaluations=4, samples=16, tensorboard=False, device="cpu")
     straight = train(recipe, data(recipe), folder, config, name="straight")
     resumed = resume(Run.open(folder / "killed"), data(recipe))
     assert metrics(resumed.run) == metrics(straight.run)
@@ -330,8 +332,8 @@ def test_gan_fc_collapses_on_the_thesis_glyphs_and_is_called_so(shared_data: Pat
     """Thesis, fig. 4-10: the wallpaper."""
     captchas = [cv2.imread(str(path), 0) for path in sorted((shared_data / "ustc/train").glob("*.png"))]
     glyphs = np.stack(captchas).reshape(-1, 20, 4, 20).transpose(0, 2, 1, 3).reshape(-1, 20, 20)
-    config = TrainConfig(evaluations=8, samples=512, tensorboard=False, device="cpu", iterations=800)
-    report = train(get_recipe("gan-fc"), ArrayBatches(glyphs), tmp_path, config)
+    config = GeneratorConfig(evaluations=8, samples=512, tensorboard=False, device="cpu", iterations=800)
+    report = train(get_recipe("gan-fc"), ArrayStream(glyphs), tmp_path, config)
     (alarm,) = [alarm for alarm in report.alarms if alarm.kind == "collapse"]
     assert "has collapsed" in alarm.message
     samples = load_generator(report.run).sample(count=64)

@@ -37,13 +37,15 @@ def test_the_faster_number_of_threads_is_taken_and_nothing_is_trained(
 ) -> None:
     recipe = shrunk(get_recipe("dcgan"))
     trainer = Trainer(recipe, data(recipe), 9)
-    weights = {key: value.clone() for key, value in trainer.generator.state_dict().items()}
+    weights = {key: value.clone() for key, value in trainer.players.generator.state_dict().items()}
     seconds = {1: one, 2: all_}
     monkeypatch.setattr(tuning, "_fastest", lambda t, tries: t.iterate() and seconds[torch.get_num_threads()])
     assert choose_threads(trainer, None) == chosen
     assert torch.get_num_threads() == 2
     assert trainer.iteration == 0
-    assert all(torch.equal(value, weights[key]) for key, value in trainer.generator.state_dict().items())
+    assert all(
+        torch.equal(value, weights[key]) for key, value in trainer.players.generator.state_dict().items()
+    )
 
 
 def test_threads_that_were_asked_for_are_not_measured(monkeypatch, two_threads) -> None:

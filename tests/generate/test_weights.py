@@ -21,8 +21,8 @@ def trained(name: str) -> np.ndarray:
     trainer = Trainer(recipe, data(recipe), 15, seed=0)
     for _ in range(15):
         trainer.iterate()
-    assert trainer.critic is not None
-    return critic_weights(trainer.critic.state_dict())
+    assert trainer.players.critic is not None
+    return critic_weights(trainer.players.critic.state_dict())
 
 
 def test_a_clip_gathers_the_weights_at_its_limits_and_a_penalty_does_not(tmp_path) -> None:

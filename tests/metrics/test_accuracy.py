@@ -42,15 +42,23 @@ def test_calibration_agrees_with_torchmetrics():
     labels = rng.integers(0, 6, 500)
     peer = MulticlassCalibrationError(num_classes=6, n_bins=15, norm="l1")
     expected = float(peer(torch.tensor(probabilities), torch.tensor(labels)))
-    assert calibration.expected_calibration_error(probabilities, labels) == pytest.approx(expected, rel=1e-6)
+    assert calibration.class_reliability(probabilities, labels).expected_error == pytest.approx(
+        expected, rel=1e-6
+    )
 
 
 def test_reliability_worked_by_hand():
-    bins = calibration.reliability(
+    bins = calibration.class_reliability(
         np.array([[0.9, 0.1], [0.8, 0.2], [0.4, 0.6]]), np.array([0, 1, 1]), bins=2
     )
     assert bins.counts.tolist() == [0, 3]
     assert bins.accuracy[1] == pytest.approx(2 / 3)
     assert bins.expected_error == pytest.approx(abs(2 / 3 - (0.9 + 0.8 + 0.6) / 3))
     with pytest.raises(UsageError):
-        calibration.reliability(np.ones((2, 1)), np.array([0]))
+        calibration.class_reliability(np.ones((2, 1)), np.array([0]))
+
+
+def test_a_captcha_labelled_in_part_is_not_read_whole() -> None:
+    labels, source = np.array([1, 2, 3, 1, -1, -1]), np.array([7, 7, 7, 9, 9, 9])
+    share = accuracy.captcha_accuracy(labels, np.array([1, 2, 3, 1, 5, 5]), source)
+    assert (share.successes, share.trials) == (1, 1)

@@ -13,7 +13,7 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
 from captcha_lab.errors import UsageError
-from captcha_lab.metrics import frechet, kernel, similarity, sliced
+from captcha_lab.metrics.samples import frechet, kernel, similarity, sliced
 
 
 class PixelFeatures(nn.Module):

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from captcha_lab.errors import UsageError
-from captcha_lab.metrics import diversity, neighbours
-from captcha_lab.metrics.manifold import manifold
+from captcha_lab.metrics import neighbours
+from captcha_lab.metrics.samples import diversity, memorisation
+from captcha_lab.metrics.samples.manifold import manifold
 
 
 def brute_force(samples, real, k):
@@ -82,13 +83,13 @@ def test_copies_and_memorisation():
     train = rng.integers(0, 256, (20, 4, 4), dtype=np.uint8)
     fresh = rng.integers(0, 256, (20, 4, 4), dtype=np.uint8)
     mixed = np.concatenate([train[:5], fresh])
-    assert neighbours.exact_copies(mixed, train) == 5
-    assert neighbours.distinct(np.concatenate([mixed, mixed])) == 25
+    assert sum(key in set(neighbours.fingerprints(train)) for key in neighbours.fingerprints(mixed)) == 5
+    assert len(set(neighbours.fingerprints(np.concatenate([mixed, mixed])))) == 25
     held_out = neighbours.nearest(fresh, train).distance
-    assert neighbours.memorisation(held_out, held_out) == (1.0, pytest.approx(0.05))
-    copied = neighbours.memorisation(neighbours.nearest(train, train).distance, held_out)
+    assert memorisation.memorisation(held_out, held_out) == (1.0, pytest.approx(0.05))
+    copied = memorisation.memorisation(neighbours.nearest(train, train).distance, held_out)
     assert copied == (0.0, 1.0)
-    assert neighbours.memorisation(2 * held_out, held_out).ratio == pytest.approx(2)
+    assert memorisation.memorisation(2 * held_out, held_out).ratio == pytest.approx(2)
 
 
 def test_variance_classes_and_modes():
@@ -124,7 +125,7 @@ def test_modes_of_separated_clusters():
     [
         lambda: neighbours.nearest(np.ones((2, 2)), np.ones((0, 2))),
         lambda: neighbours.kth_radius(np.ones((5, 2)), 5),
-        lambda: neighbours.memorisation(np.ones(0), np.ones(1)),
+        lambda: memorisation.memorisation(np.ones(0), np.ones(1)),
         lambda: diversity.find_modes(np.ones((3, 2)), 4, seed=0),
     ],
 )

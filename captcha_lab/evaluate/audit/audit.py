@@ -20,10 +20,11 @@ from captcha_lab.evaluate.audit.effort import (
     try_remedies,
 )
 from captcha_lab.evaluate.audit.result import Audit, Endpoint, Shapes
-from captcha_lab.evaluate.reading.measure import ReadingResult
-from captcha_lab.evaluate.subject import Progress, Reader, silent
+from captcha_lab.evaluate.reading.glyphs import GlyphResult
+from captcha_lab.evaluate.subject import Progress, silent
 from captcha_lab.metrics.accuracy import worst_confusions
 from captcha_lab.metrics.intervals import Share, wilson
+from captcha_lab.recognise.contract import GlyphClassifier
 from captcha_lab.store.packed.packed import UNLABELLED, PackedSet
 
 INK = 255  # segmented glyphs are whitened: whatever is darker is ink
@@ -65,8 +66,8 @@ def audit(
     outcomes: Mapping[str, int],
     repeats: int,
     length: int,
-    reader: Reader | None,
-    reading: ReadingResult | None,
+    reader: GlyphClassifier | None,
+    reading: GlyphResult | None,
     config: AuditConfig,
     *,
     labellers: Sequence[Iterable[tuple[int, NDArray[np.integer]]]] = (),
@@ -139,7 +140,7 @@ def audit(
     return _concluded(result)
 
 
-def _milliseconds(reader: Reader, glyphs: NDArray[np.uint8], length: int) -> float:
+def _milliseconds(reader: GlyphClassifier, glyphs: NDArray[np.uint8], length: int) -> float:
     """CPU time to read one captcha of `length` glyphs, in batches."""
     started = time.process_time()
     reader.probabilities(glyphs)

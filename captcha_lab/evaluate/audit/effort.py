@@ -10,19 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from captcha_lab.evaluate.audit.config import AuditConfig
-from captcha_lab.evaluate.judging.halves import shape_keys
-from captcha_lab.evaluate.reading.measure import DAMAGES
-from captcha_lab.evaluate.subject import Progress, Reader, silent
+from captcha_lab.evaluate.glyphs import shape_keys
+from captcha_lab.evaluate.reading.damage import DAMAGES, damaged
+from captcha_lab.evaluate.subject import Progress, silent
 from captcha_lab.metrics.accuracy import captcha_accuracy, glyph_accuracy
 from captcha_lab.metrics.intervals import Share, wilson
 from captcha_lab.recognise.config import TrainConfig
+from captcha_lab.recognise.contract import GlyphClassifier
 from captcha_lab.recognise.train import build_lenet, fit, readings
 from captcha_lab.store.packed.packed import PackedSet
 
 TARGETS = (0.5, 0.9, 0.99)
-# The strength at which each damage is tried as a remedy: one at which people still read the glyphs.
-REMEDY_LEVELS = {"blur": 1.0, "noise": 64.0, "rotation": 30.0, "shift": 3.0}
-
 
 # What one training of these curves may cost: so many glyphs seen, no more than so many of one shape (further copies
 # teach nothing new), and a last part at a small rate, which settles the network without a validation set.
@@ -205,7 +203,7 @@ def milestones(points: Sequence[EffortPoint], config: AuditConfig) -> list[Miles
 
 
 def try_remedies(
-    data: PackedSet, reader: Reader, config: AuditConfig, *, progress: Progress = silent
+    data: PackedSet, reader: GlyphClassifier, config: AuditConfig, *, progress: Progress = silent
 ) -> list[Remedy]:
     """Damage the test glyphs, and read them with today's reader and with one trained on damaged glyphs.
 
@@ -214,22 +212,14 @@ def try_remedies(
     train, test = data.part("train", labelled=True), data.part("test", labelled=True)
     labels, few = _labels(test), train.take(_few_of_each_shape(train, _labels(train), config.seed))
     remedies = []
-    for number, (name, unit, _, damage) in enumerate(DAMAGES):
+    for number, damage in enumerate(DAMAGES):
         progress("trying remedies", number, len(DAMAGES))
-        level, rng = REMEDY_LEVELS[name], np.random.default_rng(config.seed)
-        harder = damage(test.images, level, rng)
-        damaged = replace(few, images=damage(few.images, level, rng))
-        read = _learn(damaged, _labels(few), harder, config.remedy_epochs, config.seed)
+        harder = np.stack(damaged(test.images, damage, damage.remedy, config.seed))
+        learned = replace(few, images=np.stack(damaged(few.images, damage, damage.remedy, config.seed + 1)))
+        read = _learn(learned, _labels(few), harder, config.remedy_epochs, config.seed)
         today = reader.probabilities(harder).argmax(axis=1)
-        remedies.append(
-            Remedy(
-                name,
-                level,
-                unit,
-                glyph_accuracy(labels, today),
-                glyph_accuracy(labels, read),
-            )
-        )
+        accuracies = glyph_accuracy(labels, today), glyph_accuracy(labels, read)
+        remedies.append(Remedy(damage.name, damage.remedy, damage.unit, *accuracies))
     return remedies
 
 

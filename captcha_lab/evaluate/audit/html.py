@@ -8,9 +8,9 @@ from pathlib import Path
 
 from captcha_lab.evaluate.audit.effort import EffortPoint, spread_text, time_text
 from captcha_lab.evaluate.audit.result import Audit
-from captcha_lab.evaluate.report.html import page, table
-from captcha_lab.evaluate.report.plots import line_plot
-from captcha_lab.evaluate.report.recogniser import interval_text, recogniser_section, share_text, tile
+from captcha_lab.evaluate.page.html import interval_text, page, share_text, table, tile
+from captcha_lab.evaluate.page.plots import line_plot
+from captcha_lab.evaluate.reading.section import recogniser_section
 from captcha_lab.store.files import write_bytes
 from captcha_lab.store.plain import plain
 

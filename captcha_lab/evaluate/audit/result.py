@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from captcha_lab.evaluate.audit.config import AuditConfig
 from captcha_lab.evaluate.audit.effort import EffortPoint, Milestone, Remedy
-from captcha_lab.evaluate.reading.measure import ReadingResult
+from captcha_lab.evaluate.reading.glyphs import GlyphResult
 from captcha_lab.metrics.intervals import Share
 
 
@@ -71,7 +71,7 @@ class Audit:
     shapes: Shapes
     uniform: float | None = None
     learned: int = 0
-    reading: ReadingResult | None = None
+    reading: GlyphResult | None = None
     milliseconds: float | None = None
     points: list[EffortPoint] = field(default_factory=list)
     guided: list[EffortPoint] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Whether a generator that is told attributes shows them: read by the attribute network, attribute by attribute."""
+"""Whether a generator that is conditioned on attributes shows them: read off by the attribute network, one by one."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.evaluate.config import EvalConfig
 from captcha_lab.evaluate.generators.candidate import Candidate
-from captcha_lab.evaluate.generators.measures import Value
+from captcha_lab.evaluate.generators.figures import Value, pool
 from captcha_lab.evaluate.real import RealData
 from captcha_lab.evaluate.subject import Images, Progress, silent
 from captcha_lab.metrics.intervals import Share, wilson
+from captcha_lab.metrics.samples.measure import compute
+from captcha_lab.metrics.samples.subjects import AttributeReadings
 
 
 class AttributeJudge(Protocol):
@@ -52,23 +54,25 @@ class AttributeAgreement:
 
 @dataclass(frozen=True)
 class AttributeResult:
-    """Every attribute a candidate is told, and samples to show: images and, row by row, asked and read [M, K]."""
+    """Every attribute a candidate is conditioned on.
+
+    Attributes:
+        agreements: attribute by attribute.
+        images: samples to show, uint8 [M, …].
+        asked: what was asked of them, int [M, K].
+        read: what is read off them, bool [M, K].
+        names: of the K attributes.
+        figures: of all attributes of all samples together.
+        baseline: the same of held-out real pictures.
+    """
 
     agreements: tuple[AttributeAgreement, ...]
     images: Images
     asked: NDArray[np.integer]
     read: NDArray[np.bool_]
     names: tuple[str, ...] = field(default=())
-
-    @property
-    def figure(self) -> Value:
-        """All attributes of all samples taken together."""
-        return _pooled([agreement.share for agreement in self.agreements])
-
-    @property
-    def floor(self) -> Value:
-        """The same of held-out real pictures."""
-        return _pooled([agreement.real for agreement in self.agreements])
+    figures: dict[str, Value] = field(default_factory=dict)
+    baseline: dict[str, Value] = field(default_factory=dict)
 
 
 def measure_attributes(
@@ -88,7 +92,7 @@ def measure_attributes(
     unknown = [name for name in names if name not in judge.names]
     if unknown:
         raise CaptchaLabError(
-            f"The attribute network does not read {', '.join(unknown)}, which {candidate.name} is told."
+            f"The attribute network does not read {', '.join(unknown)}, which {candidate.name} is conditioned on."
         )
     columns = [judge.names.index(name) for name in names]
     truth = real.attributes(real.held_conditions, names)
@@ -96,12 +100,12 @@ def measure_attributes(
     asked = truth[np.arange(config.samples) % len(truth)]
     parts, kept = [], []
     for number, start in enumerate(range(0, len(asked), config.batch_size)):
-        told = asked[start : start + config.batch_size]
-        images = candidate.draw(told, len(told), (seed, 4, number))
+        wanted = asked[start : start + config.batch_size]
+        images = candidate.draw(wanted, len(wanted), (seed, 4, number))
         parts.append(judge.probabilities(images)[:, columns] > 0.5)
         if number == 0:
             kept = [images[:SHOWN]]
-        progress(f"{candidate.name}: attributes", start + len(told), len(asked))
+        progress(f"{candidate.name}: attributes", start + len(wanted), len(asked))
     read = np.concatenate(parts)
     agreements = tuple(
         AttributeAgreement(
@@ -114,7 +118,11 @@ def measure_attributes(
         for k, name in enumerate(names)
     )
     shown = kept[0]
-    return AttributeResult(agreements, shown, asked[: len(shown)], read[: len(shown)], names)
+    return AttributeResult(
+        agreements, shown, asked[: len(shown)], read[: len(shown)], names,
+        pool([compute(AttributeReadings(asked=asked > 0, read=read))]),
+        pool([compute(AttributeReadings(asked=truth > 0, read=of_real))]),
+    )  # fmt: skip
 
 
 SHOWN = 1000  # samples kept to pick the report's from
@@ -129,8 +137,3 @@ def _chance(read: NDArray[np.bool_], asked: NDArray[np.bool_]) -> float:
     """Agreement expected of independent answers with the same frequencies."""
     p, q = float(read.mean()), float(asked.mean())
     return p * q + (1 - p) * (1 - q)
-
-
-def _pooled(shares: list[Share]) -> Value:
-    whole = wilson(sum(s.successes for s in shares), sum(s.trials for s in shares))
-    return Value(whole.value, whole.low, whole.high)

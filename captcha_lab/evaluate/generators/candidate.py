@@ -21,11 +21,11 @@ class Candidate:
     Attributes:
         name: as shown in tables.
         sampler: see `Sampler`; None for a fixed set.
-        labelled: it is told the class (or attributes) to make, or its fixed images have known classes.
+        labelled: it is conditioned on a class (or attributes), or its fixed images have known classes.
         images: a fixed set's images.
         labels: a fixed set's classes int [N], or None.
         facts: whatever the report should show of it (recipe, iterations, seconds, configuration).
-        attributes: the attributes it is told, in the order of its condition; empty where it is told a class.
+        attributes: those it is conditioned on, in the order of its condition; empty where that is a class.
         strips: draws walks from one sample to another, each uint8 [steps, …], for the report.
     """
 
@@ -46,9 +46,9 @@ class Candidate:
     def stream(
         self, count: int, real: RealData, seed: int, batch_size: int
     ) -> Iterator[tuple[Images, NDArray[np.integer] | None]]:
-        """Batches of `count` images in all (or all of a fixed set), every class equally often where it is told one.
+        """Batches of `count` images in all (or all of a fixed set), every class equally often where it takes one.
 
-        Where it is told attributes, these are real images'.
+        Where it is conditioned on attributes, these are real images'.
 
         Yields:
             uint8 [n, …] and the classes asked for, int [n], or None.
@@ -69,7 +69,7 @@ class Candidate:
     def conditions(
         self, real: RealData, rows: NDArray[np.integer] | None, count: int
     ) -> NDArray[np.integer] | None:
-        """What to tell it for `count` samples: classes in turn, or its attributes out of rows [count, A].
+        """What to condition `count` samples on: classes in turn, or its attributes out of rows [count, A].
 
         Raises:
             CaptchaLabError: it wants attributes that the data has not.
@@ -81,9 +81,9 @@ class Candidate:
     def matched(
         self, conditions: NDArray[np.integer] | None, count: int, seed: int, batch_size: int
     ) -> Images:
-        """`count` images whose conditions are the given ones, where it is told any.
+        """`count` images whose conditions are the given ones, where it takes any.
 
-        A fixed set gives a random subset: it can't be told what to show.
+        A fixed set gives a random subset: nothing can be asked of it.
         """
         if self.images is not None:
             rows = np.random.default_rng((seed, 1)).choice(len(self.images), count, replace=False)
@@ -91,8 +91,8 @@ class Candidate:
         parts = []
         for number, start in enumerate(range(0, count, batch_size)):
             size = min(batch_size, count - start)
-            told = conditions[start : start + size] if self.labelled and conditions is not None else None
-            parts.append(self.draw(told, size, (seed, 1, number)))
+            part = conditions[start : start + size] if self.labelled and conditions is not None else None
+            parts.append(self.draw(part, size, (seed, 1, number)))
         return np.concatenate(parts)
 
     def draw(self, conditions: NDArray[np.integer] | None, count: int, seeds: tuple[int, ...]) -> Images:

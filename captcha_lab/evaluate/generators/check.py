@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.evaluate.generators.candidate import Candidate
+from captcha_lab.evaluate.readers import SampleReader
 from captcha_lab.evaluate.real import RealData
-from captcha_lab.evaluate.subject import Reader
 
 
 def check_candidate(candidate: Candidate, real: RealData, seed: int) -> None:
@@ -16,10 +16,10 @@ def check_candidate(candidate: Candidate, real: RealData, seed: int) -> None:
     """
     images = candidate.images
     if images is None:
-        told = None
+        asked = None
         if candidate.labelled:
-            told = candidate.conditions(real, real.some_conditions(1), 1)
-        images = candidate.draw(told, 1, (seed,))
+            asked = candidate.conditions(real, real.some_conditions(1), 1)
+        images = candidate.draw(asked, 1, (seed,))
     if images.shape[1:] != real.image_shape:
         raise CaptchaLabError(
             f"{candidate.name} makes images of {size_text(images.shape[1:])}, but the data's are "
@@ -33,25 +33,23 @@ def check_candidate(candidate: Candidate, real: RealData, seed: int) -> None:
         )
 
 
-def check_reader(reader: Reader | None, real: RealData, name: str) -> None:
-    """Compare a reader's classes and size with the data's; None fits everything.
+def check_reader(reader: SampleReader, real: RealData, name: str) -> None:
+    """Compare a reader's classes and size with the data's.
 
     Raises:
         CaptchaLabError: they differ.
     """
-    if reader is None:
-        return
-    if real.labelled and tuple(reader.classes) != real.classes:
-        raise CaptchaLabError(
-            f"The {name} reads the classes {_brief(tuple(reader.classes))}, but the data has "
-            f"{_brief(real.classes)}: train one on this dataset with `captcha-lab train`."
-        )
-    size = getattr(reader, "size", real.image_shape[0])
-    if size != real.image_shape[0]:
-        raise CaptchaLabError(
-            f"The {name} reads images of {size}x{size}, but the data's are {size_text(real.image_shape)}: "
-            "train one on this dataset with `captcha-lab train`."
-        )
+    for network in reader.networks:
+        if real.labelled and tuple(network.classes) != real.classes:
+            raise CaptchaLabError(
+                f"The {name} reads the classes {_brief(tuple(network.classes))}, but the data has "
+                f"{_brief(real.classes)}: train one on this dataset with `captcha-lab train`."
+            )
+        if network.size != real.image_shape[0]:
+            raise CaptchaLabError(
+                f"The {name} reads images of {network.size}x{network.size}, but the data's are "
+                f"{size_text(real.image_shape)}: train one on this dataset with `captcha-lab train`."
+            )
 
 
 def _brief(classes: tuple[str, ...]) -> str:

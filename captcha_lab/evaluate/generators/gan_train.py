@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 
 from captcha_lab.evaluate.config import EvalConfig
 from captcha_lab.evaluate.generators.candidate import Candidate
+from captcha_lab.evaluate.generators.figures import Tally
 from captcha_lab.evaluate.real import RealData
 from captcha_lab.evaluate.subject import Images, Progress, silent
-from captcha_lab.metrics.accuracy import glyph_accuracy
-from captcha_lab.metrics.intervals import Share
+from captcha_lab.metrics.samples.measure import compute
+from captcha_lab.metrics.samples.subjects import HeldOutReadings
 from captcha_lab.recognise.config import TrainConfig
 from captcha_lab.recognise.train import build_lenet, fit, readings
 
@@ -23,7 +24,7 @@ def train_and_read(
     seed: int,
     what: str,
     progress: Progress = silent,
-) -> Share:
+) -> Tally:
     """Train the thesis's LeNet on images [N, size, size] and read the held-out real glyphs with it.
 
     The same recogniser, seed and number of epochs for samples and for real glyphs (classification accuracy score:
@@ -39,7 +40,8 @@ def train_and_read(
         TrainConfig(epochs=epochs, patience=epochs, seed=seed),
         lambda scalars: progress(f"{what}: training on it", scalars["epoch"], epochs),
     )
-    return glyph_accuracy(np.asarray(real.held_conditions), readings(network, real.held))
+    truth = np.asarray(real.held_conditions)
+    return compute(HeldOutReadings(truth=truth, read=readings(network, real.held)))
 
 
 def can_train(candidate: Candidate, real: RealData) -> bool:
@@ -50,7 +52,7 @@ def can_train(candidate: Candidate, real: RealData) -> bool:
 
 def gan_train(
     candidate: Candidate, real: RealData, config: EvalConfig, seed: int, progress: Progress = silent
-) -> Share:
+) -> Tally:
     """As many samples as there are real training glyphs, of the same classes, instead of these."""
     labels = np.asarray(real.train_conditions)
     samples = candidate.matched(labels, len(labels), seed + 1, config.batch_size)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from captcha_lab.evaluate.generators.measures import MEASURES, Value
+from captcha_lab.evaluate.generators.figures import Value
 from captcha_lab.evaluate.generators.result import CandidateResult
 from captcha_lab.evaluate.generators.verdict import ranking
 from captcha_lab.metrics.intervals import spread
@@ -79,10 +79,9 @@ def entries(results: Iterable[CandidateResult]) -> list[Entry]:
 
 def _together(members: Sequence[CandidateResult]) -> Entry:
     figures = {}
-    for key in MEASURES:
-        values = [member.figures[key].value for member in members if key in member.figures]
-        if len(values) == len(members):
-            over = spread(values)
+    for key in members[0].figures:
+        if all(key in member.figures for member in members):
+            over = spread([member.figures[key].value for member in members])
             figures[key] = Value(over.mean, over.mean - over.deviation, over.mean + over.deviation)
     counts = Counter(fault for member in members for fault in member.verdict.faults)
     faults = tuple(f"{fault} ({count} of {len(members)})" for fault, count in counts.items())

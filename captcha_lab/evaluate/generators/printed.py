@@ -19,9 +19,11 @@ from numpy.typing import NDArray
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.evaluate.generators.candidate import Candidate
 from captcha_lab.evaluate.generators.check import size_text
+from captcha_lab.evaluate.readers import SampleReader
 from captcha_lab.evaluate.real import RealData
-from captcha_lab.evaluate.subject import Images, Progress, Reader, silent
+from captcha_lab.evaluate.subject import Images, Progress, silent
 from captcha_lab.recognise.config import TrainConfig
+from captcha_lab.recognise.contract import GlyphClassifier
 from captcha_lab.recognise.read import Recogniser
 from captcha_lab.recognise.train import build_lenet, fit
 
@@ -118,8 +120,8 @@ def train_panel(
     members: tuple[tuple[int, int], ...] = PANEL,
     epochs: int = PANEL_EPOCHS,
     progress: Progress = silent,
-) -> list[Reader]:
-    """Fresh recognisers of the thesis's architecture, trained on the real training glyphs.
+) -> SampleReader:
+    """Fresh recognisers of the thesis's architecture, trained on the real training glyphs, as one reader.
 
     Raises:
         CaptchaLabError: the data has no labels.
@@ -127,7 +129,7 @@ def train_panel(
     if not real.labelled or real.train_conditions is None:
         raise CaptchaLabError("Readers need labelled glyphs: give labels with `captcha-lab label`.")
     size, channels = real.image_shape[0], 3 if len(real.image_shape) == 3 else 1
-    panel: list[Reader] = []
+    panel: list[GlyphClassifier] = []
     total = len(members) * epochs
     for pixels, seed in members:
         done = len(panel) * epochs
@@ -139,4 +141,7 @@ def train_panel(
         config = TrainConfig(epochs=epochs, patience=epochs, shift=pixels, seed=seed)
         fit(network, real.train, np.asarray(real.train_conditions), None, config, tell)
         panel.append(Recogniser(network, real.classes, size, None))
-    return panel
+    role = (
+        f"{len(panel)} freshly trained recognisers: their mean, and from the lowest to the highest of them."
+    )
+    return SampleReader(tuple(panel), "panel", "panel", role)

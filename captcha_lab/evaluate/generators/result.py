@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from captcha_lab.evaluate.config import EvalConfig
 from captcha_lab.evaluate.generators.attributes import AttributeResult
-from captcha_lab.evaluate.generators.measures import Value
+from captcha_lab.evaluate.generators.figures import Value
 from captcha_lab.evaluate.generators.stream import Stream
 from captcha_lab.evaluate.generators.verdict import Verdict
+from captcha_lab.evaluate.readers import SampleReader
 from captcha_lab.evaluate.real import RealData
 from captcha_lab.evaluate.subject import Images
 from captcha_lab.metrics.intervals import Share
+from captcha_lab.metrics.samples.measure import Measure
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class CandidateResult:
 
     name: str
     figures: dict[str, Value]
-    floor: dict[str, Value]
+    baseline: dict[str, Value]  # the same of held-out real images
     verdict: Verdict
     distance_samples: int  # on each side of the distances
     read_samples: int  # read by the recogniser, over all seeds
@@ -41,7 +43,7 @@ class CandidateResult:
     confusion: NDArray[np.int64] | None = None  # [K, K] asked, read
     stream: Stream | None = None  # of the first seed, with the samples to show
     neighbours: Neighbourhood | None = None
-    attributes: AttributeResult | None = None  # of the first seed, where it is told attributes
+    attributes: AttributeResult | None = None  # of the first seed, where it is conditioned on attributes
     strips: list[Images] = field(default_factory=list)  # walks from one sample to another, [steps, …] each
     facts: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
@@ -49,13 +51,22 @@ class CandidateResult:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A leaderboard, best first, with the floor of each sample size."""
+    """What an evaluation of generators found.
+
+    Attributes:
+        results: the leaderboard, best first.
+        baselines: real against real, by sample size.
+        real: the data.
+        config: how it was measured.
+        extractors: names of the features, the main one first.
+        readers: who read, by name.
+        measures: every measure by key, in the order of tables.
+    """
 
     results: list[CandidateResult]
-    floors: dict[int, dict[str, Value]]
+    baselines: dict[int, dict[str, Value]]
     real: RealData
     config: EvalConfig
     extractors: tuple[str, ...]
-    reader_name: str | None
-    judge_accuracy: Share | None
-    counter_accuracy: Share | None = None
+    readers: dict[str, SampleReader]
+    measures: dict[str, Measure]

@@ -1,14 +1,16 @@
-"""What a candidate's figures mean: faults by name, an order, and one sentence."""
+"""What a candidate's figures mean: faults by name, the worst first, a grade, an order, and one sentence."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from captcha_lab.evaluate.generators.measures import Value
+from captcha_lab.evaluate.generators.figures import Value
+from captcha_lab.evaluate.grade import Grade
+from captcha_lab.metrics.intervals import Share
 
-# Limits are relative to the floor (real against real at the same sample size) where a measure has one.
-COLLAPSED_RECALL = 0.10  # share of the floor's recall, together with …
+# Limits are relative to the baseline (real against real at the same sample size) where a measure has one.
+COLLAPSED_RECALL = 0.10  # share of the baseline's recall, together with …
 COLLAPSED_VARIANCE = 0.10  # … this share of its variance within classes, or …
 COLLAPSED_MODES = 0.10  # … this share of its modes
 NARROW_RECALL = 0.5
@@ -16,51 +18,89 @@ COPIES = 0.02  # share of exact copies
 NEAR_COPIES = 0.5
 UNREADABLE_PRECISION = 0.25
 WRONG_CLASS = 0.5  # share read as asked, while …
-PLAUSIBLE = 0.5  # … this share of the floor's precision says that they look like glyphs
+PLAUSIBLE = 0.5  # … this share of the baseline's precision says that they look like glyphs
 MISSING_CLASSES = 0.95
+MISREAD_CLASS = 0.5  # share of one class's samples read as asked, of …
+LEAST_SAMPLES = 8  # … at least so many
 ROUGH, SMOOTH = 1.3, 0.8
-CLOSE_TO_FLOOR = 1.5  # times the floor's Fréchet distance
+CLOSE_TO_REAL = 1.5  # times the baseline's Fréchet distance
+NAMED = 5  # classes named in a sentence
 
+# Worst first; the first one found opens the sentence.
 FAULTS = {
     "collapsed": "has collapsed: its samples are all but the same picture over and over",
     "copies": "copies its training images",
     "noise": "makes nothing that looks real",
     "wrong class": "makes good glyphs of the wrong class",
     "classes missing": "leaves classes out",
+    "classes misread": "makes glyphs of some classes that are not read as such",
     "narrow": "covers too little of the real variety",
-    "speckled": "leaves speckle or grey where real ones are clean",
+    "speckled": "leaves speckle or grey where real images are clean",
     "blurred": "is blurred",
 }
 # With one of these a candidate can't win, whatever its other figures are.
 DISQUALIFYING = ("collapsed", "copies", "noise", "wrong class", "classes missing")
 
+GRADES = {
+    "A": "as good as real images in every measure",
+    "B": "no fault in any measure, though farther from real images than these are from each other",
+    "C": "usable, with a fault that a look at the samples shows",
+    "D": "some classes are unusable",
+    "F": "unusable: a fault that no other figure makes up for",
+}
+
 
 @dataclass(frozen=True)
 class Verdict:
-    """Faults found (keys of `FAULTS`) and the sentence that says so."""
+    """Faults found (keys of `FAULTS`, worst first), the sentence that says so, and a letter of `GRADES`."""
 
     faults: tuple[str, ...]
     sentence: str
+    letter: str = "C"
 
     @property
     def disqualified(self) -> bool:
         """Whether it stands below every candidate that isn't."""
         return any(fault in DISQUALIFYING for fault in self.faults)
 
+    @property
+    def grade(self) -> Grade:
+        """The letter with its meaning."""
+        return Grade(self.letter, GRADES[self.letter])
 
-def judge_figures(name: str, figures: Mapping[str, Value], floor: Mapping[str, Value]) -> Verdict:
-    """Name the faults of a candidate by its figures beside the floor's."""
-    faults = tuple(fault for fault, found in _symptoms(figures, floor).items() if found)
-    return Verdict(faults, _sentence(name, figures, floor, faults))
+
+def judge_figures(
+    name: str,
+    figures: Mapping[str, Value],
+    baseline: Mapping[str, Value],
+    per_class: Mapping[str, Share] | None = None,
+) -> Verdict:
+    """Name the faults of a candidate by its figures beside the baseline's, and by what is read of each class."""
+    misread = misread_classes(per_class or {})
+    found = _symptoms(figures, baseline, bool(misread))
+    faults = tuple(fault for fault in FAULTS if found[fault])
+    return Verdict(
+        faults, _sentence(name, figures, baseline, faults, misread), _letter(faults, figures, baseline)
+    )
 
 
-def _symptoms(figures: Mapping[str, Value], floor: Mapping[str, Value]) -> dict[str, bool]:
+def misread_classes(per_class: Mapping[str, Share]) -> dict[str, Share]:
+    """Classes of which too few samples are read as asked, worst first."""
+    bad = {
+        name: share
+        for name, share in per_class.items()
+        if share.trials >= LEAST_SAMPLES and share.value < MISREAD_CLASS
+    }
+    return dict(sorted(bad.items(), key=lambda item: item[1].value))
+
+
+def _symptoms(figures: Mapping[str, Value], baseline: Mapping[str, Value], misread: bool) -> dict[str, bool]:
     def of(key: str, default: float) -> float:
         value = figures[key].value if key in figures else default
         return value if value == value else default  # a figure that can't be had accuses nobody
 
     def share(key: str) -> float:
-        base = floor[key].value if key in floor else 0.0
+        base = baseline[key].value if key in baseline else 0.0
         return of(key, 1.0) / base if base > 0 else 1.0
 
     collapsed = share("recall") < COLLAPSED_RECALL and (
@@ -70,14 +110,17 @@ def _symptoms(figures: Mapping[str, Value], floor: Mapping[str, Value]) -> dict[
     copies = of("exact_copies", 0.0) > COPIES or of("near_copies", 0.0) > NEAR_COPIES
     missing = of("classes_reached", 1.0) < MISSING_CLASSES
     blurred = share("roughness") < SMOOTH
-    plausible = share("precision") >= PLAUSIBLE
+    # A missing class is read as another one; it is called missing, not wrong.
+    wrong = (
+        not (collapsed or missing) and share("precision") >= PLAUSIBLE and of("gan_test", 1.0) < WRONG_CLASS
+    )
     return {
         "collapsed": collapsed,
         "copies": copies and not collapsed,
         "noise": noise,
-        # A missing class is read as another one; it is called missing, not wrong.
-        "wrong class": not (collapsed or missing) and plausible and of("gan_test", 1.0) < WRONG_CLASS,
+        "wrong class": wrong,
         "classes missing": not (collapsed or noise) and missing,
+        "classes misread": misread and not (collapsed or noise or missing or wrong),
         "narrow": not (collapsed or noise) and share("recall") < NARROW_RECALL,
         "speckled": not (collapsed or noise or blurred)
         and (share("roughness") > ROUGH or of("neighbour", 1.0) > ROUGH),
@@ -85,32 +128,61 @@ def _symptoms(figures: Mapping[str, Value], floor: Mapping[str, Value]) -> dict[
     }
 
 
+def _letter(faults: tuple[str, ...], figures: Mapping[str, Value], baseline: Mapping[str, Value]) -> str:
+    if any(fault in DISQUALIFYING for fault in faults):
+        return "F"
+    if faults:
+        return "D" if "classes misread" in faults else "C"
+    times = _distance_ratio(figures, baseline)
+    return "A" if times is None or times <= CLOSE_TO_REAL else "B"
+
+
+def _distance_ratio(figures: Mapping[str, Value], baseline: Mapping[str, Value]) -> float | None:
+    """How many times as far from real images as these are from each other; None where that can't be said."""
+    key = next((key for key in ("frechet", "attribute_frechet") if key in figures), None)
+    if key is None or not baseline[key].value > 0:
+        return None
+    return figures[key].value / baseline[key].value
+
+
 def _sentence(
-    name: str, figures: Mapping[str, Value], floor: Mapping[str, Value], faults: tuple[str, ...]
+    name: str,
+    figures: Mapping[str, Value],
+    baseline: Mapping[str, Value],
+    faults: tuple[str, ...],
+    misread: Mapping[str, Share],
 ) -> str:
-    said = [FAULTS[fault] for fault in faults]
-    text = f"{name} {_list(said)}" if said else f"{name} shows no fault in any measure"
-    if "gan_test" in figures:
-        base = f" (real ones: {100 * floor['gan_test'].value:.1f} %)" if "gan_test" in floor else ""
-        text += f"; {100 * figures['gan_test'].value:.1f} % of its samples read as asked{base}"
-    distance = next((key for key in ("frechet", "attribute_frechet") if key in figures), None)
-    if "attributes" in figures:
-        base = (
-            f" (read off real ones: {100 * floor['attributes'].value:.1f} %)" if "attributes" in floor else ""
-        )
-        text += f"; {100 * figures['attributes'].value:.1f} % of attributes as asked{base}"
-    if distance is not None and floor[distance].value > 0:
-        times = figures[distance].value / floor[distance].value
+    said = [_misread(misread) if fault == "classes misread" else FAULTS[fault] for fault in faults]
+    text = f"{name} {joined(said)}" if said else f"{name} shows no fault in any measure"
+    shares = (("gan_test", "of its samples read as asked", "real ones"),
+              ("attributes", "of attributes as asked", "read off real ones"))  # fmt: skip
+    for key, what, real in shares:
+        if key in figures:
+            base = f" ({real}: {100 * baseline[key].value:.1f} %)" if key in baseline else ""
+            text += f"; {100 * figures[key].value:.1f} % {what}{base}"
+    times = _distance_ratio(figures, baseline)
+    if times is not None:
         near = "as near to real ones as real ones are to each other"
-        text += (
-            f"; {near}"
-            if times <= CLOSE_TO_FLOOR
-            else f"; {times:.3g} times as far from real ones as other real ones are"
-        )
+        far = f"{times:.3g} times as far from real ones as other real ones are"
+        text += f"; {near if times <= CLOSE_TO_REAL else far}"
     return text + "."
 
 
-def _list(parts: list[str]) -> str:
+def _misread(classes: Mapping[str, Share]) -> str:
+    """`makes no readable E (0 % read as asked), 5 (36 %) and 2 more`."""
+    named = [f"{name} ({100 * share.value:.0f} %)" for name, share in list(classes.items())[:NAMED]]
+    if len(classes) > NAMED:
+        named.append(f"{len(classes) - NAMED} more")
+    named[0] = named[0].replace(" %)", " % read as asked)")
+    return f"hardly makes a readable {joined(named)}"
+
+
+def joined(parts: list[str]) -> str:
+    """A list in words.
+
+    >>> joined(["a", "b", "c"])
+    'a, b and c'
+    """
     return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
 
 

@@ -7,10 +7,9 @@ from collections import Counter
 import numpy as np
 from numpy.typing import NDArray
 
+from captcha_lab.evaluate.glyphs import captcha_of
 from captcha_lab.metrics.neighbours import fingerprints
 from captcha_lab.store.packed.packed import SPLITS, UNLABELLED, PackedSet
-
-INK = 255  # glyphs of captchas are whitened: whatever is darker is ink
 
 
 def two_halves(data: PackedSet, seed: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -38,18 +37,3 @@ def two_halves(data: PackedSet, seed: int) -> tuple[NDArray[np.bool_], NDArray[n
     one[rows[first & stays]] = True
     other[rows[~first & ~stays]] = True
     return one, other
-
-
-def captcha_of(data: PackedSet) -> NDArray[np.integer]:
-    """The captcha each row [N] was cut from; where images stand alone, each is its own."""
-    if data.image is None or data.info.get("kind") != "captcha":
-        return np.arange(len(data))
-    return np.asarray(data.image)
-
-
-def shape_keys(data: PackedSet, rows: NDArray[np.integer]) -> list[bytes]:
-    """What rows of the same shape have in common: the ink's place in captchas, whose ink is grainy, else the pixels."""
-    images = data.images[rows]
-    if data.info.get("kind") == "captcha":
-        images = (images < INK).astype(np.uint8)
-    return fingerprints(images)

@@ -38,7 +38,7 @@ def load_inception(path: Path) -> Extractor:
         raise CaptchaLabError(
             f"{path} is not the Inception TorchScript file: `inception-2015-12-05.pt` is what fits."
         ) from error
-    return Extractor("inception-v3", lambda images: _features(network, images))
+    return Extractor("inception-v3", lambda images: _features(network, images), "inception")
 
 
 @torch.inference_mode()

@@ -20,7 +20,9 @@ import torch
 from torch import Tensor, nn
 
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.evaluate.judging.halves import captcha_of, two_halves
+from captcha_lab.evaluate.glyphs import captcha_of
+from captcha_lab.evaluate.judging.halves import two_halves
+from captcha_lab.evaluate.readers import SampleReader
 from captcha_lab.evaluate.real import RealData
 from captcha_lab.evaluate.subject import Progress, silent
 from captcha_lab.metrics.accuracy import glyph_accuracy
@@ -72,12 +74,25 @@ class JudgeNet(GlyphNetwork):
 
 @dataclass(frozen=True)
 class Role:
-    """One of the two: its name (also the kind of its run), its network, its half and its training."""
+    """One of the two.
+
+    Attributes:
+        kind: its name, also the kind of its run.
+        architecture: of its network.
+        half: of the training captchas, 0 or 1.
+        training: how it is trained.
+        suffix: of the keys of its figures.
+        column: head of its column in the terminal's table; empty: only the report shows it.
+        features: names its features where distances are measured in them.
+    """
 
     kind: str
     architecture: str
     half: int
     training: TrainConfig
+    suffix: str
+    column: str = ""
+    features: str = ""
 
     def build(self, classes: int, size: int, channels: int) -> GlyphNetwork:
         """The untrained network."""
@@ -88,12 +103,13 @@ class Role:
         )
 
 
-MOST_LOOKS = 100_000  # at glyphs in training: small sets are seen in every epoch, MNIST in ten parts
+MOST_SEEN = 100_000  # glyphs in training: small sets are seen in every epoch, MNIST in ten parts
 # No real glyph outside its half chooses an epoch: patience is by the training loss.
 JUDGE = Role(
-    "judge", "judge-conv3", 0, TrainConfig(patience=40, batch_size=32, learning_rate=2e-3, seed=SEED)
-)
-COUNTER = Role("counter-reader", ARCHITECTURE, 1, TrainConfig(seed=SEED + 1))
+    "judge", "judge-conv3", 0, TrainConfig(patience=40, batch_size=32, learning_rate=2e-3, seed=SEED),
+    "judge", "judge", "judge",
+)  # fmt: skip
+COUNTER = Role("counter-reader", ARCHITECTURE, 1, TrainConfig(seed=SEED + 1), "counter")
 
 
 class SecondReader(Recogniser):
@@ -117,6 +133,14 @@ class SecondReader(Recogniser):
         self.accuracy = accuracy
         self.captchas, self.glyphs = learned
 
+    def as_reader(self, role: Role) -> SampleReader:
+        """This reader in its role among the readers of an evaluation."""
+        learned = f"Learned from {self.glyphs:,} glyphs of {self.captchas:,} captchas or pictures"
+        return SampleReader(
+            (self,), role.suffix, role.column, f"{learned}; no training and no choice of a checkpoint asks it.",
+            role.features, independent=True, accuracy=self.accuracy,
+        )  # fmt: skip
+
 
 def train_second(role: Role, data: PackedSet, *, progress: Progress = silent) -> SecondReader:
     """Train the judge or the counter-reader on its half of a labelled packed set.
@@ -127,7 +151,7 @@ def train_second(role: Role, data: PackedSet, *, progress: Progress = silent) ->
     rows = two_halves(data, SEED)[role.half]
     mine = data.take(rows)
     each = min(max(len(mine), 1), EPOCH)
-    config = replace(role.training, epochs=min(role.training.epochs, math.ceil(MOST_LOOKS / each)))
+    config = replace(role.training, epochs=min(role.training.epochs, math.ceil(MOST_SEEN / each)))
     if mine.labels is None or len(np.unique(mine.labels)) < 2:
         raise CaptchaLabError(
             f"Too few labelled glyphs for a {role.kind}: label more, or evaluate with --no-judge."
@@ -180,9 +204,21 @@ def ensure_second(
     return reader, run
 
 
-def ensure_judge(data: PackedSet, models: Path, *, progress: Progress = silent) -> tuple[SecondReader, Run]:
-    """The judge of exactly these labelled glyphs (see `ensure_second`)."""
-    return ensure_second(JUDGE, data, models, progress=progress)
+def independent_readers(
+    data: PackedSet, models: Path, *, progress: Progress = silent
+) -> tuple[dict[str, SampleReader], list[str]]:
+    """The judge and the counter-reader of exactly these labelled glyphs by name, and notes for the report.
+
+    Raises:
+        CaptchaLabError: see `train_second`; or the disk refuses.
+    """
+    found = {role: ensure_second(role, data, models, progress=progress) for role in (JUDGE, COUNTER)}
+    kind = "captchas" if data.info.get("kind") == "captcha" else "images"
+    notes = [
+        what_each_saw(found[JUDGE][0], found[COUNTER][0], kind),
+        f"The judge is run {found[JUDGE][1].name}, the counter-reader {found[COUNTER][1].name}.",
+    ]
+    return {role.kind: reader.as_reader(role) for role, (reader, _) in found.items()}, notes
 
 
 def stored_second(role: Role, data: PackedSet, models: Path) -> Run | None:

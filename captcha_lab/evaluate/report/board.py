@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from captcha_lab.evaluate.generators.figures import Value
 from captcha_lab.evaluate.generators.groups import Entry, entries
-from captcha_lab.evaluate.generators.measures import MEASURES, Measure, Value
 from captcha_lab.evaluate.generators.result import Evaluation
+from captcha_lab.metrics.samples.measure import Measure
 
 WIDTH = 80  # columns
 NAME = 16  # columns for names below which figures move closer together
@@ -16,13 +17,13 @@ def shown_measures(evaluation: Evaluation) -> list[Measure]:
     """The measures of the leaderboard that any candidate has."""
     return [
         measure
-        for key, measure in MEASURES.items()
+        for key, measure in evaluation.measures.items()
         if measure.brief and any(key in result.figures for result in evaluation.results)
     ]
 
 
 def board_lines(evaluation: Evaluation, width: int = WIDTH) -> list[str]:
-    """Best first; shares in %, the floor (held-out real images) last; several training seeds with their spread.
+    """Best first; shares in %, the baseline (held-out real images) last; several training seeds with their spread.
 
     A name that leaves no room for its figures stands on a line of its own: none is cut off.
     """
@@ -30,17 +31,18 @@ def board_lines(evaluation: Evaluation, width: int = WIDTH) -> list[str]:
     rows: list[tuple[str, list[str]]] = []
     for entry in entries(evaluation.results):
         rows += _rows(entry, measures)
-    floors = [
-        (f"floor ({count})", _cells(floor, measures)) for count, floor in sorted(evaluation.floors.items())
+    baselines = [
+        (f"real ({count})", _cells(figures, measures))
+        for count, figures in sorted(evaluation.baselines.items())
     ]
     widths = [
-        max(len(measure.brief), *(len(cells[k]) for _, cells in [*rows, *floors]))
+        max(len(measure.brief), *(len(cells[k]) for _, cells in [*rows, *baselines]))
         for k, measure in enumerate(measures)
     ]
     left = width - 1 - sum(widths)
     gap = 2 if left - 2 * len(widths) >= NAME else 1
     room = left - gap * len(widths)
-    first = max([len(name) for name, _ in [*rows, *floors] if len(name) <= room], default=0)
+    first = max([len(name) for name, _ in [*rows, *baselines] if len(name) <= room], default=0)
 
     def line(name: str, cells: list[str]) -> str:
         return f" {name:{first}}" + "".join(
@@ -53,7 +55,7 @@ def board_lines(evaluation: Evaluation, width: int = WIDTH) -> list[str]:
     for name, cells in rows:
         lines += [line(name, cells)] if len(name) <= first else [f" {name}", line("", cells)]
     lines.append(rule)
-    return [*lines, *(line(name, cells) for name, cells in floors)]
+    return [*lines, *(line(name, cells) for name, cells in baselines)]
 
 
 def _rows(entry: Entry, measures: list[Measure]) -> list[tuple[str, list[str]]]:

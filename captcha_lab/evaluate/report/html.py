@@ -3,36 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
-from importlib.resources import files
 
 import numpy as np
 
 from captcha_lab.evaluate.generators.attributes import AttributeResult
+from captcha_lab.evaluate.generators.figures import Value
 from captcha_lab.evaluate.generators.groups import entries
-from captcha_lab.evaluate.generators.measures import MEASURES, Measure, Value
 from captcha_lab.evaluate.generators.result import CandidateResult, Evaluation
+from captcha_lab.evaluate.generators.stream import Shown
+from captcha_lab.evaluate.page.html import page, table
+from captcha_lab.evaluate.page.plots import confusion_plot
+from captcha_lab.evaluate.reading.section import recogniser_section
 from captcha_lab.evaluate.report.board import shown_measures
-from captcha_lab.evaluate.report.plots import confusion_plot, learning_curves
-from captcha_lab.evaluate.report.recogniser import recogniser_section
+from captcha_lab.evaluate.report.curves import learning_curves
 from captcha_lab.evaluate.report.report import Report
 from captcha_lab.evaluate.report.samples import attribute_sheet, contact_sheet, neighbour_pairs, walks
+from captcha_lab.metrics.samples.measure import Measure, measures
 from captcha_lab.store.plain import plain
 
 DETAILED = 6  # candidates shown with samples, neighbours and curves; of the others only the figures
-
-
-def page(title: str, heading: str, sentence: str, body: str) -> str:
-    """A whole page with the house's style."""
-    css = files("captcha_lab.evaluate.report").joinpath("report.css").read_text(encoding="utf-8")
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>\n{css}</style>\n</head>\n<body>\n<main>\n"
-        f'<h1>{escape(heading)}</h1>\n<p class="verdict">{escape(sentence)}</p>\n'
-        f"{body}\n</main>\n</body>\n</html>\n"
-    )
 
 
 def report_html(report: Report) -> str:
@@ -49,18 +40,6 @@ def report_html(report: Report) -> str:
         parts += [recogniser_section(report.reading)]
     parts += [_method(report)]
     return page("captcha-lab: evaluation", "captcha-lab evaluation", report.verdict, "\n".join(parts))
-
-
-def table(head: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]], kind: str = "") -> str:
-    """A table that scrolls sideways where it must; cells are HTML, rows carry a class."""
-    top = "".join(f'<th scope="col">{cell}</th>' for cell in head)
-    body = "\n".join(
-        f'<tr class="{css}">' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>" for css, cells in rows
-    )
-    return (
-        f'<div class="scroll" tabindex="0"><table class="{kind}"><thead><tr>{top}</tr></thead>'
-        f"<tbody>\n{body}\n</tbody></table></div>"
-    )
 
 
 def _cell(measure: Measure, value: Value | None) -> str:
@@ -83,15 +62,15 @@ def _leaderboard(evaluation: Evaluation) -> str:
         for member in entry.members if entry.seeds > 1 else ():
             cells = [_cell(m, member.figures.get(m.key)) for m in shown]
             rows.append(("member", [escape(member.name), *cells]))
-    for count, floor in sorted(evaluation.floors.items()):
-        name = f"floor: real against real<small>{count} on each side</small>"
-        rows.append(("floor", [name, *(_cell(m, floor.get(m.key)) for m in shown)]))
+    for count, figures in sorted(evaluation.baselines.items()):
+        name = f"baseline: real against real<small>{count} on each side</small>"
+        rows.append(("baseline", [name, *(_cell(m, figures.get(m.key)) for m in shown)]))
     legend = "; ".join(
         f"<b>{escape(m.brief)}</b> {escape(_lower(m.title))}: {escape(_lower(m.meaning))}" for m in shown
     )
     return (
-        "<h2>Leaderboard</h2>\n<p>The floor is what held-out real images score in a candidate's place: what is better "
-        "than the floor beyond the intervals is luck or a cheat.</p>\n"
+        "<h2>Leaderboard</h2>\n<p>The baseline is what held-out real images score in a candidate's place: what is "
+        "better than it beyond the intervals is luck or memorised.</p>\n"
         + table(head, rows)
         + "\n<details><summary>What the columns mean</summary>"
         f"<p>{legend}. Below a share stands its 95 % interval (Wilson); for the panel its lowest and highest reader; "
@@ -114,14 +93,14 @@ def _lower(sentence: str) -> str:
 
 def _all_measures(evaluation: Evaluation) -> str:
     shown = _detailed(evaluation)
-    floors = sorted(evaluation.floors)
-    head = ["Measure", *(escape(r.name) for r in shown), *(f"floor ({n})" for n in floors)]
+    sizes = sorted(evaluation.baselines)
+    head = ["Measure", *(escape(r.name) for r in shown), *(f"real ({n})" for n in sizes)]
     rows: list[tuple[str, Sequence[str]]] = []
-    for key, measure in MEASURES.items():
+    for key, measure in evaluation.measures.items():
         if not any(key in result.figures for result in shown):
             continue
         cells = [_cell(measure, result.figures.get(key)) for result in shown]
-        cells += [_cell(measure, evaluation.floors[n].get(key)) for n in floors]
+        cells += [_cell(measure, evaluation.baselines[n].get(key)) for n in sizes]
         rows.append(("", [f"{escape(measure.title)}<small>{escape(measure.meaning)}</small>", *cells]))
     return "<h2>Every measure</h2>\n" + table(head, rows, "wide")
 
@@ -130,7 +109,7 @@ def _candidate(result: CandidateResult, evaluation: Evaluation, number: int) -> 
     classes = evaluation.real.classes
     parts = [f"<h2>{escape(result.name)}</h2>\n<p>{escape(result.verdict.sentence)}</p>"]
     if result.stream is not None:
-        parts += [contact_sheet(result.stream.shown, evaluation.real, evaluation.config.sheet)]
+        parts += [_contact_sheet(result.stream.shown, evaluation)]
     if result.attributes is not None:
         parts += [_attributes(result.attributes), attribute_sheet(result.attributes, evaluation.config.sheet)]
     if result.strips:
@@ -153,8 +132,13 @@ def _candidate(result: CandidateResult, evaluation: Evaluation, number: int) -> 
     return "\n".join(parts)
 
 
-def _attributes(told: AttributeResult) -> str:
-    show = MEASURES["attributes"].show
+def _contact_sheet(shown: Shown, evaluation: Evaluation) -> str:
+    independent = [name for name, reader in evaluation.readers.items() if reader.independent]
+    return contact_sheet(shown, evaluation.real, evaluation.config.sheet, independent)
+
+
+def _attributes(found: AttributeResult) -> str:
+    show = measures()["attributes"].show
     rows = [
         (
             "",
@@ -166,7 +150,7 @@ def _attributes(told: AttributeResult) -> str:
                 show(a.asked),
             ],
         )
-        for a in told.agreements
+        for a in found.agreements
     ]
     head = [
         "attribute",
@@ -180,7 +164,7 @@ def _attributes(told: AttributeResult) -> str:
 
 def _per_class(result: CandidateResult, classes: Sequence[str]) -> str:
     order = np.argsort([share.value for share in result.per_class], kind="stable")
-    show = MEASURES["gan_test"].show
+    show = measures()["gan_test"].show
     rows = [
         (
             "",
@@ -212,10 +196,15 @@ def _method(report: Report) -> str:
             ("Neighbours", f"k = {e.config.neighbours} for precision, recall, density and coverage"),
             ("Seeds", seeds),
         ]
-        for name, share in (("Judge", e.judge_accuracy), ("Counter-reader", e.counter_accuracy)):
-            if share is not None:
-                text = f"reads {100 * share.value:.1f} % ({100 * share.low:.1f} to {100 * share.high:.1f})"
-                items += [(name, f"{text} of held-out real glyphs")]
+        for name, reader in e.readers.items():
+            text = reader.role
+            if reader.accuracy is not None:
+                share = reader.accuracy
+                text += (
+                    f" It reads {100 * share.value:.1f} % ({100 * share.low:.1f} to {100 * share.high:.1f}) "
+                )
+                text += "of held-out real glyphs."
+            items += [(name.capitalize(), escape(text))]
     body = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in items)
     notes = "".join(f"<li>{escape(note)}</li>" for note in report.notes)
     return f"<h2>How this was measured</h2>\n<dl>{body}</dl>" + (f"<ul>{notes}</ul>" if notes else "")

@@ -6,10 +6,11 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
+from captcha_lab.evaluate.generators.figures import Value
 from captcha_lab.evaluate.generators.groups import Entry, entries
-from captcha_lab.evaluate.generators.measures import MEASURES, Value
 from captcha_lab.evaluate.generators.result import CandidateResult, Evaluation
-from captcha_lab.evaluate.reading.measure import ReadingResult
+from captcha_lab.evaluate.reading.glyphs import GlyphResult
+from captcha_lab.metrics.samples.measure import measures
 from captcha_lab.store.plain import plain
 
 
@@ -28,13 +29,13 @@ class Report:
 
     verdict: str
     evaluation: Evaluation | None
-    reading: ReadingResult | None
+    reading: GlyphResult | None
     dataset: str
     command: str
     notes: list[str] = field(default_factory=list)
 
 
-def verdict_sentence(evaluation: Evaluation | None, reading: ReadingResult | None) -> str:
+def verdict_sentence(evaluation: Evaluation | None, reading: GlyphResult | None) -> str:
     """The best candidate's sentence, else the recogniser's figure."""
     if evaluation is not None and evaluation.results:
         board = entries(evaluation.results)
@@ -57,7 +58,7 @@ def _over_seeds(entry: Entry) -> str:
     keys = [key for key in ("gan_test", "frechet", "attribute_frechet") if key in entry.figures]
     said = []
     for key in keys:
-        measure, value = MEASURES[key], entry.figures[key]
+        measure, value = measures()[key], entry.figures[key]
         unit = " %" if measure.style == "share" else ""
         deviation = (value.high or value.value) - value.value
         said.append(f"{measure.title} {measure.show(value.value)} ± {measure.show(deviation)}{unit}")
@@ -77,15 +78,16 @@ def report_json(report: Report) -> dict[str, Any]:
         facts |= {
             "config": dataclasses.asdict(e.config),
             "extractors": list(e.extractors),
-            "judge_accuracy": e.judge_accuracy,
-            "counter_reader_accuracy": e.counter_accuracy,
+            "readers": {
+                name: {"role": reader.role, "accuracy": reader.accuracy} for name, reader in e.readers.items()
+            },
             "real": {
                 "train": len(e.real.train),
                 "held_out": len(e.real.held),
                 "classes": list(e.real.classes),
                 "attributes": list(e.real.attribute_names),
             },
-            "floors": {str(n): _values(floor) for n, floor in e.floors.items()},
+            "floors": {str(n): _values(figures) for n, figures in e.baselines.items()},
             "entries": [_entry(entry) for entry in entries(e.results)],
             "leaderboard": [_candidate(result, e.real.classes) for result in e.results],
         }
@@ -96,7 +98,7 @@ def report_json(report: Report) -> dict[str, Any]:
 
 
 def _values(figures: dict[str, Value]) -> dict[str, Any]:
-    return {key: dataclasses.asdict(figures[key]) for key in MEASURES if key in figures}
+    return {key: dataclasses.asdict(figure) for key, figure in figures.items()}
 
 
 def _entry(entry: Entry) -> dict[str, Any]:
@@ -127,7 +129,7 @@ def _candidate(result: CandidateResult, classes: tuple[str, ...]) -> dict[str, A
     }
 
 
-def _reading(reading: ReadingResult) -> dict[str, Any]:
+def _reading(reading: GlyphResult) -> dict[str, Any]:
     facts = {f.name: getattr(reading, f.name) for f in dataclasses.fields(reading)}
     facts["expected_calibration_error"] = reading.calibration.expected_error
     facts["per_class"] = dict(zip(reading.classes, reading.per_class, strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from html import escape
 
 import numpy as np
@@ -10,8 +11,8 @@ from numpy.typing import NDArray
 from captcha_lab.evaluate.generators.attributes import AttributeResult
 from captcha_lab.evaluate.generators.result import Neighbourhood
 from captcha_lab.evaluate.generators.stream import Shown
+from captcha_lab.evaluate.page.plots import png_uri
 from captcha_lab.evaluate.real import RealData
-from captcha_lab.evaluate.report.plots import png_uri
 from captcha_lab.evaluate.subject import Images, shrink
 
 LARGE = 48  # pixels: images from this side on are shown larger
@@ -29,7 +30,7 @@ def cell(image: NDArray[np.uint8], caption: str = "", mark: str = "", title: str
     )
 
 
-def contact_sheet(shown: Shown, real: RealData, per_class: int) -> str:
+def contact_sheet(shown: Shown, real: RealData, per_class: int, independent: Collection[str]) -> str:
     """Real training images (left) beside samples (right), a row for each class, with what each is read as."""
     if not real.labelled:
         pictures = "".join(cell(image, title="sample") for image in shown.images)
@@ -38,13 +39,17 @@ def contact_sheet(shown: Shown, real: RealData, per_class: int) -> str:
             f'<h3>Real</h3>\n<div class="strip">{reals}</div>\n'
             f'<h3>Samples</h3>\n<div class="strip">{pictures}</div>'
         )
-    told = any(asked >= 0 for asked in shown.asked)
+    conditioned = any(asked >= 0 for asked in shown.asked)
     rows = []
     for k, name in enumerate(real.classes):
-        mine = [n for n in range(len(shown.images)) if (shown.asked[n] if told else shown.read[n]) == k]
+        mine = [
+            n
+            for n in range(len(shown.images))
+            if (shown.asked[n] if conditioned else _by_main(shown, n)) == k
+        ]
         examples = real.train[np.flatnonzero(real.train_conditions == k)[:per_class]]
         left = "".join(cell(image, title=f"real {name}") for image in examples)
-        right = "".join(_sample(shown, n, real.classes) for n in mine) or "<i>none</i>"
+        right = "".join(_sample(shown, n, real.classes, independent) for n in mine) or "<i>none</i>"
         rows.append(
             f'<div class="kind"><b>{escape(str(name))}</b><div class="strips"><span class="strip">{left}</span>'
             f'<span class="strip">{right}</span></div></div>'
@@ -52,36 +57,39 @@ def contact_sheet(shown: Shown, real: RealData, per_class: int) -> str:
     legend = (
         "Real first, then samples with what the recogniser reads; red: not what was asked for, "
         "yellow: judge and counter-reader differ about it."
-        if told
+        if conditioned
         else "Real first, then samples by what they are read as; yellow: judge and counter-reader differ."
     )
     return f'<h3>Samples</h3>\n<p>{legend}</p>\n<div class="sheet">{"".join(rows)}</div>'
 
 
-def _sample(shown: Shown, n: int, classes: tuple[str, ...]) -> str:
-    asked, read, judged, countered = shown.asked[n], shown.read[n], shown.judged[n], shown.countered[n]
-    said = str(classes[read]) if read >= 0 else ""
-    doubtful = judged >= 0 and judged != (countered if countered >= 0 else read)
-    mark = "bad" if asked >= 0 and read >= 0 and asked != read else "doubt" if doubtful else ""
+def _by_main(shown: Shown, n: int) -> int:
+    """What the main reader reads; -1 where nobody reads."""
+    return next(iter(shown.read[n].values()), -1)
+
+
+def _sample(shown: Shown, n: int, classes: tuple[str, ...], independent: Collection[str]) -> str:
+    """One sample: red where it is not read as asked, yellow where independent readers differ about it."""
+    asked, read, said = shown.asked[n], shown.read[n], _by_main(shown, n)
+    opinions = {read[name] for name in independent if name in read}
+    opinions = opinions if len(independent) > 1 else opinions | {said}
+    mark = "bad" if asked >= 0 and said >= 0 and asked != said else "doubt" if len(opinions) > 1 else ""
     title = f"asked for {classes[asked]}, " if asked >= 0 else ""
-    title += f"read {said} ({100 * shown.confidence[n]:.0f} %)" if said else "not read"
-    if judged >= 0:
-        title += f", judge reads {classes[judged]}"
-    if countered >= 0:
-        title += f", counter-reader {classes[countered]}"
-    return cell(shown.images[n], said, mark, title)
+    title += f"read {classes[said]} ({100 * shown.confidence[n]:.0f} %)" if said >= 0 else "not read"
+    title += "".join(f", {name} reads {classes[c]}" for name, c in list(read.items())[1:])
+    return cell(shown.images[n], str(classes[said]) if said >= 0 else "", mark, title)
 
 
-def attribute_sheet(told: AttributeResult, count: int) -> str:
+def attribute_sheet(found: AttributeResult, count: int) -> str:
     """For each attribute, samples asked to show it and samples asked not to; red: read otherwise."""
     rows = []
-    for k, name in enumerate(told.names):
+    for k, name in enumerate(found.names):
         for wanted, title in ((1, f"{name}"), (0, f"not {name}")):
-            chosen = np.flatnonzero((told.asked[:, k] > 0) == bool(wanted))[:count]
+            chosen = np.flatnonzero((found.asked[:, k] > 0) == bool(wanted))[:count]
             cells = "".join(
                 cell(
-                    told.images[n],
-                    mark="" if told.read[n, k] == bool(wanted) else "bad",
+                    found.images[n],
+                    mark="" if found.read[n, k] == bool(wanted) else "bad",
                     title=f"asked: {title}",
                 )
                 for n in chosen

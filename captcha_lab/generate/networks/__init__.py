@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
+from collections.abc import Callable
 from dataclasses import fields
+from functools import cache
 from typing import Any, TypeVar
 
 import torch
 
+from captcha_lab.discovery import discover
 from captcha_lab.errors import UsageError
 from captcha_lab.generate.networks.base import (
     Criticism,
@@ -19,11 +20,10 @@ from captcha_lab.generate.networks.base import (
     GeneratorNetwork,
     NetworkSpec,
 )
-from captcha_lab.generate.networks.initialise import initialise
-from captcha_lab.generate.networks.spectral import spectrally_normalise
+from captcha_lab.generate.networks.parts.initialise import initialise
+from captcha_lab.generate.networks.parts.spectral import spectrally_normalise
 
 __all__ = [
-    "NETWORKS",
     "CriticNetwork",
     "Criticism",
     "EncoderNetwork",
@@ -34,19 +34,16 @@ __all__ = [
     "build_critic",
     "build_encoder",
     "build_generator",
+    "families",
 ]
 
-N = TypeVar("N", bound=torch.nn.Module)
+Network = TypeVar("Network", bound=torch.nn.Module)
 
 
-def _discover() -> dict[str, Family]:
-    """Every module of this package that holds a FAMILY, by the family's name."""
-    modules = (importlib.import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__))
-    families = [m.FAMILY for m in modules if hasattr(m, "FAMILY")]
-    return {family.name: family for family in sorted(families, key=lambda family: family.name)}
-
-
-NETWORKS: dict[str, Family] = _discover()
+@cache
+def families() -> dict[str, Family]:
+    """Every family by its name: each module of this package with a `FAMILY` holds one."""
+    return {family.name: family for family in discover(__name__, "FAMILY").values()}
 
 
 def build_generator(spec: NetworkSpec, seed: int) -> GeneratorNetwork:
@@ -56,13 +53,13 @@ def build_generator(spec: NetworkSpec, seed: int) -> GeneratorNetwork:
         UsageError: no such family or option, or the family can't make images of that shape.
     """
     family, options = _resolve(spec)
-    return _seeded(lambda: family.generator(spec, options), spec, 4 * seed)
+    return _seeded(family.generator, spec, options, 4 * seed)
 
 
 def build_critic(spec: NetworkSpec, seed: int) -> CriticNetwork:
     """The critic of the same specification (see `build_generator`); spectral norm is applied to it alone."""
     family, options = _resolve(spec)
-    critic = _seeded(lambda: family.critic(spec, options), spec, 4 * seed + 1)
+    critic = _seeded(family.critic, spec, options, 4 * seed + 1)
     return spectrally_normalise(critic, 4 * seed + 3) if getattr(options, "spectral", False) else critic
 
 
@@ -73,18 +70,17 @@ def build_encoder(spec: NetworkSpec, seed: int) -> EncoderNetwork:
         UsageError: also where the family has none.
     """
     family, options = _resolve(spec)
-    encoder = family.encoder
-    if encoder is None:
-        having = ", ".join(name for name, other in NETWORKS.items() if other.encoder)
+    if family.encoder is None:
+        having = ", ".join(name for name, other in families().items() if other.encoder)
         raise UsageError(f"The network family {spec.family!r} has no encoder; these have: {having}.")
-    return _seeded(lambda: encoder(spec, options), spec, 4 * seed + 2)
+    return _seeded(family.encoder, spec, options, 4 * seed + 2)
 
 
 def _resolve(spec: NetworkSpec) -> tuple[Family, Any]:
     """The family and its options as its own dataclass."""
-    if spec.family not in NETWORKS:
-        raise UsageError(f"No network family {spec.family!r}: choose one of {', '.join(NETWORKS)}.")
-    family = NETWORKS[spec.family]
+    if spec.family not in families():
+        raise UsageError(f"No network family {spec.family!r}: choose one of {', '.join(families())}.")
+    family = families()[spec.family]
     known = [f.name for f in fields(family.options)]
     unknown = sorted(set(spec.options) - set(known))
     if unknown:
@@ -94,12 +90,14 @@ def _resolve(spec: NetworkSpec) -> tuple[Family, Any]:
     return family, family.options(**spec.options)
 
 
-def _seeded(build: Any, spec: NetworkSpec, seed: int) -> Any:
+def _seeded(
+    build: Callable[[NetworkSpec, Any], Network], spec: NetworkSpec, options: Any, seed: int
+) -> Network:
     """Build with a forked random state, then draw the weights by the specification's scheme."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
-            network = build()
+            network = build(spec, options)
         except (RuntimeError, TypeError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise UsageError(

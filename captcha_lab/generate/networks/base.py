@@ -54,11 +54,11 @@ class NetworkSpec:
     """K, the length of the condition (classes or attributes); 0 = unconditional."""
     conditioning: str = "none"
     """none, concat (to the inputs of fully connected layers), projection (critic's inner product with the
-    features; the generator still concatenates) or auxiliary (critic classifies instead of being told)."""
+    features; the generator still concatenates) or auxiliary (the critic classifies instead of taking the condition)."""
     output_range: tuple[float, float] = (0.0, 1.0)
     """(0, 1): the generator ends in a sigmoid; (-1, 1): in a tanh."""
     initialisation: str = "torch"
-    """A name of `captcha_lab.generate.networks.initialise.SCHEMES`."""
+    """A name of `captcha_lab.generate.networks.parts.initialise.SCHEMES`."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """The family's own keyword options (its `Family.options` dataclass names them)."""
 
@@ -95,7 +95,7 @@ class NetworkSpec:
 
 
 class ConditionalNetwork(nn.Module, ABC):
-    """A network that may be told what to make or judge; checks that it is told exactly when it must be."""
+    """A network that may be conditioned; checks that it gets a condition exactly when it needs one."""
 
     def __init__(self, spec: NetworkSpec) -> None:
         super().__init__()
@@ -128,12 +128,12 @@ class GeneratorNetwork(ConditionalNetwork):
 class CriticNetwork(ConditionalNetwork):
     """Images [N, C, H, W] (in the output range) and a condition [N, K] or None to a `Criticism`."""
 
-    energy = False
-    """Its score is minus an energy, the error of an auto-encoder: never above 0."""
+    form = "score"
+    """score, or energy: the score is minus the error of an auto-encoder, never above 0."""
 
     def __init__(self, spec: NetworkSpec) -> None:
         super().__init__(spec)
-        self.told = spec.conditioning in ("concat", "projection")
+        self.conditioned = spec.conditioning in ("concat", "projection")
         self.concat = spec.conditioning == "concat"
         # How many values a family's own layers are to take in beside the image; projection happens in the head.
         self.conditions = spec.classes if self.concat else 0

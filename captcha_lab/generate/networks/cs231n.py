@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from captcha_lab.errors import UsageError
 from captcha_lab.generate.networks.base import Criticism, CriticNetwork, Family, GeneratorNetwork, NetworkSpec
-from captcha_lab.generate.networks.heads import CriticHead, CriticOptions
-from captcha_lab.generate.networks.layers import halving, joined, output_activation
-from captcha_lab.generate.networks.normalise import normaliser
+from captcha_lab.generate.networks.parts.heads import CriticHead, CriticOptions
+from captcha_lab.generate.networks.parts.layers import halving, joined, output_activation
+from captcha_lab.generate.networks.parts.normalise import normaliser
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Cs231nCritic(CriticNetwork):
 
     def forward(self, images: Tensor, condition: Tensor | None = None) -> Criticism:
         """See `CriticNetwork`."""
-        condition = self.checked(condition, self.told)
+        condition = self.checked(condition, self.conditioned)
         flat = joined(self.convolutions(images), condition if self.concat else None)
         return self.head(self.activation(self.hidden(flat)), condition)
 

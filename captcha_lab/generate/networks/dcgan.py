@@ -8,6 +8,7 @@ hidden layer and says it of all).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,9 +24,9 @@ from captcha_lab.generate.networks.base import (
     GeneratorNetwork,
     NetworkSpec,
 )
-from captcha_lab.generate.networks.heads import CriticHead, CriticOptions
-from captcha_lab.generate.networks.layers import Ending, conv_double, conv_half, halving, joined
-from captcha_lab.generate.networks.normalise import normaliser
+from captcha_lab.generate.networks.parts.heads import CriticHead, CriticOptions
+from captcha_lab.generate.networks.parts.layers import Ending, conv_double, conv_half, halving, joined
+from captcha_lab.generate.networks.parts.normalise import normaliser
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class DcganOptions(CriticOptions):
 class Convolver(nn.Module):
     """Images [N, C, H, W] and a condition to hidden features [N, hidden]."""
 
+    __call__: Callable[..., Tensor]
+
     def __init__(self, spec: NetworkSpec, options: DcganOptions, conditions: int) -> None:
         super().__init__()
         height, width = halving(spec, 2)
@@ -63,11 +66,14 @@ class Convolver(nn.Module):
     def forward(self, images: Tensor, condition: Tensor | None) -> Tensor:
         """The hidden layer's activations."""
         flat = self.convolutions(images)  # (N, 3200) for 20x20
-        return self.activation(self.norm(self.hidden(joined(flat, condition))))
+        hidden: Tensor = self.activation(self.norm(self.hidden(joined(flat, condition))))
+        return hidden
 
 
 class Deconvolver(nn.Module):
     """A code [N, inputs] and a condition to images [N, C, H, W] in the output range."""
+
+    __call__: Callable[..., Tensor]
 
     def __init__(self, spec: NetworkSpec, options: DcganOptions, inputs: int) -> None:
         super().__init__()
@@ -115,7 +121,7 @@ class DcganCritic(CriticNetwork):
 
     def forward(self, images: Tensor, condition: Tensor | None = None) -> Criticism:
         """See `CriticNetwork`."""
-        condition = self.checked(condition, self.told)
+        condition = self.checked(condition, self.conditioned)
         features = self.body(images, condition if self.concat else None)
         return self.head(features, condition)
 
@@ -126,7 +132,7 @@ class AutoencodingCritic(CriticNetwork):
     The score is minus the mean squared error over all values of an image.
     """
 
-    energy = True
+    form = "energy"
 
     def __init__(self, spec: NetworkSpec, options: DcganOptions) -> None:
         super().__init__(spec)
@@ -135,12 +141,12 @@ class AutoencodingCritic(CriticNetwork):
                 "An auto-encoding critic has no score to add a projection to: use --conditioning concat."
             )
         self.body = Convolver(spec, options, self.conditions)
-        told = (
+        decoder_spec = (
             spec
             if self.concat
             else NetworkSpec(spec.family, spec.image_shape, spec.noise_size, **_range(spec))
         )
-        self.decoder = Deconvolver(told, options, options.hidden)
+        self.decoder = Deconvolver(decoder_spec, options, options.hidden)
         self.classifier = (
             nn.Linear(options.hidden, spec.classes) if spec.conditioning == "auxiliary" else None
         )

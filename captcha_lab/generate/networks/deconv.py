@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from captcha_lab.generate.networks.base import Family, GeneratorNetwork, NetworkSpec
 from captcha_lab.generate.networks.fc import FcCritic, FcOptions
-from captcha_lab.generate.networks.heads import CriticOptions
-from captcha_lab.generate.networks.layers import conv_double, halving, joined, output_activation
+from captcha_lab.generate.networks.parts.heads import CriticOptions
+from captcha_lab.generate.networks.parts.layers import conv_double, halving, joined, output_activation
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,16 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from captcha_lab.generate.networks.base import Criticism, CriticNetwork, Family, GeneratorNetwork, NetworkSpec
-from captcha_lab.generate.networks.heads import CriticHead, CriticOptions
-from captcha_lab.generate.networks.layers import Ending, conv_double, conv_half, halving, joined, with_planes
-from captcha_lab.generate.networks.normalise import normaliser
+from captcha_lab.generate.networks.parts.heads import CriticHead, CriticOptions
+from captcha_lab.generate.networks.parts.layers import (
+    Ending,
+    conv_double,
+    conv_half,
+    halving,
+    joined,
+    with_planes,
+)
+from captcha_lab.generate.networks.parts.normalise import normaliser
 
 
 @dataclass(frozen=True)
@@ -71,7 +78,7 @@ class FacesCritic(CriticNetwork):
 
     def forward(self, images: Tensor, condition: Tensor | None = None) -> Criticism:
         """See `CriticNetwork`."""
-        condition = self.checked(condition, self.told)
+        condition = self.checked(condition, self.conditioned)
         return self.head(
             self.convolutions(with_planes(images, condition if self.concat else None)), condition
         )

@@ -14,9 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from captcha_lab.generate.networks.base import Criticism, CriticNetwork, Family, GeneratorNetwork, NetworkSpec
-from captcha_lab.generate.networks.heads import CriticHead, CriticOptions
-from captcha_lab.generate.networks.layers import halving, joined, output_activation, with_planes
-from captcha_lab.generate.networks.normalise import normaliser
+from captcha_lab.generate.networks.parts.heads import CriticHead, CriticOptions
+from captcha_lab.generate.networks.parts.layers import halving, joined, output_activation, with_planes
+from captcha_lab.generate.networks.parts.normalise import normaliser
 
 COARSEST = 4  # pixels: sides are halved as long as this much is left
 LEAST = 2  # halvings; smaller or odd pictures are refused
@@ -102,12 +102,12 @@ class FacesFastCritic(CriticNetwork):
             inputs = outputs
         self.convolutions = nn.Sequential(*layers, nn.Flatten())
         self.head = CriticHead(spec, options, inputs * height * width)
-        told = spec.conditioning == "projection"
-        self.classifier = nn.Linear(inputs * height * width, spec.classes) if told else None
+        projects = spec.conditioning == "projection"
+        self.classifier = nn.Linear(inputs * height * width, spec.classes) if projects else None
 
     def forward(self, images: Tensor, condition: Tensor | None = None) -> Criticism:
         """See `CriticNetwork`."""
-        condition = self.checked(condition, self.told)
+        condition = self.checked(condition, self.conditioned)
         features = self.convolutions(with_planes(images, condition if self.concat else None))
         judged: Criticism = self.head(features, condition)
         return judged if self.classifier is None else judged._replace(class_logits=self.classifier(features))

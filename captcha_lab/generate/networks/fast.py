@@ -23,8 +23,8 @@ from captcha_lab.generate.networks.base import (
     GeneratorNetwork,
     NetworkSpec,
 )
-from captcha_lab.generate.networks.heads import Projection
-from captcha_lab.generate.networks.layers import joined
+from captcha_lab.generate.networks.parts.heads import Projection
+from captcha_lab.generate.networks.parts.layers import joined
 
 TEXTURE_SEED = 20  # of the fixed matrix that spreads the noise over the pixels
 INKED = 0.3  # of the way from paper to full ink
@@ -141,7 +141,7 @@ class FastCritic(CriticNetwork):
 
     def forward(self, images: Tensor, condition: Tensor | None = None) -> Criticism:
         """See `CriticNetwork`."""
-        condition = self.checked(condition, self.told)
+        condition = self.checked(condition, self.conditioned)
         low, high = self.low_high
         ink = self.options.paper - (images - low) / (high - low)  # 0 = blank
         figures = ink_figures(ink)

@@ -21,9 +21,9 @@ from captcha_lab.generate.networks.base import (
     GeneratorNetwork,
     NetworkSpec,
 )
-from captcha_lab.generate.networks.heads import CriticHead, CriticOptions
-from captcha_lab.generate.networks.layers import Ending, activation, joined
-from captcha_lab.generate.networks.normalise import normaliser
+from captcha_lab.generate.networks.parts.heads import CriticHead, CriticOptions
+from captcha_lab.generate.networks.parts.layers import Dropout, Ending, activation, joined
+from captcha_lab.generate.networks.parts.normalise import normaliser
 
 
 @dataclass(frozen=True)
@@ -65,19 +65,19 @@ class Stack(nn.Module):
             raise UsageError(
                 f"{len(widths)} hidden layers {tuple(widths)} need as many norms, not {tuple(norms)}."
             )
-        told = [bool(conditions) and (k == 0 or options.label_layers == "all") for k in range(len(widths))]
-        self.told = told
+        deeper = options.label_layers == "all"
+        self.conditioned = [bool(conditions) and (k == 0 or deeper) for k in range(len(widths))]
         self.linear, self.after = nn.ModuleList(), nn.ModuleList()
-        for width, norm, tell in zip(widths, norms, told, strict=True):
-            self.linear.append(nn.Linear(inputs + (conditions if tell else 0), width, bias=bias))
+        for width, norm, conditioned in zip(widths, norms, self.conditioned, strict=True):
+            self.linear.append(nn.Linear(inputs + (conditions if conditioned else 0), width, bias=bias))
             tail = [normaliser(norm, width, options.epsilon), activation(slope)]
-            self.after.append(nn.Sequential(*tail, *([nn.Dropout(dropout)] if dropout else [])))
+            self.after.append(nn.Sequential(*tail, *([Dropout(dropout)] if dropout else [])))
             inputs = width
 
     def forward(self, tensor: Tensor, condition: Tensor | None) -> Tensor:
         """The last hidden layer."""
-        for linear, after, told in zip(self.linear, self.after, self.told, strict=True):
-            tensor = after(linear(joined(tensor, condition if told else None)))
+        for linear, after, conditioned in zip(self.linear, self.after, self.conditioned, strict=True):
+            tensor = after(linear(joined(tensor, condition if conditioned else None)))
         return tensor
 
 
@@ -98,8 +98,8 @@ class FcGenerator(GeneratorNetwork):
             dropout=0.0,
             conditions=spec.classes,
         )
-        self.tell_last = spec.classes > 0 and options.label_layers == "all"
-        inputs = options.generator[-1] + (spec.classes if self.tell_last else 0)
+        self.condition_last = spec.classes > 0 and options.label_layers == "all"
+        inputs = options.generator[-1] + (spec.classes if self.condition_last else 0)
         self.pixels = nn.Linear(inputs, channels * height * width)
         self.ending = Ending(spec, options.update, bias=True)
 
@@ -107,7 +107,7 @@ class FcGenerator(GeneratorNetwork):
         """See `GeneratorNetwork`."""
         condition = self.checked(condition, self.classes > 0)
         hidden = self.body(noise, condition)
-        pixels = self.pixels(joined(hidden, condition if self.tell_last else None))
+        pixels = self.pixels(joined(hidden, condition if self.condition_last else None))
         return self.ending(pixels.view(-1, *self.image_shape))
 
 
@@ -132,7 +132,7 @@ class FcCritic(CriticNetwork):
 
     def forward(self, images: Tensor, condition: Tensor | None = None) -> Criticism:
         """See `CriticNetwork`."""
-        condition = self.checked(condition, self.told)
+        condition = self.checked(condition, self.conditioned)
         features = self.body(images.flatten(1), condition if self.concat else None)
         return self.head(features, condition)
 

@@ -11,9 +11,16 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from captcha_lab.generate.networks.base import Criticism, CriticNetwork, Family, GeneratorNetwork, NetworkSpec
-from captcha_lab.generate.networks.heads import CriticHead, CriticOptions
-from captcha_lab.generate.networks.layers import conv_double, halving, joined, output_activation, with_planes
-from captcha_lab.generate.networks.normalise import normaliser
+from captcha_lab.generate.networks.parts.heads import CriticHead, CriticOptions
+from captcha_lab.generate.networks.parts.layers import (
+    Dropout,
+    conv_double,
+    halving,
+    joined,
+    output_activation,
+    with_planes,
+)
+from captcha_lab.generate.networks.parts.normalise import normaliser
 
 
 @dataclass(frozen=True)
@@ -68,14 +75,14 @@ class PmlCritic(CriticNetwork):
         for outputs, stride in ((64, 1), (128, 2), (256, 2)):
             norm = normaliser(options.critic_norm, outputs, options.epsilon)
             layers += [nn.Conv2d(inputs, outputs, 5, stride, padding=2), norm, nn.LeakyReLU(options.slope)]
-            layers += [nn.Dropout(options.dropout)] if stride == 2 and options.dropout else []
+            layers += [Dropout(options.dropout)] if stride == 2 and options.dropout else []
             inputs = outputs
         self.convolutions = nn.Sequential(*layers, nn.Flatten())
         self.head = CriticHead(spec, options, inputs * height * width)
 
     def forward(self, images: Tensor, condition: Tensor | None = None) -> Criticism:
         """See `CriticNetwork`."""
-        condition = self.checked(condition, self.told)
+        condition = self.checked(condition, self.conditioned)
         return self.head(
             self.convolutions(with_planes(images, condition if self.concat else None)), condition
         )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from functools import cache
 
+from captcha_lab.discovery import discover
 from captcha_lab.errors import UsageError
 from captcha_lab.generate.recipe import Recipe
 
@@ -14,11 +13,10 @@ from captcha_lab.generate.recipe import Recipe
 def recipes() -> dict[str, Recipe]:
     """Every recipe by its name, in the order of the modules' names and of their tuples."""
     found: dict[str, Recipe] = {}
-    for module in sorted(m.name for m in pkgutil.iter_modules(__path__)):
-        for recipe in importlib.import_module(f"{__name__}.{module}").RECIPES:
-            if recipe.name in found:
-                raise ValueError(f"two recipes are called {recipe.name}")
-            found[recipe.name] = recipe
+    for recipe in [recipe for module in discover(__name__, "RECIPES").values() for recipe in module]:
+        if recipe.name in found:
+            raise ValueError(f"two recipes are called {recipe.name}")
+        found[recipe.name] = recipe
     return found
 
 

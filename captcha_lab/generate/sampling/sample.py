@@ -15,9 +15,9 @@ from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.generate.conditioning import as_condition
 from captcha_lab.generate.networks import NetworkSpec, build_generator
 from captcha_lab.generate.networks.base import GeneratorNetwork
+from captcha_lab.generate.noise import draw_noise
 from captcha_lab.generate.pixels import to_images
 from captcha_lab.generate.recipe import Recipe
-from captcha_lab.generate.training.trainer import draw_noise
 from captcha_lab.store.runs import load_weights, save_weights
 
 ARCHITECTURE = "generator"
@@ -26,21 +26,21 @@ BLOCK = 128  # images made at a time; a sum's last bit depends on how many, so a
 
 @dataclass(frozen=True)
 class Generator:
-    """A trained generator with all that is needed to ask it for images."""
+    """A trained generator with all that is needed to draw images from it."""
 
     network: GeneratorNetwork
     spec: NetworkSpec
     noise: str
     """The distribution of its noise (`Recipe.noise`)."""
     classes: tuple[str, ...]
-    """What it can be asked for: class or attribute names; empty where it is unlabelled."""
+    """Names of the classes or attributes it is conditioned on; empty where it is unlabelled."""
     exclusive: bool = True
     """Exactly one of `classes` holds for an image, else any number of them."""
     recipe: Recipe | None = None
 
     @property
     def labelled(self) -> bool:
-        """Whether it must be told what to make."""
+        """Whether it needs conditions."""
         return bool(self.classes)
 
     @property
@@ -50,7 +50,7 @@ class Generator:
         return (h, w) if c == 1 else (h, w, c)
 
     def sample(self, labels: np.ndarray | None = None, count: int | None = None, seed: int = 0) -> np.ndarray:
-        """Images in memory; the same for the same seed (`order.Order` draws more than memory holds).
+        """Images in memory; the same for the same seed (a `plan.SamplePlan` draws more than memory holds).
 
         Args:
             labels: class numbers [N], or conditions [N, K]; None where the generator is unlabelled.
@@ -80,7 +80,8 @@ class Generator:
         alone = max(count // BLOCK - 1, 0)
         for _ in range(alone):
             yield draw_noise(self.noise, BLOCK, self.spec.noise_size, rng)
-        yield from draw_noise(self.noise, count - alone * BLOCK, self.spec.noise_size, rng).split(BLOCK)
+        rest = draw_noise(self.noise, count - alone * BLOCK, self.spec.noise_size, rng)
+        yield from torch.split(rest, BLOCK)
 
     @torch.no_grad()
     def images(self, noise: Tensor, condition: Tensor | None) -> np.ndarray:
@@ -91,8 +92,8 @@ class Generator:
         parts = []
         for start in range(0, len(noise), BLOCK):
             block = slice(start, start + BLOCK)
-            told = None if condition is None else condition[block].to(device)
-            parts.append(to_images(self.network(noise[block].to(device), told), self.spec.output_range))
+            given = None if condition is None else condition[block].to(device)
+            parts.append(to_images(self.network(noise[block].to(device), given), self.spec.output_range))
         self.network.train(training)
         return np.concatenate(parts)
 
@@ -118,10 +119,10 @@ class Generator:
             for s in (start, end)
         )
         noise = _great_circle(first, last, t) if self.noise == "normal" else (1 - t) * first + t * last
-        told = as_condition(None if classes is None else np.array(classes), self.classes, self.exclusive)
-        if told is None:
+        given = as_condition(None if classes is None else np.array(classes), self.classes, self.exclusive)
+        if given is None:
             return self.images(noise, None)
-        ends = torch.from_numpy(told)
+        ends = torch.from_numpy(given)
         return self.images(noise, (1 - t) * ends[:1] + t * ends[1:])
 
 

@@ -1,4 +1,4 @@
-"""How to run a recipe, apart from what it is: length, seed, device, how often to look. No torch here."""
+"""How to run a recipe, apart from what it is: length, seed, device, how often to evaluate. No torch here."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 @dataclass(frozen=True)
-class TrainConfig:
+class GeneratorConfig:
     """Options of one run.
 
     Raises:
@@ -22,8 +22,8 @@ class TrainConfig:
     iterations: int | None = None  # None: the recipe's own length
     # Turned into iterations, anew where the machine changes its speed; wins over `iterations`.
     max_seconds: float | None = None
-    evaluations: int = 20  # looks at samples, evenly spread over the run
-    samples: int = 1024  # images per look
+    evaluations: int = 20  # of samples, evenly spread over the run
+    samples: int = 1024  # images per evaluation
     device: str = "auto"  # auto: CUDA where there is one, else the CPU
     # auto: bfloat16 where the processor multiplies in it and the recipe was found as good in it. torch.compile is not
     # offered: it took 1.26 of the plain time on dcgan, and refuses the double backward of every penalty.
@@ -45,4 +45,4 @@ class TrainConfig:
         if self.threads is not None and self.threads < 1:
             raise UsageError(f"--threads {self.threads}: at least 1 is needed.")
         if self.evaluations < 1 or self.samples < 16:
-            raise UsageError("A run looks at its samples at least once, at 16 images or more.")
+            raise UsageError("A run has at least one evaluation, of 16 images or more.")

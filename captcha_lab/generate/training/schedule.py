@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from itertools import pairwise
 from typing import Any
 
-from captcha_lab.generate.recipe import Recipe
+from captcha_lab.generate.recipe import Recipe, half_cosine
 
 # The switching rule looks at means over this many iterations and wants this many falls in a row.
 WINDOW = 5
@@ -73,13 +72,3 @@ def learning_rate_factor(recipe: Recipe, iteration: int, iterations: int) -> flo
     if recipe.schedule == "constant":
         return rise
     return rise * (recipe.rate_end + (1 - recipe.rate_end) * half_cosine(iteration / iterations))
-
-
-def penalty_factor(recipe: Recipe, iteration: int, iterations: int) -> float:
-    """What R1's and R2's gammas are multiplied by in an iteration: from 1 to `penalty_end` (Huang et al. 2024)."""
-    return recipe.penalty_end + (1 - recipe.penalty_end) * half_cosine(iteration / iterations)
-
-
-def half_cosine(t: float) -> float:
-    """1 at t = 0 to 0 at t = 1, flat at both ends."""
-    return 0.5 * (1 + math.cos(math.pi * t))

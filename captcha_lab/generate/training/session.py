@@ -1,4 +1,4 @@
-"""A run from wherever it stands to its end: logs, looks, alarms, checkpoints, pictures."""
+"""A run from wherever it stands to its end: logs, evaluations, alarms, checkpoints, pictures."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from typing import Any
 import torch
 
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.generate.losses.objectives import Figures
+from captcha_lab.generate.players.game import Figures
 from captcha_lab.generate.sampling.sample import save_generator
-from captcha_lab.generate.training.config import TrainConfig
-from captcha_lab.generate.training.plan import Pace
+from captcha_lab.generate.training.budget import TimeBudget
+from captcha_lab.generate.training.config import GeneratorConfig
+from captcha_lab.generate.training.monitor import Monitor
 from captcha_lab.generate.training.trainer import Trainer
 from captcha_lab.generate.watching import pictures
 from captcha_lab.generate.watching.alarms import Alarm, Alarms
 from captcha_lab.generate.watching.board import Board
-from captcha_lab.generate.watching.monitor import Monitor
 from captcha_lab.generate.watching.weights import CRITIC, critic_weights, save_weight_histograms
 from captcha_lab.store.files import write_bytes
 from captcha_lab.store.runs import Run, save_resume, save_weights
 
-# A look takes as long as several iterations of a slow recipe: a run of a few has fewer looks than were asked for.
-BETWEEN_LOOKS, LEAST_LOOKS = 5, 2
+# An evaluation takes as long as several iterations of a slow recipe: a short run has fewer than were asked for.
+BETWEEN_EVALUATIONS, LEAST_EVALUATIONS = 5, 2
 LOG_ENTRIES = 400  # lines of training figures in a run's metrics, at most
 MEETING = 8  # iterations after which processes ask each other whether to stop: torchrun kills 30 s after its SIGTERM
-# Scores of one generator differ by so much between looks at 1,024 samples. Among generators that differ by no more, the
-# later one is kept: it has trained longer, at a lower rate.
-LOOK_NOISE = 0.01
+# Scores of one generator differ by so much between evaluations of 1,024 samples. Among generators that differ by no
+# more, the later one is kept: it has trained longer, at a lower rate.
+SCORE_NOISE = 0.01
 
 
 @dataclass(frozen=True)
-class TrainReport:
+class GeneratorReport:
     """How a run ended."""
 
     run: Path
@@ -73,7 +73,7 @@ class Session:
     """One run from wherever it stands to its end."""
 
     def __init__(
-        self, run: Run | None, trainer: Trainer, monitor: Monitor, config: TrainConfig, hooks: Hooks
+        self, run: Run | None, trainer: Trainer, monitor: Monitor, config: GeneratorConfig, hooks: Hooks
     ) -> None:
         self.run = run
         self.trainer = trainer
@@ -82,23 +82,23 @@ class Session:
         self.hooks = hooks
         self.alarms = Alarms(trainer.iterations, trainer.loss.saturates)
         self.log_every = max(1, trainer.iterations // LOG_ENTRIES)
-        looks = min(config.evaluations, max(LEAST_LOOKS, trainer.iterations // BETWEEN_LOOKS))
-        self.look_every = max(1, trainer.iterations // looks)
+        most = max(LEAST_EVALUATIONS, trainer.iterations // BETWEEN_EVALUATIONS)
+        self.evaluate_every = max(1, trainer.iterations // min(config.evaluations, most))
         self.best: dict[str, float] = {}
         self.best_iteration = 0
-        self.highest = 0.0  # score of any look so far
+        self.highest = 0.0  # score of any evaluation so far
         self.before = 0.0  # seconds spent before this process took over
         self._sums: dict[str, torch.Tensor] = {}
         self._count = 0
         self._board: Board | None = None
         self._broken = False
 
-    def go(self, started: float) -> TrainReport:
+    def go(self, started: float) -> GeneratorReport:
         """Train to the end, or until interrupted."""
         self.started = started
         self.saved = time.perf_counter()
         trainer, run = self.trainer, self.run
-        self._pace = Pace(self.config.max_seconds, self.seconds, trainer.iteration)
+        self._budget = TimeBudget(self.config.max_seconds, self.seconds, trainer.iteration)
         if run is not None:
             self._board = Board(run.tensorboard, trainer.iteration) if self.config.tensorboard else None
         try:
@@ -132,19 +132,19 @@ class Session:
         iteration, last = self.trainer.iteration, self.trainer.iteration == self.trainer.iterations
         if iteration % self.log_every == 0 or last:
             self._log()
-        if iteration % self.look_every == 0 or last or self._broken:
-            with self._pace.look():
-                self._look()
+        if iteration % self.evaluate_every == 0 or last or self._broken:
+            with self._budget.evaluation():
+                self._evaluate()
             if not last:
-                self._keep_pace()
+                self._keep_budget()
         if time.perf_counter() - self.saved > self.config.checkpoint_seconds and not last:
             self._checkpoint()
 
-    def _keep_pace(self) -> None:
+    def _keep_budget(self) -> None:
         """With a time budget: another number of iterations, if the machine is not as fast as it was thought to be."""
         t = self.trainer
         possible = t.group.first(
-            self._pace.iterations(self.seconds, t.iteration, t.iterations, self.look_every)
+            self._budget.iterations(self.seconds, t.iteration, t.iterations, self.evaluate_every)
         )
         if possible != t.iterations:
             t.iterations = self.alarms.iterations = possible
@@ -166,11 +166,11 @@ class Session:
         self._broken = any(alarm.kind == "nan" for alarm in self.alarms.raised)
         self.hooks.progress(self.trainer.iteration, self.trainer.iterations, figures)
 
-    def _look(self) -> None:
-        """Draw samples, judge them, and keep the weights if they are the best so far."""
+    def _evaluate(self) -> None:
+        """Evaluate samples, and keep the weights if they are the best so far."""
         if self.run is None or self._broken:
             return
-        iteration, figures = self.trainer.iteration, self.monitor.look()
+        iteration, figures = self.trainer.iteration, self.monitor.evaluate()
         self._write("evaluation", figures)
         self._raise(self.alarms.evaluation(iteration, figures))
         sheet = self.monitor.grid()
@@ -179,7 +179,7 @@ class Session:
             self._board.picture("samples", sheet, iteration)
         score = figures.get("score", 0.0)
         self.highest = max(self.highest, score)
-        if not self.best or score >= self.highest - LOOK_NOISE:
+        if not self.best or score >= self.highest - SCORE_NOISE:
             self.best, self.best_iteration = figures, iteration
             save_generator(
                 self.run.weights, self.monitor.generator(), {"iteration": iteration, **self._facts()}
@@ -217,20 +217,22 @@ class Session:
 
     def _keep_critic(self, run: Run) -> None:
         """The last critic, which nothing samples from, and how its weights are spread, where something holds them."""
-        critic, recipe = self.trainer.critic, self.trainer.recipe
+        critic, recipe = self.trainer.players.critic, self.trainer.recipe
         if critic is None or self._broken:
             return
         weights = critic.state_dict()
         save_weights(
-            run.root / CRITIC, weights, {"architecture": "critic", "network": self.trainer.spec.as_json()}
+            run.root / CRITIC,
+            weights,
+            {"architecture": "critic", "network": self.trainer.players.spec.as_json()},
         )
         if recipe.clip:
             save_weight_histograms(
                 run.root / "critic_weights.png", {recipe.name: critic_weights(weights)}, recipe.clip
             )
 
-    def _report(self, *, interrupted: bool = False) -> TrainReport:
-        return TrainReport(
+    def _report(self, *, interrupted: bool = False) -> GeneratorReport:
+        return GeneratorReport(
             run=Path() if self.run is None else self.run.root,
             recipe=self.trainer.recipe.name,
             iterations=self.trainer.iteration,

@@ -10,45 +10,45 @@ from typing import Any
 import torch
 
 from captcha_lab.errors import CaptchaLabError, UsageError
+from captcha_lab.generate.players.streams import TrainingStream
 from captcha_lab.generate.recipe import Recipe
-from captcha_lab.generate.training.batches import Batches
-from captcha_lab.generate.training.config import TrainConfig
-from captcha_lab.generate.training.plan import plan
-from captcha_lab.generate.training.session import Hooks, Session, TrainReport
+from captcha_lab.generate.training.budget import plan
+from captcha_lab.generate.training.config import GeneratorConfig
+from captcha_lab.generate.training.monitor import Monitor, Quality
+from captcha_lab.generate.training.session import GeneratorReport, Hooks, Session
 from captcha_lab.generate.training.trainer import Trainer
 from captcha_lab.generate.training.tuning import choose_precision, choose_threads, limited
-from captcha_lab.generate.watching.monitor import Monitor, Quality
 from captcha_lab.parallel import Group
 from captcha_lab.store.runs import Run, load_resume
 
-__all__ = ["Hooks", "TrainReport", "choose_device", "resume", "train"]
+__all__ = ["GeneratorReport", "Hooks", "choose_device", "resume", "train"]
 
 KIND = "generator"
 
 
 def train(
     recipe: Recipe,
-    batches: Batches,
+    stream: TrainingStream,
     models: Path,
-    config: TrainConfig | None = None,
+    config: GeneratorConfig | None = None,
     *,
     name: str | None = None,
     facts: dict[str, Any] | None = None,
     quality: Quality | None = None,
     hooks: Hooks | None = None,
     group: Group | None = None,
-) -> TrainReport:
-    """Train a recipe on a stream of batches, in a new run folder.
+) -> GeneratorReport:
+    """Train a recipe on a stream of images, in a new run folder.
 
     Args:
         recipe: what to train.
-        batches: what to train on.
+        stream: what to train on.
         models: the folder of all runs.
         config: length, seed, device.
         name: of the run; None = by date.
         facts: what to remember with the run, for resuming (the dataset's name, for instance); JSON values.
         quality: judges samples; its "score" chooses which weights are kept (None: the last).
-        hooks: told of progress and alarms.
+        hooks: called with progress and alarms.
         group: this process among others.
 
     Raises:
@@ -56,14 +56,14 @@ def train(
         CaptchaLabError: the disk refuses.
     """
     started = time.perf_counter()
-    config = config or TrainConfig()
+    config = config or GeneratorConfig()
     device = group.device if group else choose_device(config.device)
     config = replace(config, precision=choose_precision(recipe, config.precision, device))
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
         trainer = Trainer(
             recipe,
-            batches,
+            stream,
             config.iterations or recipe.iterations,
             config.seed,
             device,
@@ -82,8 +82,8 @@ def train(
                     "train": asdict(config),
                     "iterations": trainer.iterations,
                     "classes": list(trainer.names),
-                    "exclusive": batches.exclusive,
-                    "image_shape": list(batches.image_shape),
+                    "exclusive": stream.exclusive,
+                    "image_shape": list(stream.image_shape),
                     **(facts or {}),
                 }
                 run = Run.create(models, KIND, name, stored)
@@ -92,19 +92,19 @@ def train(
 
 def resume(
     run: Run,
-    batches: Batches,
+    stream: TrainingStream,
     *,
     quality: Quality | None = None,
     hooks: Hooks | None = None,
     group: Group | None = None,
-) -> TrainReport:
+) -> GeneratorReport:
     """Continue an interrupted or killed run; on a CPU the result equals an uninterrupted run's bit for bit.
 
     Args:
         run: the run's folder.
-        batches: the same data, from its beginning.
+        stream: the same data, from its beginning.
         quality: the same judge.
-        hooks: told of progress and alarms.
+        hooks: called with progress and alarms.
         group: this process among others.
 
     Raises:
@@ -114,18 +114,18 @@ def resume(
     if (run.root / "summary.json").is_file():
         raise CaptchaLabError(f"The run {run.name} has finished: there is nothing to resume.")
     try:
-        recipe, config = Recipe.from_json(stored["recipe"]), TrainConfig(**stored["train"])
+        recipe, config = Recipe.from_json(stored["recipe"]), GeneratorConfig(**stored["train"])
         iterations, shape = int(stored["iterations"]), tuple(stored["image_shape"])
     except (KeyError, TypeError) as error:
         raise CaptchaLabError(f"{run.root / 'config.json'} is not a generator's run ({error}).") from error
-    if shape != tuple(batches.image_shape):
+    if shape != tuple(stream.image_shape):
         raise CaptchaLabError(
-            f"The run {run.name} was trained on images {shape}, the data now has {tuple(batches.image_shape)}."
+            f"The run {run.name} was trained on images {shape}, the data now has {tuple(stream.image_shape)}."
         )
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
         device = group.device if group else choose_device(config.device)
-        trainer = Trainer(recipe, batches, iterations, config.seed, device, group, config.precision)
+        trainer = Trainer(recipe, stream, iterations, config.seed, device, group, config.precision)
         monitor = Monitor(trainer, config.samples, config.seed, quality)
         training = Session(run if trainer.group.leads else None, trainer, monitor, config, hooks or Hooks())
         if run.resume.is_file():  # a run killed before its first checkpoint begins again

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import torch
 
 from captcha_lab.generate.recipe import Recipe
-from captcha_lab.generate.training.plan import undone
+from captcha_lab.generate.training.budget import undone
 from captcha_lab.generate.training.trainer import Trainer
 
 LARGE = 2.0  # seconds: an iteration that takes longer is one of large layers, which all threads share well
@@ -33,7 +33,12 @@ def choose_precision(recipe: Recipe, asked: str, device: str) -> str:
 def choose_threads(trainer: Trainer, asked: int | None) -> int:
     """The number of threads a CPU run is to use: what was asked for, else one or all, measured and undone."""
     everything = torch.get_num_threads()
-    if asked is not None or everything == 1 or trainer.device.type != "cpu" or trainer.group.world > 1:
+    if (
+        asked is not None
+        or everything == 1
+        or trainer.players.device.type != "cpu"
+        or trainer.group.world > 1
+    ):
         return asked or everything
     with undone(trainer):
         trainer.iterate()  # the first one allocates

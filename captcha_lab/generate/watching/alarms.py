@@ -1,4 +1,4 @@
-"""Alarms: what can go wrong in a run, noticed while it goes wrong, each told once in one clear line."""
+"""Alarms: what can go wrong in a run, noticed while it goes wrong, each raised once, in one line."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ FALL = 0.5
 POOR = 0.2
 NEXT_TO_NOTHING = 0.05
 SETTLED, EARLY = 0.5, 100  # share of the run, iterations: until both are over a generator is finding its way
-# After that too, as long as variety grows by a seventh in four looks: convolutional generators start all alike.
+# After that too, as long as variety grows by a seventh in four evaluations: convolutional generators start all alike.
 STALL, GROWTH = 4, 1.15
-TWICE, THRICE = 2, 3  # looks running: one bad look can be chance
-DECLINE, SMOOTH = 0.85, 5  # of the best mean recall of five looks: single looks differ by a tenth
+TWICE, THRICE = 2, 3  # evaluations in a row: a single bad one can be chance
+DECLINE, SMOOTH = 0.85, 5  # of the best mean recall of five evaluations: single ones differ by a tenth
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,10 @@ class Alarms:
             "perfect": 0, "perfect_since": 0, "vanished": 0, "vanished_since": 0, "largest_gradient": 0,
             "best_recall": 0, "best_variance": 0, "best_mean": 0, "fallen": 0, "stuck": 0,
         }  # fmt: skip
-        self._looks: list[list[float]] = []  # recall and variance of the last looks
+        self._last: list[list[float]] = []  # recall and variance of the last evaluations
 
     def training(self, iteration: int, figures: Mapping[str, float]) -> list[Alarm]:
-        """Look at the figures of a log entry (means since the last one); returns what is newly wrong."""
+        """Check the figures of a log entry (means since the last one); returns what is newly wrong."""
         found = []
         bad = [name for name, value in figures.items() if not math.isfinite(value)]
         if bad:
@@ -68,7 +68,7 @@ class Alarms:
         return self._new(found)
 
     def evaluation(self, iteration: int, figures: Mapping[str, float]) -> list[Alarm]:
-        """Look at an evaluation's `recall` and `variance_ratio`; returns what is newly wrong."""
+        """Check an evaluation's `recall` and `variance_ratio`; returns what is newly wrong."""
         s = self._state
         recall, variance = figures.get("recall", math.nan), figures.get("variance_ratio", math.nan)
         reasons, alike = [], True
@@ -82,7 +82,7 @@ class Alarms:
         # Plausible images that reach next to nothing of what is real, or images all alike. (Noise is neither.)
         few = recall < NEXT_TO_NOTHING and figures.get("precision", 0.0) > POOR
         grows = self._grows(recall, variance)
-        self._looks = [*self._looks, [recall, variance]][-SMOOTH:]
+        self._last = [*self._last, [recall, variance]][-SMOOTH:]
         late = iteration >= max(SETTLED * self.iterations, EARLY)
         stuck = late and (few or variance < POOR) and not grows
         s["stuck"] = s["stuck"] + 1 if stuck else 0
@@ -101,20 +101,20 @@ class Alarms:
         return self._new(self._decline(iteration))
 
     def _grows(self, recall: float, variance: float) -> bool:
-        """Whether there is more variety than a few looks ago."""
-        before = self._looks[-STALL:][0] if self._looks else [0.0, 0.0]
+        """Whether there is more variety than a few evaluations ago."""
+        before = self._last[-STALL:][0] if self._last else [0.0, 0.0]
         return recall > GROWTH * before[0] or variance > GROWTH * before[1]
 
     def _decline(self, iteration: int) -> list[Alarm]:
-        """A slow loss, look by look too small to be called one."""
-        s, mean = self._state, sum(recall for recall, _ in self._looks) / len(self._looks)
-        if len(self._looks) < SMOOTH or math.isnan(mean):
+        """A slow loss, from one evaluation to the next too small to be called one."""
+        s, mean = self._state, sum(recall for recall, _ in self._last) / len(self._last)
+        if len(self._last) < SMOOTH or math.isnan(mean):
             return []
         s["best_mean"] = max(s["best_mean"], mean)
         if s["best_mean"] < POOR or mean >= DECLINE * s["best_mean"]:
             return []
         text = (
-            f"the generator is past its best (recall of the last {SMOOTH} looks {mean:.2f} instead of "
+            f"the generator is past its best (recall of the last {SMOOTH} evaluations {mean:.2f} instead of "
             f"{s['best_mean']:.2f}): more iterations make it worse; the best weights are kept."
         )
         return [Alarm("decline", iteration, text)]
@@ -138,7 +138,7 @@ class Alarms:
         return [Alarm("vanished", iteration, text)]
 
     def _lasts(self, state: str, holds: bool, iteration: int) -> bool:
-        """Whether a state that is looked at once per log entry has lasted, this entry being the newest."""
+        """Whether a state that is checked once per log entry has lasted, this entry being the newest."""
         s = self._state
         if not holds:
             s[state] = 0
@@ -157,10 +157,11 @@ class Alarms:
     def state(self) -> dict[str, Any]:
         """Counters and what was raised."""
         raised = [[a.kind, a.iteration, a.message] for a in self.raised]
-        return {"counters": dict(self._state), "looks": self._looks, "raised": raised}
+        return {"counters": dict(self._state), "evaluations": self._last, "raised": raised}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Undo to a `state`."""
         self._state = {key: float(value) for key, value in state["counters"].items()}
-        self._looks = [[float(value) for value in look] for look in state["looks"]]
+        evaluations = state["evaluations"] if "evaluations" in state else state["looks"]  # the name before
+        self._last = [[float(value) for value in one] for one in evaluations]
         self.raised = [Alarm(str(k), int(i), str(m)) for k, i, m in state["raised"]]

@@ -1,0 +1,1 @@
+"""Parts of a page that needs no network: tables, tiles, pictures, plots."""

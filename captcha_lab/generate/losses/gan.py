@@ -1,0 +1,58 @@
+"""Cross-entropy losses: the non-saturating and the minimax form of Goodfellow et al. 2014, and ALI's."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from captcha_lab.generate.losses.base import Adversarial, LossFamily, cross_entropy, given
+from captcha_lab.generate.networks.base import Criticism
+
+
+class NonSaturating(Adversarial):
+    """Goodfellow et al. 2014, section 3: the generator maximises log D(G(z)).
+
+    Args:
+        smoothing: real images have the target 1 - smoothing (Salimans et al. 2016, section 3.4).
+    """
+
+    saturates = True
+
+    def __init__(self, smoothing: float = 0.0) -> None:
+        self.smoothing = smoothing
+
+    def critic_loss(self, real: Criticism, fake: Criticism) -> Tensor:
+        """-log D(x) - log(1 - D(G(z)))."""
+        return cross_entropy(real.score, 1 - self.smoothing) + cross_entropy(fake.score, 0.0)
+
+    def generator_loss(self, fake: Criticism, real: Criticism | None = None) -> Tensor:
+        """-log D(G(z))."""
+        return cross_entropy(fake.score, 1.0)
+
+
+class Minimax(NonSaturating):
+    """Goodfellow et al. 2014, eq. 1: the generator minimises log(1 - D(G(z))), which saturates early."""
+
+    def generator_loss(self, fake: Criticism, real: Criticism | None = None) -> Tensor:
+        """log(1 - D(G(z))), negative."""
+        return -cross_entropy(fake.score, 0.0)
+
+
+class LogBoth(NonSaturating):
+    """The ALI/BiGAN form of the thesis, section 3.1: both terms for both players, signs exchanged.
+
+    The generator's second term does not depend on a generator without an encoder: it is in the value, not in
+    the gradient.
+    """
+
+    needs_real = True
+
+    def generator_loss(self, fake: Criticism, real: Criticism | None = None) -> Tensor:
+        """-log D(G(z)) - log(1 - D(x))."""
+        return cross_entropy(fake.score, 1.0) + cross_entropy(given(real).score, 0.0)
+
+
+LOSSES = (
+    LossFamily("gan", "cross-entropy, the generator maximises log D(G(z)); Goodfellow et al. 2014", NonSaturating),
+    LossFamily("minimax", "cross-entropy, the generator minimises log(1 - D(G(z))); the same paper", Minimax),
+    LossFamily("ali", "cross-entropy, both terms for both players; thesis 3.1", LogBoth, recipe="ali"),
+)  # fmt: skip

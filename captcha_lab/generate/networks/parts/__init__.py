@@ -1,0 +1,1 @@
+"""Parts of networks: layers, normalisation, heads, first weights."""
