@@ -37,6 +37,9 @@ COMMANDS = {
     "generate": "Draw samples from a trained generator.",
     "eval": "Measure the recogniser and generators beside real data, and write a report.",
     "audit": "Say how weak a captcha is, for its owner. Never submits an answer anywhere.",
+    "runs": "List the trained models: kind, recipe, data, score, size, date, and which are in use.",
+    "use": "Pin the run that commands use where no --model is given.",
+    "rm": "Delete runs: their weights, figures and pictures. Data and labels are never touched.",
     "export": "Write a dataset's captchas and labels for other programs; `import` reads every format back.",
 }
 

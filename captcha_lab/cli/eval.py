@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from captcha_lab.cli.output import DatasetOption, JsonFlag, SeedOption, emit, progress, say
+from captcha_lab.cli.output import DatasetOption, JsonFlag, ModelsOption, SeedOption, emit, progress, say
 from captcha_lab.evaluate.config import EvalConfig
 from captcha_lab.evaluate.request import EvalRequest
 
@@ -23,19 +23,13 @@ EXAMPLES = (
 
 
 def run(
-    names: Annotated[
-        list[str] | None,
-        typer.Option("--run", help="Generator run; repeat for several [default: the newest]."),
-    ] = None,
+    models: ModelsOption = None,
     compare: Annotated[
         list[str] | None, typer.Option("--compare", help="Further runs beside it; repeat for several.")
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="All generator runs that fit the dataset.")] = False,
     figures: Annotated[
         Path | None, typer.Option(help="Score the printed grids of this folder (with figures.json).")
-    ] = None,
-    recogniser: Annotated[
-        str | None, typer.Option(help="Recogniser run [default: the newest of the dataset].")
     ] = None,
     dataset: DatasetOption = None,
     samples: Annotated[int, typer.Option(help="Samples read by the recogniser.")] = EvalConfig.samples,
@@ -64,12 +58,15 @@ def run(
     """Measure the recogniser and generators beside real data, and write a report."""
     from captcha_lab import pipeline
     from captcha_lab.pipeline.evaluation import evaluate
+    from captcha_lab.pipeline.models import sort_models
 
     config = EvalConfig(
         samples=samples, seeds=seeds, seed=seed, judge=judge, gan_train=gan_train, distance_samples=distance_samples
     )  # fmt: skip
+    workspace, folder = pipeline.locate(dataset)
+    generators, recogniser = sort_models(workspace, models or ())
     request = EvalRequest(
-        (*(names or ()), *(compare or ())),
+        (*generators, *(compare or ())),
         every,
         recogniser,
         figures,
@@ -78,7 +75,6 @@ def run(
         command=shlex.join(["captcha-lab", *sys.argv[1:]]) if sys.argv[1:] else "captcha-lab eval",
         retrain=retrain,
     )
-    workspace, folder = pipeline.locate(dataset)
     with progress("Evaluating") as bar:
         done = evaluate(workspace, folder, request, config, say, bar.phase)
     if json:

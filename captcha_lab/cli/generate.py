@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from captcha_lab.cli.output import JsonFlag, SeedOption, attributes_option, emit, names, progress
+from captcha_lab.cli.output import (
+    JsonFlag,
+    ModelOption,
+    SeedOption,
+    attributes_option,
+    emit,
+    names,
+    progress,
+    say,
+)
 from captcha_lab.generate.sampling.options import SampleOptions
 
 EXAMPLES = (
@@ -17,9 +26,7 @@ EXAMPLES = (
 
 
 def run(
-    run: Annotated[
-        str | None, typer.Option(help="Run name, run folder or weights file [default: the newest generator].")
-    ] = None,
+    model: ModelOption = None,
     text: Annotated[str, typer.Option(help="Whole captchas with this text.")] = SampleOptions.text,
     count: Annotated[int, typer.Option(min=1, help="How many captchas or samples.")] = SampleOptions.count,
     per_class: Annotated[
@@ -59,6 +66,6 @@ def run(
         text, count, per_class, grid, interpolate, steps, names(attribute), scale, seed, str(out)
     )
     with progress("Drawing") as bar:
-        report = pipeline.generate(options, run, bar)
+        report = pipeline.generate(options, model, bar, say)
     if report is not None:
         emit(report, json, f"Wrote {report.count} {report.what} of {report.run} to {report.path}.")

@@ -26,6 +26,28 @@ DatasetOption = Annotated[
         help="Dataset in the workspace [default: the configured one, else 'captcha'].",
     ),
 ]
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        "--run",
+        "--generator",
+        "--recogniser",
+        metavar="RUN",
+        help="Run, its folder or its model file [default: the one in use; see `captcha-lab runs`].",
+    ),
+]
+ModelsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model",
+        "--run",
+        "--generator",
+        "--recogniser",
+        metavar="RUN",
+        help="Generator or recogniser run; repeat for several [default: those in use; see `captcha-lab runs`].",
+    ),
+]
 SeedOption = Annotated[
     int, typer.Option("--seed", min=0, max=2**32 - 1, help="Seed of everything drawn at random.")
 ]
@@ -138,6 +160,16 @@ def _draws_lines(stream: Any) -> bool:
     except (UnicodeEncodeError, LookupError):
         return False
     return True
+
+
+def size_text(count: int) -> str:
+    """Bytes as people read them: `1.3 MB`."""
+    value, unit = float(count), "B"
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000 or unit == "GB":
+            break
+        value /= 1000
+    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
 
 
 def percent(share: Any) -> str:

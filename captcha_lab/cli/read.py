@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from captcha_lab.cli.output import JsonFlag, emit, progress, say
+from captcha_lab.cli.output import JsonFlag, ModelOption, emit, progress, say
 from captcha_lab.text import printable
 
 EXAMPLES = (
@@ -18,16 +18,14 @@ EXAMPLES = (
 
 def run(
     files: Annotated[list[Path], typer.Argument(help="Captcha images, or folders of them.")],
-    model: Annotated[
-        str | None, typer.Option(help="Run name, run folder or model file [default: the newest recogniser].")
-    ] = None,
+    model: ModelOption = None,
     json: JsonFlag = False,
 ) -> None:
     """Read captchas: text and the confidence of each character."""
     from captcha_lab import pipeline
 
     with progress("Reading") as bar:
-        report = pipeline.read(files, model, bar)
+        report = pipeline.read(files, model, bar, say)
     if report is None:
         return  # another process tells
     emit(

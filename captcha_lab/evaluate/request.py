@@ -37,8 +37,8 @@ class EvalRequest:
 
     def __post_init__(self) -> None:
         if self.runs and self.every:
-            raise UsageError("--all evaluates every run: leave --run and --compare out.")
+            raise UsageError("--all evaluates every run: leave --model and --compare out.")
         if self.every and self.retrain:
             raise UsageError(
-                "--retrain would train every run again: name the runs with --run instead of --all."
+                "--retrain would train every run again: name the runs with --model instead of --all."
             )

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.pipeline.common import find_model
-from captcha_lab.store.runs import Run, all_runs, latest_run
+from captcha_lab.pipeline.models import choose_run
+from captcha_lab.store.runs import Run, all_runs
 from captcha_lab.store.workspace import DatasetFolder, Workspace
 
 if TYPE_CHECKING:
@@ -39,10 +40,11 @@ def generator_candidates(
     if not request.every:
         if request.figures is not None:
             return [], []
-        newest = latest_run(workspace.models, "generator")
-        if newest is None:
+        chosen = choose_run(workspace, "generator", folder.name)
+        if chosen is None:
             return [], ["There is no generator yet: `captcha-lab train-gen` trains one."]
-        return [run_candidate(run) for run in repeated(newest)], []
+        notes = [chosen.message] if chosen.worse else []
+        return [run_candidate(run) for run in repeated(chosen.run)], notes
     candidates, notes = [], []
     for run in all_runs(workspace.models, "generator"):
         if not run.weights.is_file():
@@ -74,7 +76,7 @@ def run_candidate(run: Run) -> Candidate:
     facts: dict[str, Any] = {
         "run": run.name,
         "recipe": recipe.get("name") if isinstance(recipe, dict) else recipe,
-        "command": f"captcha-lab eval --run {run.name}",
+        "command": f"captcha-lab eval --model {run.name}",
         "classes": list(generator.classes) if generator.exclusive else [],
         "config": config,
         "history": run.history(),

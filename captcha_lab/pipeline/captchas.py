@@ -211,14 +211,21 @@ def train(
     )
 
 
-def load_recogniser(workspace: Workspace, model: str | None = None) -> Recogniser:
+def load_recogniser(
+    workspace: Workspace, model: str | None = None, say: Say = lambda message: None
+) -> Recogniser:
     """The recogniser a user means (see `find_model`)."""
     from captcha_lab.recognise.read import Recogniser
 
-    return Recogniser.load(find_model(workspace, model, "recogniser"))
+    return Recogniser.load(find_model(workspace, model, "recogniser", say=say))
 
 
-def read(paths: list[Path], model: str | None = None, progress: Progress = silent) -> ReadReport | None:
+def read(
+    paths: list[Path],
+    model: str | None = None,
+    progress: Progress = silent,
+    say: Say = lambda message: None,
+) -> ReadReport | None:
     """Read captcha files and folders with a recogniser of the workspace (see `recognise.read.read_files`).
 
     Processes that torchrun started read a share each; the first has the whole report, the others None.
@@ -226,7 +233,7 @@ def read(paths: list[Path], model: str | None = None, progress: Progress = silen
     from captcha_lab.parallel import join_group
     from captcha_lab.recognise.read import ReadReport, files_in, read_files
 
-    recogniser = load_recogniser(Workspace.find(), model)
+    recogniser = load_recogniser(Workspace.find(), model, say)
     files = [file for path in paths for file in files_in(path)]
     group = join_group()  # last: what is wrong for all processes is found before they meet
     share = read_files(recogniser, files[group.share(len(files))], progress)

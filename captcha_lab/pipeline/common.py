@@ -23,22 +23,31 @@ def locate(dataset: str | None = None) -> tuple[Workspace, DatasetFolder]:
     return workspace, workspace.dataset(dataset)
 
 
-def find_model(workspace: Workspace, model: str | None, kind: str) -> Path:
-    """The run folder or model file a user means: a path, a run's name, or nothing for the newest of a kind.
+def find_model(
+    workspace: Workspace,
+    model: str | None,
+    kind: str,
+    dataset: str | None = None,
+    say: Say = lambda message: None,
+) -> Path:
+    """The run folder or model file a user means: a path, a run's name, or nothing for the one in use.
+
+    Where nothing is named, the choice (see `pipeline.models.choose_run`) is said.
 
     Raises:
         CaptchaLabError: there is none.
     """
-    from captcha_lab.store.runs import all_runs, latest_run
+    from captcha_lab.pipeline.models import COMMAND, choose_run
+    from captcha_lab.store.runs import all_runs
 
     if model is None:
-        newest = latest_run(workspace.models, kind)
-        if newest is None:
-            command = {"recogniser": "train", "generator": "train-gen"}.get(kind, "train")
+        chosen = choose_run(workspace, kind, dataset)
+        if chosen is None:
             raise CaptchaLabError(
-                f"There is no {kind} in {workspace.models} yet: run `captcha-lab {command}` first."
+                f"There is no {kind} in {workspace.models} yet: run `captcha-lab {COMMAND.get(kind, 'train')}` first."
             )
-        return newest.root
+        say(chosen.message)
+        return chosen.run.root
     for path in (workspace.models / model, Path(model)):
         if path.exists():
             return path

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.pipeline.captchas import ensure_packed_file
 from captcha_lab.pipeline.common import Progress, Say, find_model, silent
+from captcha_lab.pipeline.models import choose_run
 from captcha_lab.store.runs import Run, check_new
 from captcha_lab.store.workspace import DatasetFolder, Workspace
 
@@ -127,17 +128,16 @@ def packed_condition(folder: DatasetFolder, attributes: tuple[str, ...]) -> Gene
 def recogniser_quality(
     workspace: Workspace, data: GeneratorData, say: Say, name: str | None = None
 ) -> tuple[RecogniserQuality | None, str | None]:
-    """The newest (or named) recogniser as judge of samples while training, and its run's name; None without one.
+    """The recogniser in use (or a named one) as judge of samples while training, and its run; None without one.
 
     A recogniser that reads other classes or another size is no judge.
     """
     from captcha_lab.generate.watching.quality import RecogniserQuality
     from captcha_lab.recognise.read import Recogniser
     from captcha_lab.store.packed.packed import open_packed
-    from captcha_lab.store.runs import latest_run
 
-    newest = latest_run(workspace.models, "recogniser")
-    root = workspace.models / name if name else newest.root if newest else None
+    chosen = choose_run(workspace, "recogniser", data.dataset)
+    root = workspace.models / name if name else chosen.run.root if chosen else None
     if root is None:
         if data.captchas or (
             data.condition == "classes" and not data.sparse
@@ -287,13 +287,16 @@ def load_generator(workspace: Workspace, model: str | None = None) -> Generator:
 
 
 def generate(
-    options: SampleOptions, model: str | None = None, progress: Progress = silent
+    options: SampleOptions,
+    model: str | None = None,
+    progress: Progress = silent,
+    say: Say = lambda message: None,
 ) -> SampleReport | None:
     """Draw samples from a generator of the workspace (see `write_samples` for errors)."""
     from captcha_lab.generate.sampling.write import write_samples
     from captcha_lab.parallel import join_group
 
     workspace = Workspace.find()
-    path = find_model(workspace, model, "generator")
+    path = find_model(workspace, model, "generator", say=say)
     run = path.resolve().parent if path.is_file() else path.resolve()
-    return write_samples(options, load_generator(workspace, model), run.name, join_group(), progress)
+    return write_samples(options, load_generator(workspace, str(path)), run.name, join_group(), progress)

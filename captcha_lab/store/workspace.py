@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from dataclasses import dataclass, fields
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from captcha_lab.alphabet import Alphabet
 from captcha_lab.errors import CaptchaLabError, UsageError
+from captcha_lab.store.files import write_bytes
 
 CONFIG_NAME = "captcha-lab.toml"
 DEFAULT_LENGTH = 4  # characters per captcha, the thesis's, while neither the configuration nor a label tells
@@ -34,6 +36,7 @@ class WorkspaceConfig:
     alphabet: str = ""  # empty: learned from the labels; the thesis's 32 characters while they suffice
     length: int = 0  # characters per captcha; 0: learned from the labels; 4 while there are none
     contact: str = ""  # mail address sent in the scraper's User-Agent
+    use: tuple[str, ...] = ()  # runs that commands take by default; else the best validated one
 
     def __post_init__(self) -> None:
         if self.length < 0:
@@ -121,9 +124,45 @@ def _read_config(path: Path) -> WorkspaceConfig:
     for key, value in values.items():
         if key not in known:
             raise CaptchaLabError(f"{path}: unknown key {key!r}; known are {', '.join(known)}.")
-        if type(value) is not known[key]:
-            raise CaptchaLabError(f"{path}: {key} must be a {known[key].__name__}, not {value!r}.")
+        if known[key] is tuple and isinstance(value, list) and all(isinstance(item, str) for item in value):
+            values[key] = tuple(value)
+        elif type(value) is not known[key]:
+            wanted = "list of texts" if known[key] is tuple else known[key].__name__
+            raise CaptchaLabError(f"{path}: {key} must be a {wanted}, not {value!r}.")
     try:
         return WorkspaceConfig(**values)
     except UsageError as error:
         raise CaptchaLabError(f"{path}: {error}") from error
+
+
+def set_config(workspace: Workspace, key: str, value: str | int | tuple[str, ...] | None) -> Workspace:
+    """Write one key of `captcha-lab.toml`, leaving every other line as it is; None removes the key.
+
+    Returns:
+        The workspace with the configuration that is in force now.
+
+    Raises:
+        UsageError: there is no such key, or the value is impossible.
+        CaptchaLabError: the file can't be read or written.
+    """
+    known = {field.name: type(field.default) for field in fields(WorkspaceConfig)}
+    if key not in known:
+        raise UsageError(f"There is no key {key!r} in {CONFIG_NAME}: choose one of {', '.join(known)}.")
+    path = workspace.root / CONFIG_NAME
+    if value is not None:
+        WorkspaceConfig(**{key: value})  # type: ignore[arg-type]
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    start = next((k for k, line in enumerate(lines) if re.match(rf"\s*{key}\s*=", line)), len(lines))
+    # A value may stand on several lines: it ends where the text so far can be parsed.
+    end = next((e for e in range(start + 1, len(lines) + 1) if _is_toml(lines[start:e])), len(lines))
+    lines[start:end] = [] if value is None else [f"{key} = {json.dumps(value, ensure_ascii=False)}"]
+    write_bytes(path, ("\n".join(lines) + "\n").encode())
+    return Workspace(workspace.root, _read_config(path))
+
+
+def _is_toml(lines: list[str]) -> bool:
+    try:
+        tomllib.loads("\n".join(lines))
+    except tomllib.TOMLDecodeError:
+        return False
+    return True

@@ -82,7 +82,7 @@ def test_generators_labelled_and_not_and_of_other_data(captcha_lab, workspace, w
     assert max(map(len, table)) <= 80
     assert (workspace / "evaluation" / "report.html").is_file()
 
-    assert "leave --run and --compare out" in captcha_lab("eval", "--all", "--run", "told", code=2).stderr
+    assert "leave --model and --compare out" in captcha_lab("eval", "--all", "--run", "told", code=2).stderr
     assert "no model nosuch" in captcha_lab("eval", "--run", "nosuch", code=1).stderr
 
     # Another alphabet, another size: one line that names the cure.
