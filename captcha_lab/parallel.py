@@ -25,7 +25,7 @@ _Value = TypeVar("_Value")
 
 @dataclass(frozen=True)
 class Group:
-    """This process among `world`; rank 0 writes files and speaks.
+    """This process among `world`; rank 0 writes files and prints.
 
     Whatever the processes do together raises CaptchaLabError where one of them has ended.
     """

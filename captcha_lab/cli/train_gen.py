@@ -59,14 +59,14 @@ def run(
     ] = None,
     seed: SeedOption = GeneratorConfig.seed,
     seeds: Annotated[
-        int, typer.Option(min=1, help="Train so many seeds one after the other; name the best.")
+        int, typer.Option(min=1, help="Train this many seeds one after the other, and name the best.")
     ] = 1,
     attribute: Annotated[
         list[str] | None,
-        attributes_option("Condition on these attributes, with commas between [default, with --label: all]."),
+        attributes_option("Condition on these attributes, separated by commas [default, with --label: all]."),
     ] = None,
     evaluations: Annotated[
-        int, typer.Option(help="Looks at samples during the run.")
+        int, typer.Option(help="Evaluations of samples during the run.")
     ] = GeneratorConfig.evaluations,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = GeneratorConfig.device,
     precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = GeneratorConfig.precision,

@@ -183,7 +183,7 @@ def _parsed(changes: Sequence[str]) -> dict[str, Any]:
 
 
 def _renamed(recipe: Recipe) -> Recipe:
-    """A recipe that differs from the registry's says in its name how."""
+    """The name of a changed recipe lists its changes."""
     original = recipes().get(recipe.name)
     if original is None or original == recipe:
         return recipe

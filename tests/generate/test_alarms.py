@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from captcha_lab.generate.watching.alarms import Alarms
 
 
-def raised(alarms: Alarms, figures: list[dict], evaluated: bool = False, start: int = 0) -> list[str]:
+def raised(
+    alarms: Alarms, figures: list[dict[str, Any]], evaluated: bool = False, start: int = 0
+) -> list[str]:
     """Kinds of alarms raised by log entries every 10 iterations, or by evaluations every 100."""
     ask, every = (alarms.evaluation, 100) if evaluated else (alarms.training, 10)
     return [alarm.kind for k, line in enumerate(figures, 1) for alarm in ask(start + every * k, line)]

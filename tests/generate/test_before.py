@@ -6,6 +6,7 @@ import json
 import tarfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -36,7 +37,7 @@ def test_a_run_made_before_resumes_to_the_weights_it_had_then(before: Path) -> N
 
 def test_a_generator_made_before_draws(before: Path) -> None:
     generator = load_generator(before / "whole")
-    assert generator.sample([0, 2], seed=1).shape == (2, 4, 4)
+    assert generator.sample(np.array([0, 2]), seed=1).shape == (2, 4, 4)
     assert generator.recipe is not None
     assert generator.recipe.replay == 0.5
 

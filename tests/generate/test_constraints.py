@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from captcha_lab.errors import UsageError
+from captcha_lab.generate.losses.base import Adversarial
 from captcha_lab.generate.networks.base import Criticism
+from captcha_lab.generate.players.draws import Pair
 from captcha_lab.generate.players.penalties import (
     clip,
     clipped_parameters,
@@ -58,7 +62,9 @@ def images() -> tuple[np.ndarray, np.ndarray]:
     return rng.random((3, 1, 3, 4)), rng.random((3, 1, 3, 4))
 
 
-def test_gradient_penalty_takes_the_norm_over_all_pixels_of_each_sample(images) -> None:
+def test_gradient_penalty_takes_the_norm_over_all_pixels_of_each_sample(
+    images: tuple[np.ndarray, np.ndarray],
+) -> None:
     critic, (real, fake) = Curved(), images
     alpha = np.array([0.2, 0.9, 0.5])
     between = alpha[:, None, None, None] * real + (1 - alpha[:, None, None, None]) * fake
@@ -67,18 +73,18 @@ def test_gradient_penalty_takes_the_norm_over_all_pixels_of_each_sample(images) 
     assert got.item() == pytest.approx(np.mean((norms - 1) ** 2), rel=1e-6)
 
 
-def test_gradient_penalty_uses_the_condition(images) -> None:
+def test_gradient_penalty_uses_the_condition(images: tuple[np.ndarray, np.ndarray]) -> None:
     critic, (real, fake) = Curved(), map(torch.tensor, images)
     alpha, condition = torch.full((3,), 0.5, dtype=torch.float64), torch.ones(3, 2, dtype=torch.float64)
     plain = gradient_penalty(critic, real, fake, None, alpha)
     assert gradient_penalty(critic, real, fake, condition, alpha).item() != pytest.approx(plain.item())
 
 
-def test_gradient_penalty_can_itself_be_differentiated(images) -> None:
+def test_gradient_penalty_can_itself_be_differentiated(images: tuple[np.ndarray, np.ndarray]) -> None:
     critic, (real, fake) = Curved(), map(torch.tensor, images)
     alpha = torch.full((3,), 0.3, dtype=torch.float64)
 
-    def penalty(weight: torch.Tensor) -> torch.Tensor:
+    def penalty(weight: torch.Tensor) -> tuple[torch.Tensor, ...]:
         critic.weight = nn.Parameter(weight.detach())
         total = gradient_penalty(critic, real, fake, None, alpha)
         return total, *torch.autograd.grad(total, critic.weight)
@@ -92,7 +98,7 @@ def test_gradient_penalty_can_itself_be_differentiated(images) -> None:
         assert slope.item() == pytest.approx(gradient[k].item(), rel=1e-4)
 
 
-def test_r1_and_r2_are_mean_squared_gradients(images) -> None:
+def test_r1_and_r2_are_mean_squared_gradients(images: tuple[np.ndarray, np.ndarray]) -> None:
     critic = Curved()
     real, fake = (torch.tensor(x, requires_grad=True) for x in images)
     scores = critic(real).score.sum() + critic(fake).score.sum()
@@ -116,10 +122,15 @@ def test_clip_scopes() -> None:
     recipe = shrunk(get_recipe("wdcgan-update"))
     trainer = Trainer(recipe, data(recipe), 1)
     critic, generator = trainer.players.critic, trainer.players.generator
+    assert critic is not None
     everything = clipped_parameters(critic, generator, "all")
     assert {id(p) for p in everything} == {id(p) for p in critic.parameters()}
     held = {id(p) for p in clipped_parameters(critic, generator, "update")}
-    for network, kinds in ((critic, (nn.Linear,)), (generator, (nn.Linear, nn.ConvTranspose2d))):
+    networks: list[tuple[nn.Module, tuple[type, ...]]] = [
+        (critic, (nn.Linear,)),
+        (generator, (nn.Linear, nn.ConvTranspose2d)),
+    ]
+    for network, kinds in networks:
         for module in network.modules():
             for name, parameter in module.named_parameters(recurse=False):
                 assert (id(parameter) in held) == (isinstance(module, kinds) and name == "weight")
@@ -133,19 +144,20 @@ def test_clip_leaves_small_numbers_alone() -> None:
     assert parameter.tolist() == pytest.approx([-0.05, -0.01, 0.0, 0.02, 0.05])
 
 
-def test_lazy_penalty_is_as_strong_as_it_is_rare() -> None:
+def test_lazy_penalty_is_as_strong_as_it_is_rare(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the critic minimises beyond the loss itself: a penalty of 3 on every step, or 6 on every other."""
-    beyond = {}
+    beyond: dict[int, list[float]] = {}
     for every in (1, 2):
         recipe = shrunk(get_recipe("wdcgan-gp"), penalty_every=every)
         trainer = Trainer(recipe, data(recipe), 4)
-        trainer.game._penalty = lambda *parts: 3.0
+        monkeypatch.setattr(trainer.game, "_penalty", lambda *parts: 3.0)
         beyond[every] = []
         for _ in range(4):
             images = torch.rand(2, 4, 1, 20, 20)
-            judged = [trainer.players.critic(part) for part in images]
-            pairs = [(part, None) for part in images]
-            total, figures = trainer.loss.criticised(trainer.game, pairs, judged, [])
+            judged = [trainer.players.criticise(part) for part in images]
+            pairs: list[Pair] = [(part, None) for part in images]
+            loss = cast(Adversarial, trainer.loss)
+            total, figures = loss.criticised(trainer.game, pairs, judged, [])
             beyond[every].append(float(total.detach() - figures["critic_loss"]))
     assert beyond[1] == pytest.approx([3, 3, 3, 3], abs=1e-4)
     assert beyond[2] == pytest.approx([6, 0, 6, 0], abs=1e-4)

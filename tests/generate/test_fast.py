@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -13,7 +15,11 @@ WIDTHS = {"generator": (24,), "critic": (24,)}
 
 
 def spec(
-    conditioning: str = "projection", shape=(1, 12, 12), noise=16, low_high=(0.0, 1.0), **options
+    conditioning: str = "projection",
+    shape: tuple[int, int, int] = (1, 12, 12),
+    noise: int = 16,
+    low_high: tuple[float, float] = (0.0, 1.0),
+    **options: object,
 ) -> NetworkSpec:
     classes = 0 if conditioning == "none" else 4
     return NetworkSpec("fast", shape, noise, classes, conditioning, low_high, options={**WIDTHS, **options})
@@ -26,7 +32,9 @@ def told(n: int) -> torch.Tensor:
 @pytest.mark.parametrize("low_high", [(0.0, 1.0), (-1.0, 1.0)])
 @pytest.mark.parametrize("paper", [1.0, 0.0])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_crisp_images_are_blank_paper_or_ink(low_high, paper: float, channels: int) -> None:
+def test_crisp_images_are_blank_paper_or_ink(
+    low_high: tuple[float, float], paper: float, channels: int
+) -> None:
     network = build_generator(spec(shape=(channels, 12, 10), low_high=low_high, paper=paper), 0)
     with torch.no_grad():
         images = network(torch.randn(40, 16), told(40))
@@ -58,7 +66,7 @@ def test_codes_make_finitely_many_shapes() -> None:
 
 
 def test_codes_are_equally_likely() -> None:
-    codebook = build_generator(spec(codes=8), 0).codebook
+    codebook: Any = build_generator(spec(codes=8), 0).codebook
     assert codebook is not None
     picked = codebook(torch.randn(8000, 8)).detach()
     _, counts = torch.unique(picked[:, 0], return_counts=True)
@@ -77,7 +85,7 @@ def test_gradients_reach_every_part_through_a_crisp_stencil() -> None:
 
 
 def test_grain_is_independent_from_pixel_to_pixel() -> None:
-    network = build_generator(spec(noise=128), 0)
+    network: Any = build_generator(spec(noise=128), 0)
     grain = torch.randn(4000, 64) @ network.texture
     correlation = torch.corrcoef(grain.T)
     off = correlation - torch.diag(torch.diagonal(correlation))

@@ -26,7 +26,7 @@ def judged(scores: np.ndarray) -> Criticism:
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-x))
+    return np.asarray(1 / (1 + np.exp(-x)))
 
 
 def formulas(name: str, **options: Any) -> Adversarial:
@@ -55,7 +55,7 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize(("name", "options"), list(EXPECTED))
-def test_formula(name: str, options: tuple) -> None:
+def test_formula(name: str, options: tuple[Any, ...]) -> None:
     loss = formulas(name, **dict(options))
     critic, generator = EXPECTED[name, options]
     assert float(loss.critic_loss(judged(R), judged(F))) == pytest.approx(critic, abs=1e-12)

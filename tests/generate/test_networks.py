@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +27,11 @@ from tests.generate.generator_tools import counting_statistics, trainable
 
 OURS = ("fc", "dcgan", "faces", "deconv", "cs231n", "pml", "slides")
 SHAPES = {"faces": (3, 32, 32), "deconv": (3, 16, 16), "slides": (1, 32, 32), "pml": (1, 20, 20)}
-SMALL = {"dcgan": {"channels": 8, "hidden": 32}, "faces": {"channels": 4}, "deconv": {"critic": (16,)}}
+SMALL: dict[str, dict[str, object]] = {
+    "dcgan": {"channels": 8, "hidden": 32},
+    "faces": {"channels": 4},
+    "deconv": {"critic": (16,)},
+}
 
 
 def small(family: str, conditioning: str = "none", **options: object) -> NetworkSpec:
@@ -59,7 +65,7 @@ def test_parameters_of_the_cs231n_notebook() -> None:
 def test_a_projection_begins_no_louder_than_the_score(scheme: str) -> None:
     """Whatever the other weights' scheme: with as many features as faces have, it drowned everything else."""
     spec = NetworkSpec("faces-fast", (3, 64, 64), 6, 2, "projection", (-1, 1), scheme)
-    critic = build_critic(spec, 0)
+    critic: Any = build_critic(spec, 0)
     lengths = critic.head.projection.weight.norm(dim=0)
     assert lengths.tolist() == pytest.approx([1, 1], rel=0.1)
     torch.manual_seed(0)
@@ -93,7 +99,7 @@ def test_face_networks_have_the_printed_layers_at_128() -> None:
     assert (convolutions, transposed) == ([32, 64, 128, 256], [128, 64, 32, 3])
 
 
-def _builders(family: str) -> tuple:
+def _builders(family: str) -> tuple[Any, ...]:
     return families()[family].generator, families()[family].critic
 
 
@@ -139,6 +145,7 @@ def test_the_condition_matters_more_than_a_constant(family: str) -> None:
         spec = small(family, conditioning)
         generator, critic = build_generator(spec, 2).eval(), build_critic(spec, 2).eval()
         noise, condition = inputs(spec)
+        assert condition is not None
         other = condition.roll(1, 1)
         assert not torch.allclose(generator(noise, condition), generator(noise, other), atol=1e-5)
         images = torch.rand(4, *spec.image_shape, generator=torch.Generator().manual_seed(3))
@@ -225,7 +232,7 @@ def test_autoencoding_critic_scores_by_its_error() -> None:
 
 
 @pytest.mark.parametrize(("family", "options"), [("dcgan", {}), ("fc", {}), ("fc", {"variational": True})])
-def test_encoders(family: str, options: dict) -> None:
+def test_encoders(family: str, options: dict[str, Any]) -> None:
     spec = small(family, "concat", **options)
     images = torch.rand(4, *spec.image_shape)
     code = build_encoder(spec, 0)(images, torch.eye(5)[:4])
@@ -234,7 +241,7 @@ def test_encoders(family: str, options: dict) -> None:
 
 
 def test_the_update_starts_as_four_times_the_identity_and_learns_from_there() -> None:
-    generator = build_generator(NetworkSpec("fc", (3, 8, 8), 4, options={"update": True}), 0)
+    generator: Any = build_generator(NetworkSpec("fc", (3, 8, 8), 4, options={"update": True}), 0)
     extra = generator.ending[1]
     pixels = torch.randn(2, 3, 8, 8)
     assert torch.allclose(generator.ending(pixels), torch.sigmoid(4 * torch.tanh(pixels)), atol=1e-6)
@@ -311,12 +318,14 @@ def _penalised(rank: int | None) -> dict[str, torch.Tensor]:
     score = network(mine)
     (gradient,) = torch.autograd.grad(score.sum(), mine, create_graph=True)
     (score.mean() + (gradient.norm(dim=1) - 1).square().mean()).backward()
-    gradients = {name: p.grad.clone() for name, p in network.named_parameters()}
+    gradients = {name: p.grad.clone() for name, p in network.named_parameters() if p.grad is not None}
     return {**gradients, "input": gradient.detach(), **dict(network.named_buffers())}
 
 
-def test_two_processes_share_batch_statistics(tmp_path) -> None:
-    torch.multiprocessing.spawn(_several, (str(tmp_path / "meet"), str(tmp_path / "rank")), nprocs=2)
+def test_two_processes_share_batch_statistics(tmp_path: Path) -> None:
+    torch.multiprocessing.spawn(  # type: ignore[attr-defined,no-untyped-call]
+        _several, (str(tmp_path / "meet"), str(tmp_path / "rank")), nprocs=2
+    )
     parts = [torch.load(tmp_path / f"rank{r}", weights_only=True) for r in range(2)]
     whole = _penalised(None)
     assert torch.allclose(torch.cat([p["input"] for p in parts]), whole["input"], atol=1e-6)

@@ -45,7 +45,7 @@ def test_a_step_is_the_same_whatever_the_order_in_memory() -> None:
     """Weights with the channels last, as in bfloat16, move as those with the channels first."""
     torch.manual_seed(0)
     first = nn.Conv2d(3, 8, 3)
-    last = copy.deepcopy(first).to(memory_format=torch.channels_last)
+    last = copy.deepcopy(first).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     images = torch.randn(4, 3, 6, 6)
     for network in (first, last):
         parameters = list(network.parameters())

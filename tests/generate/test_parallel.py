@@ -74,12 +74,12 @@ def compare(names: list[str], folder: Path) -> None:
                 assert torch.allclose(tensor, other, rtol=TOLERANCE, atol=TOLERANCE), (name, network, key)
 
 
-def test_two_processes_equal_one(tmp_path) -> None:
+def test_two_processes_equal_one(tmp_path: Path) -> None:
     compare(DEFAULT, tmp_path)
 
 
 @pytest.mark.slow
-def test_two_processes_equal_one_for_every_recipe(tmp_path) -> None:
+def test_two_processes_equal_one_for_every_recipe(tmp_path: Path) -> None:
     compare([name for name in recipes() if not recipes()[name].replay], tmp_path)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ SLIDES = {
 }  # fmt: skip
 ADAM = {"optimiser": "adam", "learning_rate": 2e-4, "beta1": 0.5, "beta2": 0.999}
 
-PRINTED: dict[str, dict] = {
+PRINTED: dict[str, dict[str, Any]] = {
     "gan-fc": {"loss": "gan", "clip": 0, "iterations": 8500},
     "wgan-fc": {**FC, "loss": "wgan", "iterations": 8500},
     "dcgan": {"loss": "gan", "noise_size": 128, "optimiser": "adam", "beta1": 0.5, "critic_steps": 1,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -89,7 +91,7 @@ def check_condition(trainer: Trainer) -> None:
 
 
 @pytest.mark.parametrize("name", list(recipes()))
-def test_recipe(name: str, tmp_path) -> None:
+def test_recipe(name: str, tmp_path: Path) -> None:
     trainer = trainer_of(shrunk(get_recipe(name)))
     if trainer.names:
         check_condition(trainer)
@@ -159,7 +161,7 @@ def test_unknown_recipe_lists_the_known() -> None:
         ({"ema": 1.0}, r"ema must be in \[0, 1\)"),
     ],
 )
-def test_impossible_values(change: dict, message: str) -> None:
+def test_impossible_values(change: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         replace(get_recipe("dcgan"), **change)
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -28,7 +29,7 @@ from captcha_lab.generate.watching.weights import run_critic_weights, share_at_l
 from captcha_lab.store.runs import Run, load_resume, load_weights, save_resume
 from tests.generate.generator_tools import data, shrunk
 
-QUIET = {"evaluations": 2, "samples": 16, "tensorboard": False, "device": "cpu"}
+QUIET: dict[str, Any] = {"evaluations": 2, "samples": 16, "tensorboard": False, "device": "cpu"}
 # One of each way to train, and every part that has a state of its own.
 STATEFUL = {
     "replay, EMA, cosine": lambda: shrunk(get_recipe("dcgan-replay"), ema=0.9, schedule="cosine", warmup=2),
@@ -39,13 +40,13 @@ STATEFUL = {
 }
 
 
-def boom(done: int, total: int, figures: dict) -> None:
+def boom(done: int, total: int, figures: dict[str, Any]) -> None:
     """Stands for a kill: after the third iteration's entry nothing more is done."""
     if done == 3:
         raise KeyboardInterrupt
 
 
-def metrics(run: Path) -> list[dict]:
+def metrics(run: Path) -> list[dict[str, Any]]:
     """What a run logged, but for the clock."""
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     return [{key: value for key, value in line.items() if key != "seconds"} for line in lines]
@@ -58,7 +59,7 @@ def assert_equal_weights(one: Path, other: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [*recipes(), *STATEFUL])
-def test_state_resumes_bit_for_bit(name: str, tmp_path) -> None:
+def test_state_resumes_bit_for_bit(name: str, tmp_path: Path) -> None:
     recipe = STATEFUL[name]() if name in STATEFUL else shrunk(get_recipe(name))
     whole = Trainer(recipe, data(recipe), 4, seed=1)
     with torch.random.fork_rng():
@@ -80,11 +81,11 @@ def test_state_resumes_bit_for_bit(name: str, tmp_path) -> None:
         if one is not None and two is not None:
             a, b = one.state_dict(), two.state_dict()
             assert all(torch.equal(a[key], b[key]) for key in a)
-    one, two = whole.players.sampling_network.state_dict(), other.players.sampling_network.state_dict()
-    assert all(torch.equal(one[key], two[key]) for key in one)
+    a, b = whole.players.sampling_network.state_dict(), other.players.sampling_network.state_dict()
+    assert all(torch.equal(a[key], b[key]) for key in a)
 
 
-def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path) -> None:
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
     recipe = shrunk(get_recipe("dcgan-label"), iterations=6)
     config = GeneratorConfig(**QUIET)
     straight = train(recipe, data(recipe), tmp_path, config, name="straight")
@@ -105,7 +106,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path) -> None:
         resume(run, data(recipe))
 
 
-def test_a_run_killed_before_its_first_checkpoint_begins_again(tmp_path) -> None:
+def test_a_run_killed_before_its_first_checkpoint_begins_again(tmp_path: Path) -> None:
     recipe = shrunk(get_recipe("wgan-fc"), iterations=5)
     config = GeneratorConfig(**QUIET)
     straight = train(recipe, data(recipe), tmp_path, config, name="straight")
@@ -117,7 +118,7 @@ def test_a_run_killed_before_its_first_checkpoint_begins_again(tmp_path) -> None
     assert_equal_weights(resumed.run, straight.run)
 
 
-def test_run_folder(tmp_path) -> None:
+def test_run_folder(tmp_path: Path) -> None:
     recipe = shrunk(get_recipe("wdcgan-label"), iterations=15)
     seen: list[int] = []
     hooks = Hooks(progress=lambda done, total, figures: seen.append(done))
@@ -142,7 +143,7 @@ def test_run_folder(tmp_path) -> None:
     assert json.loads((run.root / "summary.json").read_text())["iterations"] == 15
 
 
-def test_the_best_weights_are_kept_not_the_last(tmp_path) -> None:
+def test_the_best_weights_are_kept_not_the_last(tmp_path: Path) -> None:
     scores = iter([0.2, 0.9, 0.5])
 
     def judge(samples: np.ndarray, labels: np.ndarray | None) -> dict[str, float]:
@@ -162,13 +163,13 @@ def run_for(recipe: Recipe, folder: Path, **config: object) -> GeneratorReport:
     return train(recipe, data(recipe), folder, GeneratorConfig(**{**QUIET, **config}))
 
 
-def test_a_short_run_is_not_all_evaluations(tmp_path) -> None:
+def test_a_short_run_is_not_all_evaluations(tmp_path: Path) -> None:
     for iterations, evaluations in ((2, 2), (20, 4), (60, 12)):
         report = run_for(shrunk(get_recipe("wgan-fc")), tmp_path, iterations=iterations, evaluations=20)
         assert sum(line["kind"] == "evaluation" for line in Run(report.run).history()) == evaluations
 
 
-def test_time_budget_becomes_a_number_of_iterations(tmp_path) -> None:
+def test_time_budget_becomes_a_number_of_iterations(tmp_path: Path) -> None:
     recipe = shrunk(get_recipe("wgan-fc"), iterations=999_999)
     report = run_for(recipe, tmp_path, max_seconds=1.0, evaluations=1)
     assert 1 <= report.planned < 999_999
@@ -176,7 +177,7 @@ def test_time_budget_becomes_a_number_of_iterations(tmp_path) -> None:
     assert Run(report.run).config()["iterations"] == report.planned
 
 
-def test_measuring_leaves_no_trace(tmp_path) -> None:
+def test_measuring_leaves_no_trace(tmp_path: Path) -> None:
     """The run with a budget equals a run of as many iterations: what was measured was undone."""
     recipe = shrunk(get_recipe("dcgan-replay"), schedule="cosine", iterations=999_999)
     budgeted = run_for(recipe, tmp_path, max_seconds=0.4, evaluations=1)
@@ -203,7 +204,9 @@ def test_a_slow_start_leaves_time_to_train_and_a_resumed_run_gets_no_more() -> N
     assert TimeBudget(10.0, spent=8.0, iteration=50).until == pytest.approx(9.6)
 
 
-def test_a_run_whose_plan_was_too_long_is_shortened_and_says_so(tmp_path, monkeypatch) -> None:
+def test_a_run_whose_plan_was_too_long_is_shortened_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("captcha_lab.generate.training.train.plan", lambda *_: (20_000, 500))
     report = run_for(shrunk(get_recipe("wgan-fc")), tmp_path, max_seconds=0.5)
     run = Run(report.run)
@@ -211,7 +214,7 @@ def test_a_run_whose_plan_was_too_long_is_shortened_and_says_so(tmp_path, monkey
     assert report.iterations == report.planned == last < run.config()["iterations"] == 20_000
 
 
-def test_nan_stops_the_run_and_says_so(tmp_path) -> None:
+def test_nan_stops_the_run_and_says_so(tmp_path: Path) -> None:
     recipe = shrunk(get_recipe("wgan-fc"), clip=0.0, optimiser="sgd", learning_rate=1e30, iterations=50)
     told: list[str] = []
     hooks = Hooks(alarm=lambda alarm: told.append(alarm.kind))
@@ -222,7 +225,7 @@ def test_nan_stops_the_run_and_says_so(tmp_path) -> None:
     assert any(line.get("alarm") == "nan" for line in Run(report.run).history())
 
 
-def test_bfloat16_trains_and_leaves_the_weights_whole(tmp_path) -> None:
+def test_bfloat16_trains_and_leaves_the_weights_whole(tmp_path: Path) -> None:
     recipe = shrunk(get_recipe("wdcgan-gp"), iterations=3)
     low = run_for(recipe, tmp_path, precision="bfloat16")
     high = run_for(recipe, tmp_path)
@@ -233,11 +236,11 @@ def test_bfloat16_trains_and_leaves_the_weights_whole(tmp_path) -> None:
     assert loss == pytest.approx(exact, abs=0.02)
 
 
-def test_ctrl_c_saves_and_resumes(tmp_path) -> None:
+def test_ctrl_c_saves_and_resumes(tmp_path: Path) -> None:
     recipe = shrunk(get_recipe("dcgan"), iterations=6)
     straight = train(recipe, data(recipe), tmp_path, GeneratorConfig(**QUIET), name="straight")
 
-    def press(done: int, total: int, figures: dict) -> None:
+    def press(done: int, total: int, figures: dict[str, float]) -> None:
         if done == 4:
             os.kill(os.getpid(), signal.SIGINT)
 
@@ -252,7 +255,7 @@ def test_ctrl_c_saves_and_resumes(tmp_path) -> None:
     assert_equal_weights(resumed.run, straight.run)
 
 
-def test_resuming_on_other_data_is_refused(tmp_path) -> None:
+def test_resuming_on_other_data_is_refused(tmp_path: Path) -> None:
     recipe = shrunk(get_recipe("dcgan-label"), iterations=6)
     with pytest.raises(KeyboardInterrupt):
         train(
@@ -263,7 +266,7 @@ def test_resuming_on_other_data_is_refused(tmp_path) -> None:
         resume(Run.open(tmp_path / "cut"), data(larger))
 
 
-def test_a_damaged_checkpoint_is_refused(tmp_path) -> None:
+def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
     recipe = shrunk(get_recipe("dcgan"), iterations=6)
     often = GeneratorConfig(**QUIET, checkpoint_seconds=0.0)
     with pytest.raises(KeyboardInterrupt):
@@ -315,23 +318,28 @@ def check_kill(name: str, folder: Path, after: int) -> None:
     assert_equal_weights(resumed.run, straight.run)
 
 
-def test_kill_9(tmp_path) -> None:
+def test_kill_9(tmp_path: Path) -> None:
     check_kill("wgan-fc", tmp_path, 150)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["pml-gan", "dcgan-replay", "magan", "pml-vae", "wdcgan-update-label"])
-def test_kill_9_at_any_moment(name: str, tmp_path) -> None:
+def test_kill_9_at_any_moment(name: str, tmp_path: Path) -> None:
     for k in range(3):
         folder = tmp_path / str(k)
         check_kill(name, folder, 3 + 170 * k)
 
 
 @pytest.mark.slow
-def test_gan_fc_collapses_on_the_thesis_glyphs_and_is_called_so(shared_data: Path, tmp_path) -> None:
+def test_gan_fc_collapses_on_the_thesis_glyphs_and_is_called_so(shared_data: Path, tmp_path: Path) -> None:
     """Thesis, fig. 4-10: the wallpaper."""
     captchas = [cv2.imread(str(path), 0) for path in sorted((shared_data / "ustc/train").glob("*.png"))]
-    glyphs = np.stack(captchas).reshape(-1, 20, 4, 20).transpose(0, 2, 1, 3).reshape(-1, 20, 20)
+    glyphs = (
+        np.stack([np.asarray(captcha) for captcha in captchas])
+        .reshape(-1, 20, 4, 20)
+        .transpose(0, 2, 1, 3)
+        .reshape(-1, 20, 20)
+    )
     config = GeneratorConfig(evaluations=8, samples=512, tensorboard=False, device="cpu", iterations=800)
     report = train(get_recipe("gan-fc"), ArrayStream(glyphs), tmp_path, config)
     (alarm,) = [alarm for alarm in report.alarms if alarm.kind == "collapse"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 
@@ -13,7 +15,9 @@ from tests.generate.generator_tools import data, shrunk
 
 
 @pytest.mark.parametrize("able", [True, False])
-def test_bfloat16_only_where_processor_and_recipe_allow_it(able: bool, monkeypatch) -> None:
+def test_bfloat16_only_where_processor_and_recipe_allow_it(
+    able: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": able})
     fast, dcgan = get_recipe("fast"), get_recipe("dcgan")
     assert choose_precision(fast, "auto", "cpu") == ("bfloat16" if able else "float32")
@@ -22,7 +26,7 @@ def test_bfloat16_only_where_processor_and_recipe_allow_it(able: bool, monkeypat
 
 
 @pytest.fixture
-def two_threads():
+def two_threads() -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     yield
@@ -33,7 +37,7 @@ def two_threads():
     ("one", "all_", "chosen"), [(0.02, 0.06, 1), (0.02, 0.01, 2), (0.5, 0.9, 1), (3.0, 9.0, 2)]
 )
 def test_the_faster_number_of_threads_is_taken_and_nothing_is_trained(
-    one: float, all_: float, chosen: int, monkeypatch, two_threads
+    one: float, all_: float, chosen: int, monkeypatch: pytest.MonkeyPatch, two_threads: None
 ) -> None:
     recipe = shrunk(get_recipe("dcgan"))
     trainer = Trainer(recipe, data(recipe), 9)
@@ -48,13 +52,15 @@ def test_the_faster_number_of_threads_is_taken_and_nothing_is_trained(
     )
 
 
-def test_threads_that_were_asked_for_are_not_measured(monkeypatch, two_threads) -> None:
+def test_threads_that_were_asked_for_are_not_measured(
+    monkeypatch: pytest.MonkeyPatch, two_threads: None
+) -> None:
     recipe = shrunk(get_recipe("dcgan"))
     monkeypatch.delattr(tuning, "_fastest")
     assert choose_threads(Trainer(recipe, data(recipe), 9), 1) == 1
 
 
-def test_the_limit_ends_with_the_block(two_threads) -> None:
+def test_the_limit_ends_with_the_block(two_threads: None) -> None:
     with limited(1):
         assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ def trained(name: str) -> np.ndarray:
     return critic_weights(trainer.players.critic.state_dict())
 
 
-def test_a_clip_gathers_the_weights_at_its_limits_and_a_penalty_does_not(tmp_path) -> None:
+def test_a_clip_gathers_the_weights_at_its_limits_and_a_penalty_does_not(tmp_path: Path) -> None:
     clipped, penalised = trained("wgan-fc"), trained("wgan-fc-gp")
     assert share_at_limit(clipped, 0.05) > 0.1
     assert share_at_limit(penalised, 0.05) < 0.05
@@ -42,10 +43,10 @@ def test_only_connection_weights_are_counted() -> None:
         critic_weights({"a.bias": torch.ones(2)})
 
 
-def test_shares_at_the_limit() -> None:
+def test_shares_at_the_limit(tmp_path: Path) -> None:
     weights = np.array([-0.05, -0.0496, 0.0, 0.0503, 0.049, 0.06])
     assert share_at_limit(weights, 0.05) == pytest.approx(3 / 6)
     with pytest.raises(UsageError, match="above 0"):
         share_at_limit(weights, 0.0)
     with pytest.raises(UsageError, match="no critics"):
-        save_weight_histograms(None, {}, 0.05)
+        save_weight_histograms(tmp_path / "none.png", {}, 0.05)

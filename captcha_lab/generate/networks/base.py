@@ -16,7 +16,7 @@ OUTPUT_RANGES = ((0.0, 1.0), (-1.0, 1.0))
 
 
 class Criticism(NamedTuple):
-    """What a critic says about N images."""
+    """A critic's output for N images."""
 
     score: Tensor
     """[N] raw score, larger = more real; never through a sigmoid. Energy critics give minus the energy."""

@@ -117,17 +117,7 @@ class FcCritic(CriticNetwork):
     def __init__(self, spec: NetworkSpec, options: FcOptions) -> None:
         super().__init__(spec)
         _check(options)
-        channels, height, width = spec.image_shape
-        self.body = Stack(
-            channels * height * width,
-            options.critic,
-            options.critic_norms,
-            options,
-            slope=options.critic_slope,
-            bias=True,
-            dropout=options.dropout,
-            conditions=self.conditions,
-        )
+        self.body = _image_stack(spec, options, self.conditions)
         self.head = CriticHead(spec, options, options.critic[-1], concat=options.label_layers == "all")
 
     def forward(self, images: Tensor, condition: Tensor | None = None) -> Criticism:
@@ -142,17 +132,7 @@ class FcEncoder(EncoderNetwork):
 
     def __init__(self, spec: NetworkSpec, options: FcOptions) -> None:
         super().__init__(spec)
-        channels, height, width = spec.image_shape
-        self.body = Stack(
-            channels * height * width,
-            options.critic,
-            options.critic_norms,
-            options,
-            slope=options.critic_slope,
-            bias=True,
-            dropout=options.dropout,
-            conditions=spec.classes,
-        )
+        self.body = _image_stack(spec, options, spec.classes)
         self.variational = options.variational
         self.code = nn.Linear(options.critic[-1], spec.noise_size * (2 if options.variational else 1))
 
@@ -160,6 +140,21 @@ class FcEncoder(EncoderNetwork):
         """See `EncoderNetwork`."""
         code = self.code(self.body(images.flatten(1), self.checked(condition, self.classes > 0)))
         return Encoding(code[:, : self.noise_size], code[:, self.noise_size :] if self.variational else None)
+
+
+def _image_stack(spec: NetworkSpec, options: FcOptions, conditions: int) -> Stack:
+    """The critic's hidden layers, from all values of an image and so many conditions."""
+    channels, height, width = spec.image_shape
+    return Stack(
+        channels * height * width,
+        options.critic,
+        options.critic_norms,
+        options,
+        slope=options.critic_slope,
+        bias=True,
+        dropout=options.dropout,
+        conditions=conditions,
+    )
 
 
 def _check(options: FcOptions) -> None:

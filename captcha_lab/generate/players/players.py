@@ -17,35 +17,12 @@ from captcha_lab.generate.networks.base import (
     Encoding,
     GeneratorNetwork,
 )
-from captcha_lab.generate.pixels import channels_first
 from captcha_lab.generate.players import penalties, remedies
 from captcha_lab.generate.players.optimisers import gradient_norm, make_optimiser, set_rate, step
 from captcha_lab.generate.recipe import Recipe
 from captcha_lab.parallel import Group
 
 Network = TypeVar("Network", bound=nn.Module)
-
-
-def network_spec(recipe: Recipe, image_shape: tuple[int, ...], names: tuple[str, ...]) -> NetworkSpec:
-    """The specification of the recipe's networks for images [H, W(, 3)] and so many classes or attributes.
-
-    Raises:
-        UsageError: a conditional recipe without labels.
-    """
-    if recipe.labelled and not names:
-        raise UsageError(
-            f"The recipe {recipe.name} is conditional but the data has no labels: label it, or use --no-label."
-        )
-    return NetworkSpec(
-        family=recipe.network,
-        image_shape=recipe.image_shape if recipe.resize else channels_first(image_shape),
-        noise_size=recipe.noise_size,
-        classes=len(names) if recipe.labelled else 0,
-        conditioning=recipe.conditioning,
-        output_range=recipe.output_range,
-        initialisation=recipe.initialisation,
-        options=dict(recipe.options),
-    )
 
 
 class Players:
@@ -103,7 +80,7 @@ class Players:
             if recipe.clip:
                 self.clipped = penalties.clipped_parameters(self.critic, self.generator, recipe.clip_scope)
         self.average = remedies.Average(self.generator, recipe.ema) if recipe.ema else None
-        # Whether what the critic says of an image depends on the batch it comes in. Dropout counts.
+        # Whether the score of an image depends on the batch it comes in. Dropout counts.
         self.couples = self.critic is not None and any(
             getattr(module, "couples_samples", False) for module in self.critic.modules()
         )
@@ -133,7 +110,7 @@ class Players:
             return _raised(self.generator(noise, condition))
 
     def criticise(self, images: Tensor, condition: Tensor | None = None) -> Criticism:
-        """What the critic says of images [N, C, H, W] and conditions [N, K]."""
+        """The critic's output for images [N, C, H, W] and conditions [N, K]."""
         assert self.critic is not None
         with self._precision():
             judged = self.critic(images, condition)

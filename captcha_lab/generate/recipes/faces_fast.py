@@ -1,4 +1,4 @@
-"""Ours: faces that can be told for faces in the shortest time, at 64x64."""
+"""Ours: recognisable faces in the shortest time, at 64x64."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ FACES_FAST = Recipe(
 FACES_FAST_LABEL = replace(
     FACES_FAST,
     name="face-fast-label",
-    summary="the same, told attributes (--label --attributes Smiling,Male)",
+    summary="the same, conditioned on attributes (--label --attributes Smiling,Male)",
     conditioning="projection",
     auxiliary_weight=0.1,
     auxiliary_on_fake=False,

@@ -140,9 +140,9 @@ RECIPES: tuple[Recipe, ...] = (
     DCGAN,
     WDCGAN,
     WDCGAN_UPDATE,
-    _labelled(DCGAN, "dcgan-label", "the DCGAN told which character to make", 780),
-    _labelled(WDCGAN, "wdcgan-label", "the WDCGAN told which character to make", 580),
-    _labelled(WDCGAN_UPDATE, "wdcgan-update-label", "the thesis's own, told which character to make", 280),
+    _labelled(DCGAN, "dcgan-label", "the DCGAN conditioned on the character", 780),
+    _labelled(WDCGAN, "wdcgan-label", "the WDCGAN conditioned on the character", 580),
+    _labelled(WDCGAN_UPDATE, "wdcgan-update-label", "the thesis's own, conditioned on the character", 280),
     WDCGAN_GP,
     WGAN_FC_GP,
 )

@@ -35,7 +35,7 @@ RECIPES: tuple[Recipe, ...] = (
     replace(
         DCGAN,
         name="acgan",
-        summary="the critic has two heads, real or fake and which class; the generator is told the class",
+        summary="the critic has two heads, real or fake and which class; the generator is conditioned on the class",
         source="thesis 3.1; Odena et al. 2017",
         conditioning="auxiliary",
         auxiliary_weight=1.0,

@@ -107,7 +107,7 @@ class Session:
                     self._iterate()
                     if self._should_stop(interrupted):
                         self._checkpoint()
-                        trainer.group.wait()  # who leaves before it is written has torchrun end the one that writes
+                        trainer.group.wait()  # a process that leaves early makes torchrun end the one that writes
                         return self._report(interrupted=trainer.iteration < trainer.iterations)
             self._finish()
             trainer.group.wait()  # likewise

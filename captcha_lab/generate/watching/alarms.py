@@ -38,7 +38,7 @@ class Alarms:
 
     Args:
         iterations: the length of the run.
-        saturates: the loss works on probabilities, so that a perfect critic starves the generator.
+        saturates: the loss works on probabilities, so that a perfect critic leaves the generator no gradient.
     """
 
     def __init__(self, iterations: int, saturates: bool) -> None:

@@ -46,7 +46,7 @@ def initialise(network: M, scheme: str, rng: torch.Generator) -> M:
     """Draw every linear and convolutional weight of the network, in place; biases become zero.
 
     Other modules (normalisation, minibatch discrimination) keep what their constructor gave them; a layer with a
-    method `set_initial_weights` begins as that says.
+    method `set_initial_weights` is initialised by that.
 
     Args:
         network: on the CPU.

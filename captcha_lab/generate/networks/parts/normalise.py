@@ -43,7 +43,7 @@ class BatchNorm(nn.modules.batchnorm._BatchNorm):
     """
 
     couples_samples = True
-    """What a network says of one image depends on the batch it comes in."""
+    """The output for one sample depends on the batch it comes in."""
 
     def _check_input_dim(self, input: Tensor) -> None:
         if input.ndim not in (2, 4):
