@@ -1,4 +1,4 @@
-"""One picture out of a file that is not kept as it came: a frame of an animation, all of them merged, or a TIFF."""
+"""One picture out of a file that is not kept as it came: one frame or all of an animation, or a format of scanners."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def stored_form(data: bytes, frame: str | None = None) -> tuple[bytes, Picture]:
                 f"{container.frames} frames of {container.width}x{container.height} are too many"
             )
         data = encode(_frame(data, container.frames, frame))
-    elif container.format == "TIFF":  # no browser shows it, so no other command expects it
+    elif container.format in OTHER_FORMATS:  # no browser shows them, so no other command expects them
         data = encode(identify(data, formats=FORMATS | OTHER_FORMATS).decode()[0])
     return data, identify(data)
 

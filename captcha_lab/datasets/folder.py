@@ -9,7 +9,7 @@ import numpy as np
 from captcha_lab.datasets.archive import Archive
 from captcha_lab.datasets.base import PrepareOptions, PrepareReport, Progress, random_split
 from captcha_lab.datasets.packing import PictureJob, pack_pictures
-from captcha_lab.datasets.pictures import PICTURE_EXTENSIONS, Framing
+from captcha_lab.datasets.pictures import PICTURE_EXTENSIONS, Framing, left_alone
 from captcha_lab.errors import CaptchaLabError, UsageError
 
 SIZE = 64
@@ -45,7 +45,9 @@ def _job(archive: Archive, framing: Framing, options: PrepareOptions) -> Picture
     folders = [p.parts[:-1] for p in paths]
     while all(folders) and len({f[0] for f in folders}) == 1 and folders[0][0].lower() not in SPLITS:
         folders = [f[1:] for f in folders]  # one folder around everything says nothing
-    told = [bool(f) and f[0].lower() in SPLITS for f in folders]
+    # Where another folder lies beside it, `train` is a class of pictures.
+    splits = all(f[0].lower() in SPLITS for f in folders if f)
+    told = [splits and bool(f) for f in folders]
     split, how = random_split(len(paths), options.seed), "by picture"
     if any(told):
         split = np.array(
@@ -70,6 +72,7 @@ def _job(archive: Archive, framing: Framing, options: PrepareOptions) -> Picture
         labels=labels.astype(np.int16) if has_classes else None,
         classes=tuple(map(str, classes)) if has_classes else (),
         info={"split": how, "split_seed": options.seed},
+        notes=left_alone(archive.names),
     )
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 import cv2
 import numpy as np
@@ -26,6 +29,19 @@ PICTURE_EXTENSIONS = (
     ".tif",
     ".tiff",
 )
+_SHOWN = 8  # endings that a remark names
+
+
+def left_alone(names: Iterable[str]) -> list[str]:
+    """A remark on files that are no pictures, counted by their endings; none where all are."""
+    endings = Counter(PurePosixPath(name).suffix.lower() for name in names)
+    endings -= Counter({ending: count for ending, count in endings.items() if ending in PICTURE_EXTENSIONS})
+    if not endings:
+        return []
+    count = endings.total()
+    kinds = [f"{n} {ending or 'without an ending'}" for ending, n in endings.most_common(_SHOWN)]
+    more = [f"{len(endings) - _SHOWN} other kinds"] if len(endings) > _SHOWN else []
+    return [f"{count} other file{'s were' if count > 1 else ' was'} left alone: {', '.join(kinds + more)}."]
 
 
 @dataclass(frozen=True)

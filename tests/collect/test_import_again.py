@@ -129,8 +129,10 @@ def test_the_same_picture_twice_with_two_texts_is_a_problem(raw: Path, dataset: 
     write(raw, (*TEXTS, "QQQQ"))
     report = run(raw, dataset)
     assert [name for name, _ in report.skipped] == ["5.png"]
-    assert "0.png is the same image and labelled 'A7KX'" in report.skipped[0][1]
+    assert "0.png is the same image, labelled 'A7KX'" in report.skipped[0][1]
     assert texts(dataset)[1] == "A7KX"
+    write(raw, (*TEXTS, "A7KX"))
+    assert changes(run(raw, DatasetFolder(dataset.root.parent / "two"))) == (5, 0, 0, 0)
 
 
 @pytest.fixture

@@ -103,6 +103,16 @@ def test_folders_may_fix_the_split(tmp_path: Path) -> None:
     assert report.info["split"] == "by folder"
 
 
+def test_a_class_may_be_called_train(tmp_path: Path) -> None:
+    for k in range(12):
+        write_jpeg(tmp_path / "all" / ("train", "plane")[k % 2] / f"{k}.jpg", face(k, 30, 30))
+    (tmp_path / "all" / "list.html").write_text("")
+    report = prepare("folder", tmp_path / "all", DatasetFolder(tmp_path / "a"), PrepareOptions(size=16))
+    assert read_packed(report.path).classes == ("plane", "train")
+    assert report.info["split"] == "by picture"
+    assert "1 other file was left alone: 1 .html." in report.notes
+
+
 def test_a_flat_folder_has_no_classes(tmp_path: Path) -> None:
     for k in range(10):
         write_jpeg(tmp_path / "flat" / f"{k}.jpg", face(k, 30, 60))

@@ -207,13 +207,15 @@ class _Writer:
             self.report.skipped.append((r.name, f"imported without a label: {said.doubt}"))
         if said.doubt or (said.text is None and not any(p is not None for p in said.places)):
             return []
-        name, label = self.given.setdefault(image_id, (r.name, said.shown))
-        if label != said.shown:
-            reason = (
-                f"its label {said.shown!r} was not taken: {name} is the same image and labelled {label!r}"
-            )
-            self.report.skipped.append((r.name, reason))
+        if image_id in self.given:
+            name, label = self.given[image_id]
+            if label != said.shown:
+                reason = (
+                    f"its label {said.shown!r} was not taken: {name} is the same image, labelled {label!r}"
+                )
+                self.report.skipped.append((r.name, reason))
             return []
+        self.given[image_id] = r.name, said.shown
         known = self._known(image_id)
         events = self._events(image_id, said)
         if not events:

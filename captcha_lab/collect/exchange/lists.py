@@ -13,8 +13,9 @@ from typing import Any
 
 from captcha_lab.collect.exchange.fields import DIGITS, HEX, TEXT, kind_of
 from captcha_lab.collect.exchange.item import Said, places_of, spelled, split_name, text_of
-from captcha_lab.collect.exchange.names import PICTURES, stem_of
+from captcha_lab.collect.exchange.names import stem_of
 from captcha_lab.collect.exchange.tables import Sheet, read_sheets
+from captcha_lab.datasets.pictures import PICTURE_EXTENSIONS
 from captcha_lab.errors import CaptchaLabError
 
 _FILE_COLUMNS = (
@@ -174,7 +175,9 @@ def _columns(sheet: Sheet, pictures: Pictures) -> _Choice | None:
 
 
 def _is_header(first: list[str], pictures: Pictures, others_name_pictures: bool) -> bool:
-    if any(pictures.find(cell) is not None or cell.lower().strip().endswith(PICTURES) for cell in first):
+    if any(
+        pictures.find(cell) is not None or cell.lower().strip().endswith(PICTURE_EXTENSIONS) for cell in first
+    ):
         return False
     return others_name_pictures or any(c.strip().lower() in {*_FILE_COLUMNS, *_TEXT_COLUMNS} for c in first)
 

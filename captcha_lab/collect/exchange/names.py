@@ -11,20 +11,8 @@ from pathlib import PurePath
 from urllib.parse import unquote
 
 from captcha_lab.collect.exchange.fields import DATE, DIGITS, HEX, TEXT, UUID, kind_of
+from captcha_lab.datasets.pictures import PICTURE_EXTENSIONS
 
-PICTURES = (
-    ".png",
-    ".jpg",
-    ".jpeg",
-    ".jfif",
-    ".jpe",
-    ".gif",
-    ".bmp",
-    ".webp",
-    ".avif",
-    ".tif",
-    ".tiff",
-)
 _SEPARATORS = r"\s_.,;()\[\]{}-"
 _FIELD = rf"[^{_SEPARATORS}]+"
 _WORDS = {
@@ -88,7 +76,7 @@ class _Column:
 def stem_of(name: str) -> str:
     """A file's name without its folders and without any endings that name pictures (`A7KX.jpg.png`)."""
     stem = PurePath(name).name
-    while stem.lower().endswith(PICTURES) and not stem.startswith("."):
+    while stem.lower().endswith(PICTURE_EXTENSIONS) and not stem.startswith("."):
         stem = stem.rpartition(".")[0]
     return stem
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -15,9 +14,10 @@ from pathlib import Path, PurePosixPath
 from captcha_lab.collect.exchange.fields import DIGITS, HEX, TEXT, kind_of
 from captcha_lab.collect.exchange.item import SPLIT_FOLDERS, Item, Said, check_text
 from captcha_lab.collect.exchange.lists import LabelList, Pictures, read_list
-from captcha_lab.collect.exchange.names import PICTURES, find_pattern, plain_text
+from captcha_lab.collect.exchange.names import find_pattern, plain_text
 from captcha_lab.collect.exchange.options import ImportOptions
 from captcha_lab.collect.exchange.tables import TABLES
+from captcha_lab.datasets.pictures import PICTURE_EXTENSIONS, left_alone
 from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.store.files import read_file
 from captcha_lab.store.listing import list_files
@@ -25,7 +25,6 @@ from captcha_lab.text import printable
 
 UNLABELLED_FOLDER, UNREADABLE_FOLDER = "_unlabelled", "_unreadable"
 ARRAYS = (".mat", ".h5", ".hdf5")
-_SHOWN = 8  # kinds of files that a remark names
 _MOST_BESIDE = 20  # lists beside a folder that are looked at
 
 
@@ -40,20 +39,20 @@ class _Files:
     left_out: list[str] = field(
         default_factory=list
     )  # names of pictures that are pipes, devices or links to nothing
-    others: Counter[str] = field(default_factory=Counter)  # files of each other ending
+    others: list[str] = field(default_factory=list)
     recoded: int = 0  # names that are not UTF-8 and were read as GBK
+    illegible: dict[str, Said] = field(default_factory=dict)  # pictures whose names are in no known encoding
+
+    def add_picture(self, shown: str, encoding: str, path: Path) -> None:
+        """Add one by its name, as `shown_name` gives it."""
+        self.pictures[shown] = path
+        self.recoded += encoding == "GBK"
+        if not encoding:
+            self.illegible[shown] = Said(why="its name is in no known encoding")
 
     def remarks(self) -> list[str]:
-        """What was left alone, by its ending."""
-        others = self.others + Counter(PurePosixPath(n).suffix.lower() for n in (*self.tables, *self.arrays))
-        if not others:
-            return []
-        count = others.total()
-        kinds = [f"{n} {ending or 'without an ending'}" for ending, n in others.most_common(_SHOWN)]
-        more = [f"{len(others) - _SHOWN} other kinds"] if len(others) > _SHOWN else []
-        return [
-            f"{count} other file{'s were' if count > 1 else ' was'} left alone: {', '.join(kinds + more)}."
-        ]
+        """What was left alone."""
+        return left_alone((*self.others, *self.tables, *self.arrays))
 
 
 def find_items(path: Path, options: ImportOptions) -> tuple[list[Item], list[str]]:
@@ -76,7 +75,7 @@ def find_items(path: Path, options: ImportOptions) -> tuple[list[Item], list[str
         if len(files.arrays) == 1:
             return _from_arrays(next(iter(files.arrays.values())))
         raise CaptchaLabError(
-            f"{path} holds no images ({', '.join(PICTURES)}). {' '.join(files.remarks())}".strip()
+            f"{path} holds no images ({', '.join(PICTURE_EXTENSIONS)}). {' '.join(files.remarks())}".strip()
         )
     if options.list_kind is not None:
         return _from_lists(files, [_only_list(path, files, options)], options)
@@ -103,40 +102,40 @@ def _list_files(base: Path) -> _Files:
     # A few GBK names are UTF-8 by chance: where one is not, all are read as GBK.
     gbk = any(not _is_utf8(name) for name in names)
     for name in names:
-        shown, recoded = shown_name(name, gbk=gbk)
+        shown, encoding = shown_name(name, gbk=gbk)
         ending = PurePosixPath(shown).suffix.lower()
-        if ending in PICTURES:
-            files.pictures[shown] = base / name
-            files.recoded += recoded
+        if ending in PICTURE_EXTENSIONS:
+            files.add_picture(shown, encoding, base / name)
         elif ending in TABLES:
             files.tables[shown] = base / name
         elif ending in ARRAYS:
             files.arrays[shown] = base / name
         else:
-            files.others[ending] += 1
+            files.others.append(shown)
     files.left_out = sorted(
-        shown_name(name, gbk=gbk)[0] for name in left_out if name.lower().endswith(PICTURES)
+        shown_name(name, gbk=gbk)[0] for name in left_out if name.lower().endswith(PICTURE_EXTENSIONS)
     )
     return files
 
 
 def _one_file(path: Path) -> _Files:
-    shown, recoded = shown_name(path.name)
-    return _Files(path.parent, {shown: path}, recoded=int(recoded))
+    files = _Files(path.parent)
+    files.add_picture(*shown_name(path.name), path)
+    return files
 
 
-def shown_name(name: str, *, gbk: bool = False) -> tuple[str, bool]:
-    """A file's name as it can be shown and stored, and whether its bytes were read as GBK (as in Chinese archives).
+def shown_name(name: str, *, gbk: bool = False) -> tuple[str, str]:
+    """A file's name as it can be shown and stored, and its encoding: UTF-8, GBK (in Chinese archives), or unknown ("").
 
     Args:
         name: as Python gives it.
         gbk: read it so even if it is UTF-8 too; what is not UTF-8 always is.
     """
-    recoded = False
-    if not name.isascii() and (gbk or not _is_utf8(name)):
+    encoding = "UTF-8" if _is_utf8(name) else ""
+    if not name.isascii() and (gbk or not encoding):
         with suppress(UnicodeDecodeError):
-            name, recoded = os.fsencode(name).decode("gb18030"), True
-    return printable(name), recoded
+            name, encoding = os.fsencode(name).decode("gb18030"), "GBK"
+    return printable(name), encoding
 
 
 def _is_utf8(name: str) -> bool:
@@ -159,10 +158,12 @@ def _items(files: _Files, said: dict[str, Said]) -> list[Item]:
 
 
 def _from_names(files: _Files, options: ImportOptions) -> tuple[list[Item], list[str]]:
-    names = list(files.pictures)
+    names = [name for name in files.pictures if name not in files.illegible]
     notes = []
     if files.recoded:
         notes.append(f"{files.recoded} file names are not UTF-8 and were read as GBK.")
+    if files.illegible:
+        notes.append(f"{len(files.illegible)} file names are in no known encoding and give no label.")
     if options.labels == "none" or not names:
         said = {name: Said(why="--labels none") for name in names}
     elif options.labels == "folder":
@@ -171,17 +172,17 @@ def _from_names(files: _Files, options: ImportOptions) -> tuple[list[Item], list
     elif options.pattern is not None:
         said = {name: _of_pattern(name, options.pattern) for name in names}
     else:
-        said, more = _of_all_names(files, options)
+        said, more = _of_all_names(names, options)
         notes += more
-    splits, more = _splits(names, files.base, options)
+    said |= files.illegible
+    splits, more = _splits(list(said), files.base, options)
     said = {name: replace(what, split=what.split or splits[name]) for name, what in said.items()}
     unmatched = [name for name, what in said.items() if what.doubt.startswith("its name doesn't match")]
     items = [replace(i, problem=i.said.doubt) if i.name in set(unmatched) else i for i in _items(files, said)]
     return items, notes + more
 
 
-def _of_all_names(files: _Files, options: ImportOptions) -> tuple[dict[str, Said], list[str]]:
-    names = list(files.pictures)
+def _of_all_names(names: Sequence[str], options: ImportOptions) -> tuple[dict[str, Said], list[str]]:
     found = find_pattern(names)
     if not found.sure and options.labels != "filename":
         notes = [found.message]
