@@ -24,6 +24,7 @@ from captcha_lab.version import __version__
 # In the order in which a newcomer needs them; each is the function `run` of the module of that name, imported only when
 # the command is asked for: that keeps `--help` at the time Typer itself takes.
 COMMANDS = {
+    "status": "Show the workspace: data sets, labels, runs, and the next step.",
     "demo": "The whole thesis in minutes, on captchas made here: scrape, label, read, generate, score.",
     "serve": "Serve captchas on this machine, a fresh one for each GET of /captcha, until interrupted.",
     "scrape": "Fetch captchas, politely and one at a time, from an endpoint you are authorised to test.",
@@ -40,6 +41,7 @@ COMMANDS = {
     "runs": "List the trained models: kind, recipe, data, score, size, date, and which are in use.",
     "use": "Pin the run that commands use where no --model is given.",
     "rm": "Delete runs: their weights, figures and pictures. Data and labels are never touched.",
+    "config": "Show or set the keys of captcha-lab.toml, the workspace's configuration.",
     "export": "Write a dataset's captchas and labels for other programs; `import` reads every format back.",
 }
 

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from captcha_lab.cli.output import DatasetOption, JsonFlag, ModelsOption, SeedOption, emit, progress, say
+from captcha_lab.cli.output import (
+    DatasetOption,
+    JsonFlag,
+    ModelsOption,
+    SeedOption,
+    emit,
+    progress,
+    say,
+    tell_next,
+)
 from captcha_lab.evaluate.config import EvalConfig
 from captcha_lab.evaluate.request import EvalRequest
 
@@ -84,6 +93,7 @@ def run(
         emit(report_json(done.report) | paths, json)
     else:
         emit(None, json, *_lines(done))
+    tell_next(dataset, json)
 
 
 def _lines(done: Evaluated) -> list[str]:

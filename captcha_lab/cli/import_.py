@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, progress, say, table
+from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, progress, say, table, tell_next
 from captcha_lab.collect.exchange.options import LABELS, ImportOptions
 from captcha_lab.store.workspace import Workspace
 
@@ -87,6 +87,7 @@ def run(
     for note in report.notes:
         say(note)
     emit(report, json, *_summary(report))
+    tell_next(dataset, json)
     if report.skipped:
         raise typer.Exit(1)
 

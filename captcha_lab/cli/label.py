@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, progress, say, table
+from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, progress, say, table, tell_next
 from captcha_lab.errors import UsageError
 from captcha_lab.label.questions.types import BEST, QUEUE_NAMES
 from captcha_lab.label.web.config import ReviewConfig
@@ -94,6 +94,7 @@ def _auto(dataset: str | None, json: bool) -> None:
         "people, batches or imports and stay.",
         "Look through the least sure ones: captcha-lab label --review.",
     )
+    tell_next(dataset, json)
 
 
 def _review(dataset: str | None, port: int | None, browser: bool, json: bool) -> None:
@@ -112,6 +113,7 @@ def _review(dataset: str | None, port: int | None, browser: bool, json: bool) ->
         emit({"url": url}, json, *lines)
 
     review(*pipeline.locate(dataset), ReviewConfig(wanted, browser), started, port_is_a_wish=port is None)
+    tell_next(dataset, json)
 
 
 def _terminal(dataset: str | None, queue: str, json: bool) -> None:
@@ -126,3 +128,4 @@ def _terminal(dataset: str | None, queue: str, json: bool) -> None:
         f"{report.labels} labels by {report.acts} answers and {report.keystrokes} keystrokes; {report.undone} undone, "
         f"{report.skipped} skipped, {report.waiting} wait in the queue {report.queue}.",
     )
+    tell_next(dataset, json)

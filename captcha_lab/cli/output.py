@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from captcha_lab.cli import leads, wrapped
+from captcha_lab.errors import CaptchaLabError
 from captcha_lab.store.plain import plain
 from captcha_lab.text import printable
 
@@ -70,6 +71,18 @@ def emit(result: Any, as_json: bool, *lines: str) -> None:
     else:
         for line in lines:
             typer.echo(wrapped(printable(line, "\n\t"), sys.stdout))
+
+
+def tell_next(dataset: str | None, as_json: bool) -> None:
+    """The last line for people: the command that would come next for a dataset (None: the configured one)."""
+    if as_json or not leads():
+        return
+    from captcha_lab.pipeline.status import next_step
+    from captcha_lab.store.workspace import Workspace
+
+    workspace = Workspace.find()
+    with suppress(CaptchaLabError):  # what is damaged is said by the command that needs it
+        emit(None, False, str(next_step(workspace, workspace.dataset(dataset))))
 
 
 def say(message: str) -> None:

@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from captcha_lab.cli.output import JsonFlag, SeedOption, attributes_option, emit, names, progress, say
+from captcha_lab.cli.output import (
+    JsonFlag,
+    SeedOption,
+    attributes_option,
+    emit,
+    names,
+    progress,
+    say,
+    tell_next,
+)
 from captcha_lab.datasets.base import CROPS, PrepareOptions, dataset_names, prepare
 from captcha_lab.store.workspace import Workspace
 
@@ -70,3 +79,4 @@ def run(
         f"{report.classes or 'no'} classes, {len(report.attributes) or 'no'} attributes; "
         f"{len(report.skipped)} skipped. {report.path}",
     )
+    tell_next(dataset or module, json)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from captcha_lab.cli.output import DatasetOption, JsonFlag, ask, emit, progress, say
+from captcha_lab.cli.output import DatasetOption, JsonFlag, ask, emit, progress, say, tell_next
 from captcha_lab.collect.scrape.config import ScrapeConfig
 
 EXAMPLES = (
@@ -92,3 +92,4 @@ def run(
         f"{result.failed} failed attempts) in {result.seconds:.1f} s; dataset {result.dataset!r} holds "
         f"{result.distinct}.",
     )
+    tell_next(result.dataset, json)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, progress
+from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, progress, tell_next
 from captcha_lab.errors import UsageError
 
 EXAMPLES = (("captcha-lab segment --preview cells.png", "Cut, and draw the cells over some captchas."),)
@@ -64,3 +64,4 @@ def run(
     with progress("Segmenting") as bar:
         report = pipeline.segment(workspace, folder, settings, preview, bar)
     emit(report, json, *pipeline.describe_segmentation(report, preview))
+    tell_next(dataset, json)

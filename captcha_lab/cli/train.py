@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from captcha_lab.cli.output import DatasetOption, JsonFlag, SeedOption, emit, percent, progress, say
+from captcha_lab.cli.output import (
+    DatasetOption,
+    JsonFlag,
+    SeedOption,
+    emit,
+    percent,
+    progress,
+    say,
+    tell_next,
+)
 from captcha_lab.recognise.config import TrainConfig
 
 EXAMPLES = (
@@ -50,3 +59,4 @@ def run(
         *(f"Warning: {warning}" for warning in report.warnings),
         f"Curves: {report.run.root / 'curves.png'}",
     )
+    tell_next(dataset, json)

@@ -16,6 +16,7 @@ from captcha_lab.cli.output import (
     progress,
     say,
     table,
+    tell_next,
 )
 from captcha_lab.errors import UsageError
 from captcha_lab.generate.choose import FACES, GLYPHS, Choice
@@ -128,6 +129,7 @@ def run(
         raise typer.Exit(130)
     if all(report.broken for report in reports):
         raise typer.Exit(1)
+    tell_next(dataset, json)
 
 
 def _lines(reports: list[Any], best: Any) -> list[str]:

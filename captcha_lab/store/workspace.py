@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from captcha_lab.alphabet import Alphabet
 from captcha_lab.errors import CaptchaLabError, UsageError
@@ -27,16 +28,24 @@ def check_name(name: str) -> str:
     return name
 
 
+def _key(default: Any, meaning: str) -> Any:
+    return field(default=default, metadata={"meaning": meaning})
+
+
 @dataclass(frozen=True)
 class WorkspaceConfig:
-    """What `captcha-lab.toml` may say; every field is optional."""
+    """What `captcha-lab.toml` may say; every field is optional, and says what it means."""
 
-    dataset: str = "captcha"  # the dataset commands use when no --dataset is given
-    source: str = ""  # URL to scrape; empty: the built-in endpoint
-    alphabet: str = ""  # empty: learned from the labels; the thesis's 32 characters while they suffice
-    length: int = 0  # characters per captcha; 0: learned from the labels; 4 while there are none
-    contact: str = ""  # mail address sent in the scraper's User-Agent
-    use: tuple[str, ...] = ()  # runs that commands take by default; else the best validated one
+    dataset: str = _key("captcha", "Dataset that commands use where no --dataset is given.")
+    source: str = _key("", "URL to scrape; empty: the built-in endpoint.")
+    alphabet: str = _key(
+        "", "Characters of a captcha; empty: learned from the labels, the thesis's 32 while they suffice."
+    )
+    length: int = _key(0, "Characters of a captcha; 0: learned from the labels, 4 while there are none.")
+    contact: str = _key("", "Mail address or URL sent in the scraper's User-Agent.")
+    use: tuple[str, ...] = _key(
+        (), "Runs that commands use by default; empty: the best validated one of each kind."
+    )
 
     def __post_init__(self) -> None:
         if self.length < 0:
