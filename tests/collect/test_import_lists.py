@@ -205,6 +205,33 @@ def test_a_list_beside_the_folder_is_offered(raw: Path) -> None:
     assert f"captcha-lab import {raw / 'labels.csv'}" in notes(raw / "images")
 
 
+@pytest.mark.parametrize("ending", [".txt", ".gt.txt"])
+def test_a_text_file_for_each_picture(ending: str, raw: Path) -> None:
+    for name, text in TEXTS.items():
+        (raw / "images" / name).with_suffix(ending).write_text(f"{text}\n")
+    assert labels(raw) == TEXTS
+    assert "6 for 6 images" in notes(raw)
+    for name in TEXTS:
+        (raw / "images" / name).with_suffix(ending).write_text("A description of the picture.")
+    assert set(labels(raw).values()) == {None}
+
+
+def test_folders_named_by_texts(tmp_path: Path) -> None:
+    for k, text in enumerate(TEXTS.values()):
+        (tmp_path / text).mkdir()
+        (tmp_path / text / f"{k:06d}.png").write_bytes(b"")
+    (tmp_path / "_unlabelled").mkdir()
+    (tmp_path / "_unlabelled" / "000017.png").write_bytes(b"")
+    assert labels(tmp_path) == {f"{k:06d}.png": text for k, text in enumerate(TEXTS.values())} | {
+        "000017.png": None
+    }
+    assert "The folders are named by the texts" in notes(tmp_path)
+    for k in range(100, 140):
+        (tmp_path / "AB23" / f"{k:06d}.png").write_bytes(b"")
+    assert set(labels(tmp_path).values()) == {None}
+    assert "--labels folder takes them" in notes(tmp_path)
+
+
 def test_other_files_are_no_lists_and_are_counted(raw: Path) -> None:
     (raw / "notes.txt").write_text("Pictures of a website.\nAsk Ada before use.\n")
     (raw / "package.json").write_text('{"name": "captchas", "version": "1.0"}')

@@ -108,9 +108,8 @@ def read_arrays(path: Path) -> list[Item]:
         ) from error
     items = []
     for k, (image, text, split) in enumerate(zip(data.images, data.texts, splits, strict=True)):
-        said = Said(text, split=split, why=f"{path.name}, row {k}")
         try:
-            text_of(text)
+            said = Said(text and text_of(text), split=split, why=f"{path.name}, row {k}")
         except CaptchaLabError as error:
             said = Said(split=split, doubt=str(error))
         items.append(Item(f"{path.name}#{k}", partial(_png, image), said))

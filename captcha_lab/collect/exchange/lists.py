@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
@@ -46,16 +47,11 @@ _PLACES_COLUMN, _UNREADABLE_COLUMN = "labels", "unreadable"
 
 
 class Pictures:
-    """The pictures of a folder, found by whatever a list calls them.
+    """The pictures of a folder by their names relative to it, found by whatever a list calls them."""
 
-    Args:
-        names: of the pictures, relative to the folder.
-        place: of the list, relative to the folder: empty, or ending in a slash.
-    """
-
-    def __init__(self, names: Sequence[str], place: str = "") -> None:
+    def __init__(self, names: Sequence[str]) -> None:
         self.names = names
-        self._place = PurePosixPath(_key(place)).parts
+        self._place: tuple[str, ...] = ()
         self._whole: dict[str, list[int]] = defaultdict(list)
         self._last: dict[str, list[int]] = defaultdict(list)
         self._stem: dict[str, list[int]] = defaultdict(list)
@@ -63,6 +59,12 @@ class Pictures:
             self._whole[name].append(k)
             self._last[name.rpartition("/")[2]].append(k)
             self._stem[stem_of(name)].append(k)
+
+    def beside(self, name: str) -> Pictures:
+        """The same, as a list of that name (relative to the folder) calls them: its own folder's come first."""
+        other = copy(self)
+        other._place = PurePosixPath(_key(name)).parts[:-1]
+        return other
 
     def find(self, cell: Any) -> int | None:
         """The index of the picture that a cell names (by path, the end of a path, or without its ending)."""

@@ -8,15 +8,15 @@ import unicodedata
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 
 from captcha_lab.collect.exchange.fields import DIGITS, HEX, TEXT, kind_of
-from captcha_lab.collect.exchange.item import SPLIT_FOLDERS, Item, Said, check_text
+from captcha_lab.collect.exchange.item import SPLIT_FOLDERS, Item, Said, check_text, text_of
 from captcha_lab.collect.exchange.lists import LabelList, Pictures, read_list
 from captcha_lab.collect.exchange.names import find_pattern, plain_text
 from captcha_lab.collect.exchange.options import ImportOptions
-from captcha_lab.collect.exchange.tables import TABLES
+from captcha_lab.collect.exchange.tables import TABLES, decode_text
 from captcha_lab.datasets.pictures import PICTURE_EXTENSIONS, left_alone
 from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.store.files import read_file
@@ -25,6 +25,7 @@ from captcha_lab.text import printable
 
 UNLABELLED_FOLDER, UNREADABLE_FOLDER = "_unlabelled", "_unreadable"
 ARRAYS = (".mat", ".h5", ".hdf5")
+MAX_TEXT_BYTES = 1 << 16  # of a file that holds the text of one picture
 _MOST_BESIDE = 20  # lists beside a folder that are looked at
 
 
@@ -42,6 +43,11 @@ class _Files:
     others: list[str] = field(default_factory=list)
     recoded: int = 0  # names that are not UTF-8 and were read as GBK
     illegible: dict[str, Said] = field(default_factory=dict)  # pictures whose names are in no known encoding
+
+    @cached_property
+    def index(self) -> Pictures:
+        """Finds the pictures, once they are all there."""
+        return Pictures(list(self.pictures))
 
     def add_picture(self, shown: str, encoding: str, path: Path) -> None:
         """Add one by its name, as `shown_name` gives it."""
@@ -81,7 +87,8 @@ def find_items(path: Path, options: ImportOptions) -> tuple[list[Item], list[str
         return _from_lists(files, [_only_list(path, files, options)], options)
     notes: list[str] = []
     if options.labels == "auto" and options.pattern is None:
-        lists = [found for name, table in files.tables.items() if (found := _offered(table, name, files))]
+        lists = _texts_beside(files)
+        lists += [found for name, table in files.tables.items() if (found := _offered(table, name, files))]
         chosen, notes = _choose(path, lists)
         files.tables = {name: t for name, t in files.tables.items() if name not in {f.name for f in lists}}
         if chosen:
@@ -172,7 +179,7 @@ def _from_names(files: _Files, options: ImportOptions) -> tuple[list[Item], list
     elif options.pattern is not None:
         said = {name: _of_pattern(name, options.pattern) for name in names}
     else:
-        said, more = _of_all_names(names, options)
+        said, more = _of_all_names(names, files.base, options)
         notes += more
     said |= files.illegible
     splits, more = _splits(list(said), files.base, options)
@@ -182,16 +189,20 @@ def _from_names(files: _Files, options: ImportOptions) -> tuple[list[Item], list
     return items, notes + more
 
 
-def _of_all_names(names: Sequence[str], options: ImportOptions) -> tuple[dict[str, Said], list[str]]:
+def _of_all_names(
+    names: Sequence[str], base: Path, options: ImportOptions
+) -> tuple[dict[str, Said], list[str]]:
     found = find_pattern(names)
     if not found.sure and options.labels != "filename":
-        notes = [found.message]
-        folders = _folder_texts(names)
-        if folders:
-            notes.append(
-                f"The folders may be named by the texts ({', '.join(folders)}): --labels folder takes them."
-            )
-        return {name: Said(why=found.message) for name in names}, notes
+        folders = _text_folders(names)
+        if not folders:
+            return {name: Said(why=found.message) for name in names}, [found.message]
+        shown = ", ".join(folders[:3])
+        if len(folders) >= 0.5 * len(names):
+            note = f"The folders are named by the texts ({shown})."
+            return {n: _of_folder(n, base, False) if "/" in n else Said() for n in names}, [note]
+        offer = f"The folders may be named by the texts ({shown}): --labels folder takes them."
+        return {name: Said(why=found.message) for name in names}, [found.message, offer]
     notes = [found.message] if found.sure else []
     if found.outliers:
         first = ", ".join(found.outliers[:3])
@@ -200,11 +211,11 @@ def _of_all_names(names: Sequence[str], options: ImportOptions) -> tuple[dict[st
     return {n: _checked(t, why) for n, t in zip(names, found.texts, strict=True)}, notes
 
 
-def _folder_texts(names: Sequence[str]) -> list[str]:
-    """Three of the innermost folders' names, where these look like texts."""
+def _text_folders(names: Sequence[str]) -> list[str]:
+    """The innermost folders' names where they look like texts, else none."""
     folders = sorted({PurePosixPath(name).parts[-2] for name in names if "/" in name})
     texts = [f for f in folders if f.lower() not in SPLIT_FOLDERS and not f.startswith("_")]
-    return texts[:3] if len(texts) >= 5 and kind_of(texts) in (TEXT, DIGITS, HEX) else []
+    return texts if len(texts) >= 5 and kind_of([plain_text(t) for t in texts]) in (TEXT, DIGITS, HEX) else []
 
 
 def _of_folder(name: str, base: Path, only_splits: bool) -> Said:
@@ -278,7 +289,7 @@ def _read_list(path: Path, name: str, files: _Files, *, required: bool) -> Label
         CaptchaLabError: it can't be read, or names none of the pictures.
     """
     try:
-        found = read_list(path, name, Pictures(list(files.pictures), name.rpartition("/")[0]))
+        found = read_list(path, name, files.index.beside(name))
     except (CaptchaLabError, ValueError) as error:
         raise CaptchaLabError(
             f"{path} can't be read: {error}. Mend that line and import again, or leave the list out with --labels none."
@@ -300,6 +311,30 @@ def _offered(path: Path, name: str, files: _Files) -> LabelList | None:
             raise
         return None
     return found if found.said else None
+
+
+def _texts_beside(files: _Files) -> list[LabelList]:
+    """The texts in files named like the pictures (`7.png` and `7.txt`, or `7.gt.txt`), taken out of the tables."""
+    by_stem = {re.sub(r"(\.gt)?\.txt$", "", name): name for name in files.tables if name.endswith(".txt")}
+    pairs = {
+        k: by_stem[stem]
+        for k, name in enumerate(files.pictures)
+        if (stem := name.rpartition(".")[0]) in by_stem
+    }
+    if len(pairs) < 0.5 * len(files.pictures) or len(pairs) < 2:
+        return []
+    said = {}
+    for k, name in pairs.items():
+        try:
+            text, _ = decode_text(read_file(files.tables[name], MAX_TEXT_BYTES))
+            said[k] = Said(text_of(text), why=name)
+        except CaptchaLabError as error:
+            said[k] = Said(why=name, doubt=str(error))
+    if sum(not what.doubt for what in said.values()) < 0.9 * len(said):
+        return []
+    for name in pairs.values():
+        del files.tables[name]
+    return [LabelList("the .txt files named like the images", said)]
 
 
 def _only_list(path: Path, files: _Files, options: ImportOptions) -> LabelList:
