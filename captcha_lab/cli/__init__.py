@@ -18,6 +18,7 @@ from typer.exceptions import TyperException
 
 from captcha_lab.cli.layout import Command, did_you_mean, write_params, write_section
 from captcha_lab.errors import CaptchaLabError, UsageError
+from captcha_lab.extras import how_to_get
 from captcha_lab.text import printable
 from captcha_lab.version import __version__
 
@@ -106,6 +107,11 @@ class _Group(TyperGroup):
         as_json = "--json" in ctx.args
         try:
             return super().invoke(ctx)
+        except ModuleNotFoundError as error:
+            cure = how_to_get(error.name or "")
+            if cure is None:
+                raise
+            raise typer.Exit(_tell(cure, 1, as_json)) from error
         except CaptchaLabError as error:
             if leads() or not _alike(error):
                 _tell(str(error), error.exit_code, as_json)

@@ -5,18 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
-
+from captcha_lab.extras import available
 from captcha_lab.store.files import atomic_path
 
 
 def draw_curves(path: Path, history: list[dict[str, Any]]) -> None:
-    """Loss (log scale) and error rate over epochs, training and validation, as a PNG.
+    """Loss (log scale) and error rate over epochs, training and validation, as a PNG; nothing without matplotlib.
 
     Raises:
         CaptchaLabError: the disk refuses.
     """
+    if not available("matplotlib"):
+        return
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     loss_axes, error_axes = figure.subplots(1, 2)
     epochs = [scalars["epoch"] for scalars in history]

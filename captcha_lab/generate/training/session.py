@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from captcha_lab.errors import CaptchaLabError
+from captcha_lab.extras import available
 from captcha_lab.generate.players.game import Figures
 from captcha_lab.generate.sampling.sample import save_generator
 from captcha_lab.generate.training.budget import TimeBudget
@@ -100,7 +101,8 @@ class Session:
         trainer, run = self.trainer, self.run
         self._budget = TimeBudget(self.config.max_seconds, self.seconds, trainer.iteration)
         if run is not None:
-            self._board = Board(run.tensorboard, trainer.iteration) if self.config.tensorboard else None
+            logged = self.config.tensorboard and available("tensorboard")
+            self._board = Board(run.tensorboard, trainer.iteration) if logged else None
         try:
             with _interruptions() as interrupted:
                 while trainer.iteration < trainer.iterations and not self._broken:

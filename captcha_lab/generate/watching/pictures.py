@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from captcha_lab.errors import UsageError
+from captcha_lab.extras import available
 from captcha_lab.store.files import atomic_path
 
 TITLE_WIDTH = 80  # characters in a line above the curves: matplotlib cuts off what is wider than the picture
@@ -68,8 +69,10 @@ def save_curves(path: Path, history: Sequence[dict[str, Any]], title: str) -> No
     """Draw both losses over the iterations, and below them what is known of progress.
 
     Losses that stay positive are drawn on a log scale, as the thesis does; the Wasserstein estimate and the
-    figures of quality share the lower panel. Nothing is drawn for an empty history.
+    figures of quality share the lower panel. Nothing is drawn for an empty history, or without matplotlib.
     """
+    if not available("matplotlib"):
+        return
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

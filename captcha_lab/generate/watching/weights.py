@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from captcha_lab.errors import CaptchaLabError, UsageError
+from captcha_lab.extras import available
 from captcha_lab.store.files import atomic_path
 from captcha_lab.store.runs import Run, load_weights
 
@@ -65,6 +66,8 @@ def share_at_limit(weights: NDArray[np.floating], limit: float, within: float = 
 def save_weight_histograms(path: Path, critics: Mapping[str, NDArray[np.floating]], limit: float) -> None:
     """Draw the histograms of several critics' weights side by side, each with its share at the clip's limits.
 
+    Nothing is drawn without matplotlib.
+
     Args:
         path: the picture, PNG or SVG.
         critics: a title and weights [M] for each.
@@ -73,6 +76,8 @@ def save_weight_histograms(path: Path, critics: Mapping[str, NDArray[np.floating
     Raises:
         UsageError: no critics, or no limit above 0.
     """
+    if not available("matplotlib"):
+        return
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

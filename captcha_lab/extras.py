@@ -1,0 +1,26 @@
+"""Libraries that only some commands need: what is missing is left out, or said with the command that installs it."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+# The import name of a library, and the extra of the package (`pip install 'captcha-lab[report]'`) that brings it.
+EXTRAS = {
+    "captcha": "serve",
+    "matplotlib": "report",
+    "starlette": "serve",
+    "tensorboard": "tensorboard",
+    "uvicorn": "serve",
+}
+
+
+def available(library: str) -> bool:
+    """Whether an optional library is installed; nothing is imported."""
+    return find_spec(library) is not None
+
+
+def how_to_get(library: str) -> str | None:
+    """What to say of a missing library (or a module of it); None where it is none of the optional ones."""
+    name = library.split(".")[0]
+    extra = EXTRAS.get(name)
+    return extra and f"This needs {name}, which is not installed: run pip install 'captcha-lab[{extra}]'."
