@@ -108,13 +108,16 @@ def type_client(url: str) -> Client:
     return Client(url).enter()
 
 
-def test_the_cookie_outlives_the_server(dataset: Drawn) -> None:
+def test_room_and_cookie_end_with_their_server(dataset: Drawn) -> None:
     folder, texts = dataset
     with running_review(page_data.desk(folder, texts), ReviewConfig(port=0, browser=False)) as url:
-        client = type_client(url)
-        cookie = client.cookie
+        old = type_client(url)
     with running_review(page_data.desk(folder, texts), ReviewConfig(port=0, browser=False)) as url:
-        assert Client(url, cookie).state()["revision"] == 0
+        new = Client(url)
+        assert new.room != old.room
+        assert new.request("GET", new.room, Cookie=old.cookie)[0] == 403
+        assert new.post("state", queue=None, count=0, exclude=[])[0] == 403
+        assert new.enter().cookie != old.cookie
 
 
 def test_a_full_disk_is_said_and_the_act_is_taken_later(dataset, monkeypatch):

@@ -20,7 +20,7 @@ from captcha_lab.label.web.access import Access
 from captcha_lab.label.web.config import ReviewConfig
 from captcha_lab.label.web.desk import Desk
 from captcha_lab.label.web.guard import Guard, RefusedError
-from captcha_lab.label.web.messages import integer, parse_act, parse_answer, parse_object
+from captcha_lab.label.web.messages import integer, parse_act, parse_answer, parse_object, word
 from captcha_lab.store.catalog.labels import StaleRevisionError
 
 MEDIA = {"html": "text/html", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
@@ -59,6 +59,27 @@ class Handlers:
             # another site would not send the SameSite=Strict cookie it has just been given.
             return HTMLResponse(_ENTRANCE, headers={"Set-Cookie": self.access.set_cookie()})
         return self._file("page.html")
+
+    def hello(self, message: dict[str, Any], host: str) -> tuple[dict[str, Any], str]:
+        """The server's proof for a nonce, and a nonce for the page; or, for the page's proof, the room and cookie."""
+        nonce, proof = word(message, "nonce"), message.get("proof")
+        if proof is None:
+            start = self.access.start
+            said = self.access.proof("server", host, f"{nonce} {start}")
+            return {"proof": said, "nonce": self.access.ask(), "start": start}, ""
+        if not isinstance(proof, str) or not self.access.admits_proof(host, nonce, proof):
+            raise RefusedError(
+                403, "access", "This page is of another dataset: open the address printed last."
+            )
+        return {"room": self.access.room}, self.access.set_cookie()
+
+    def key(self, message: dict[str, Any]) -> dict[str, Any]:
+        """What the page knows this server by from now on."""
+        return {"key": self.access.key, "start": self.access.start}
+
+    def trust(self, request: Request) -> Response:
+        """The scripts that a page of an earlier start needs to prove itself."""
+        return self._file(request.path_params["name"])
 
     def asset(self, request: Request) -> Response:
         """A script or style sheet."""
@@ -135,6 +156,15 @@ def _post(handler: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Requ
     return endpoint
 
 
+def _hello(handlers: Handlers) -> Callable[[Request], Any]:
+    async def endpoint(request: Request) -> Response:
+        message = parse_object(await request.body())
+        reply, cookie = handlers.hello(message, request.headers["host"].lower())
+        return JSONResponse(reply, headers={"Set-Cookie": cookie} if cookie else None)
+
+    return endpoint
+
+
 async def _refused(request: Request, error: Exception) -> Response:
     return error.response() if isinstance(error, RefusedError) else await _failed(request, error)
 
@@ -151,6 +181,8 @@ async def _failed(request: Request, error: Exception) -> Response:
 
 
 async def _not_found(request: Request, error: Exception) -> Response:
+    if "text/html" in request.headers.get("accept", ""):
+        return HTMLResponse(static_files()["knock.html"][0], 404)
     return JSONResponse({"kind": "unknown", "error": "There is no such page."}, 404)
 
 
@@ -172,11 +204,16 @@ def build_app(desk: Desk, access: Access, port: int, config: ReviewConfig) -> St
                 handlers.retrain,
                 handlers.alphabet,
                 handlers.case,
+                handlers.key,
             )
         ),
     ]
     return Starlette(
-        routes=[Mount(f"/{access.room}", routes=routes)],
+        routes=[
+            Mount(f"/{access.room}", routes=routes),
+            Route("/hello", _hello(handlers), methods=["POST"]),
+            Route("/trust/{name}", handlers.trust),
+        ],
         middleware=[Middleware(Guard, access=access, port=port, max_body=config.max_body)],
         exception_handlers={RefusedError: _refused, CaptchaLabError: _failed, 404: _not_found},
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -25,7 +26,9 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
+BODY_SECONDS = 20.0  # for a whole request
 LOCAL_NAMES = ("127.0.0.1", "localhost", "[::1]")  # [::1]: the browser's end of an SSH tunnel
+_EARLIER = re.compile(r"/[0-9a-f]{22}/")  # where a page of an earlier start lived
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9.-]+):([0-9]{1,5})", re.ASCII)
 
 
@@ -80,8 +83,8 @@ class Guard:
                 raise RefusedError(403, "origin", "This request comes from another site; nothing was done.")
             if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
                 raise RefusedError(415, "type", "Only JSON is taken.")
-        if _is_entrance(scope, self.access.room):
-            return  # the token itself is checked by the handler
+        if _is_open(scope, self.access.room):
+            return  # a token or proof is checked by the handler
         if not any(self.access.admits_cookie(value) for value in _cookie(headers)):
             raise RefusedError(
                 403, "access", "Open the address that `captcha-lab label --review` printed in its terminal."
@@ -108,12 +111,20 @@ class Guard:
         too_large = RefusedError(
             413, "size", f"A request may have at most {self.max_body} bytes; nothing was done."
         )
-        if not declared.isdecimal() or int(declared) > self.max_body:
+        if (
+            not (declared.isascii() and declared.isdecimal() and len(declared) < 20)
+            or int(declared) > self.max_body
+        ):
             raise too_large
         parts: list[bytes] = []
         size, more = 0, True
+        end = asyncio.get_running_loop().time() + BODY_SECONDS
         while more:
-            message = await receive()
+            try:
+                async with asyncio.timeout_at(end):
+                    message = await receive()
+            except TimeoutError:
+                raise RefusedError(408, "slow", "The request came too slowly; nothing was done.") from None
             if message["type"] == "http.disconnect":
                 raise RefusedError(400, "cut", "The request was cut short; nothing was done.")
             parts.append(message.get("body", b""))
@@ -129,10 +140,14 @@ class Guard:
         return replay
 
 
-def _is_entrance(scope: Scope, room: str) -> bool:
-    return (
-        scope["method"] == "GET" and scope["path"] == f"/{room}/" and "token" in Request(scope).query_params
-    )
+def _is_open(scope: Scope, room: str) -> bool:
+    """Whether a request needs no cookie: the way in, and what a page of an earlier start needs to prove itself."""
+    if scope["method"] == "POST":
+        return bool(scope["path"] == "/hello")
+    path = scope["path"]
+    if path == f"/{room}/":
+        return "token" in Request(scope).query_params
+    return path in ("/trust/trust.js", "/trust/knock.js") or _EARLIER.fullmatch(path) is not None
 
 
 def _cookie(headers: Headers) -> list[str]:

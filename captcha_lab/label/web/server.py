@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import socket
@@ -18,6 +19,7 @@ from captcha_lab.errors import CaptchaLabError
 from captcha_lab.label.web.access import Access, load_secret
 from captcha_lab.label.web.app import build_app
 from captcha_lab.label.web.config import HOST, ReviewConfig
+from captcha_lab.label.web.connections import BACKLOG, Connection, quiet
 from captcha_lab.label.web.desk import Desk
 
 ANY_PORT = 0
@@ -33,7 +35,7 @@ def bind(port: int, *, or_any: bool = False) -> socket.socket:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((HOST, port))
-        sock.listen(128)
+        sock.listen(BACKLOG)
     except OSError as error:
         sock.close()
         if or_any:
@@ -93,6 +95,8 @@ def _server(desk: Desk, config: ReviewConfig, sock: socket.socket) -> tuple[uvic
     port = sock.getsockname()[1]
     options = uvicorn.Config(
         build_app(desk, access, port, config),
+        http=Connection,
+        backlog=BACKLOG,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -101,7 +105,16 @@ def _server(desk: Desk, config: ReviewConfig, sock: socket.socket) -> tuple[uvic
         proxy_headers=False,
         timeout_graceful_shutdown=1,
     )
-    return uvicorn.Server(options), f"http://{HOST}:{port}/{access.room}/?token={access.token}"
+    return _QuietServer(options), f"http://{HOST}:{port}/{access.room}/?token={access.token}"
+
+
+class _QuietServer(uvicorn.Server):
+    """Says nothing about connections that could not be taken."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to serve."""
+        asyncio.get_running_loop().set_exception_handler(quiet)
+        await super().startup(sockets)
 
 
 def has_display() -> bool:

@@ -2,8 +2,11 @@
 // An act carries its own token, so that sending it again after a lost connection applies it once, and the
 // revision of the labels it was made on, so that an act made on a stale page is refused, not applied.
 
+import { Stranger, prove } from "./trust.js";
+
 const KEPT = "captcha-lab outbox";
 const PATIENCE = 15000; // ms without an answer after which the line counts as lost
+const FRESH = 1000; // ms for which a proof is good enough for a look, which sends no answers
 const WAITS = [400, 800, 1500, 3000]; // ms between tries
 
 export class Refused extends Error {
@@ -17,6 +20,7 @@ export class Refused extends Error {
 export async function post(name, body) {
   let response, reply;
   try {
+    await prove(name === "state" ? FRESH : 0);
     response = await fetch(`api/${name}`, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
@@ -24,7 +28,8 @@ export async function post(name, body) {
       signal: AbortSignal.timeout(PATIENCE),
     });
     reply = await response.json();
-  } catch {
+  } catch (error) {
+    if (error instanceof Stranger) throw new Refused(0, "stranger", error.message);
     throw new Refused(0, "line", "No answer from the server.");
   }
   if (!response.ok) throw new Refused(response.status, reply.kind, reply.error);
