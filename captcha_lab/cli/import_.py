@@ -9,6 +9,7 @@ import typer
 
 from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, progress, say, table, tell_next
 from captcha_lab.collect.exchange.options import LABELS, ImportOptions
+from captcha_lab.collect.frame_choice import FRAME_HELP
 from captcha_lab.store.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -54,10 +55,7 @@ def run(
     ] = ImportOptions.replace,
     frame: Annotated[
         str | None,
-        typer.Option(
-            metavar="N|merge",
-            help="Take this frame of an animation, or all of them laid on one another.",
-        ),
+        typer.Option(metavar="N|merge", help=FRAME_HELP),
     ] = ImportOptions.frame,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be imported, and write nothing.")

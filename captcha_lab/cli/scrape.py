@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from captcha_lab.cli.output import DatasetOption, JsonFlag, ask, emit, progress, say, tell_next
+from captcha_lab.collect.frame_choice import FRAME_HELP
 from captcha_lab.collect.scrape.config import ScrapeConfig
 
 EXAMPLES = (
@@ -44,6 +45,7 @@ def run(
             help="Field of a JSON reply that holds the picture, in base64 or as a data URL: data.image."
         ),
     ] = ScrapeConfig.json_field,
+    frame: Annotated[str | None, typer.Option(metavar="N|merge", help=FRAME_HELP)] = ScrapeConfig.frame,
     ca: Annotated[
         str, typer.Option(metavar="FILE", help="Certificate authorities to trust instead of the usual ones.")
     ] = ScrapeConfig.ca,
@@ -66,6 +68,7 @@ def run(
         cookies=cookies,
         authorised=authorised,
         json_field=json_field,
+        frame=frame,
         ca=ca,
         proxy=proxy,
         environment=environment,

@@ -1,4 +1,4 @@
-"""One picture out of a file that is not kept as it came: one frame or all of an animation, or a format of scanners."""
+"""One picture out of an animation: one of its frames, or all of them merged."""
 
 from __future__ import annotations
 
@@ -7,41 +7,39 @@ import io
 import numpy as np
 from PIL import Image, ImageSequence
 
+from captcha_lab.collect.frame_choice import MERGE
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.store.containers.container import CUT
 from captcha_lab.store.containers.walk import walk
-from captcha_lab.store.images import FORMATS, MAX_PIXELS, OTHER_FORMATS, Picture, encode, identify
+from captcha_lab.store.images import FORMATS, MAX_PIXELS, encode
 
-MERGE = "merge"
 MAX_FRAME_PIXELS = 64_000_000  # of all frames together
 
 
-def stored_form(data: bytes, frame: str | None = None) -> tuple[bytes, Picture]:
-    """The bytes under which a picture is kept, walked through: its own, or a PNG of the same pixels.
+def still(data: bytes, frame: str | None = None) -> bytes:
+    """The bytes of a picture that does not move: its own, or of an animation a PNG of what is meant.
 
     Args:
         data: of a picture file.
-        frame: what of an animation is meant: the number of a frame from 1, or `merge` (see `merge`).
+        frame: the number of an animation's frame from 1, or `merge` (see `merge`).
 
     Raises:
-        CaptchaLabError: it can't be taken; for an animation the message names the option that takes it.
+        CaptchaLabError: the file is damaged, or an animation and the message names the option that takes it.
     """
     container = walk(data)
-    if container.frames > 1:
-        if frame is None:
-            raise CaptchaLabError(
-                f"an animated {container.format} of {container.frames} frames is not one picture: "
-                "--frame 1 takes its first frame, --frame merge lays all on one another"
-            )
-        size = container.width * container.height
-        if not 0 < size <= MAX_PIXELS or size * container.frames > MAX_FRAME_PIXELS:
-            raise CaptchaLabError(
-                f"{container.frames} frames of {container.width}x{container.height} are too many"
-            )
-        data = encode(_frame(data, container.frames, frame))
-    elif container.format in OTHER_FORMATS:  # no browser shows them, so no other command expects them
-        data = encode(identify(data, formats=FORMATS | OTHER_FORMATS).decode()[0])
-    return data, identify(data)
+    if container.frames < 2 or container.format not in FORMATS:
+        return data
+    if frame is None:
+        raise CaptchaLabError(
+            f"an animated {container.format} is not taken: it has {container.frames} frames and must be one picture; "
+            "--frame 1 takes its first frame, --frame merge lays all on one another"
+        )
+    size = container.width * container.height
+    if not 0 < size <= MAX_PIXELS or size * container.frames > MAX_FRAME_PIXELS:
+        raise CaptchaLabError(
+            f"{container.frames} frames of {container.width}x{container.height} are too many"
+        )
+    return encode(_frame(data, container.frames, frame))
 
 
 def _frame(data: bytes, count: int, frame: str) -> np.ndarray:

@@ -260,6 +260,7 @@ def test_a_frame_of_an_animation_or_all_of_them(ending: str, tmp_path: Path, dat
     animation(tmp_path / "raw" / f"ABC_1{ending}", frames)
     ((name, reason),) = run(tmp_path / "raw", dataset).skipped
     assert name == f"ABC_1{ending}"
+    assert "is not taken: it has 3 frames" in reason
     assert "--frame 1" in reason
     assert "--frame merge" in reason
 

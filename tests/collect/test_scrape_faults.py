@@ -79,6 +79,14 @@ def test_a_passing_fault_costs_one_attempt(spec: str, scraping: Scraping) -> Non
     assert_whole(scraping, 3)
 
 
+@pytest.mark.parametrize("frame", ["1", "merge"])
+def test_an_animation_is_taken_on_request(frame: str, scraping: Scraping) -> None:
+    with running_endpoint(seed=1, faults="animated") as url:
+        result = scraping(url, count=3, frame=frame)
+    assert (result.stored, result.refused) == (3, 0)
+    assert_whole(scraping, 3)
+
+
 def assert_whole(scraping, count: int) -> None:
     """Every image row has its bytes, they decode, and no bytes lie there that no row names."""
     blobs = BlobStore(scraping.folder.blobs)

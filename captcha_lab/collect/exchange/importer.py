@@ -11,12 +11,13 @@ from captcha_lab.alphabet import Alphabet
 from captcha_lab.collect.exchange.item import Item, Said
 from captcha_lab.collect.exchange.options import ImportOptions
 from captcha_lab.collect.exchange.sources import find_items, shown_name
-from captcha_lab.collect.frames import stored_form
+from captcha_lab.collect.frames import still
 from captcha_lab.datasets.facts import Facts, describe
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.store.blobs import BlobStore
 from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.catalog.labels import Label, LabelEvent, LabelLog
+from captcha_lab.store.images import FORMATS, OTHER_FORMATS, encode, identify
 from captcha_lab.store.workspace import DatasetFolder, WorkspaceConfig
 
 # Images whose rows are committed together: one fsync of the catalog each costs more than the image itself.
@@ -135,8 +136,14 @@ def _read(item: Item, config: WorkspaceConfig, options: ImportOptions) -> _Ready
     if item.problem:
         return item.problem
     try:
-        data, picture = stored_form(item.load(), options.frame)
-        picture.decode()
+        data = still(item.load(), options.frame)
+        picture = identify(data, formats=FORMATS | OTHER_FORMATS)
+        pixels, _ = picture.decode()
+        if (
+            picture.extension in OTHER_FORMATS.values()
+        ):  # no browser shows them, so no other command expects them
+            data = encode(pixels)
+            picture = identify(data)
     except CaptchaLabError as error:
         return str(error)
     said = _folded(item.said, config.alphabet)

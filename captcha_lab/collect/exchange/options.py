@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from captcha_lab.collect.frame_choice import check_frame
 from captcha_lab.errors import UsageError
 
 LABELS = ("auto", "filename", "folder", "list", "none")
@@ -30,8 +31,7 @@ class ImportOptions:
     def __post_init__(self) -> None:
         if self.labels not in (*LABELS, *_LISTS):
             raise UsageError(f"--labels {self.labels}: choose one of {', '.join(LABELS)}.")
-        if self.frame is not None and self.frame != "merge" and not re.fullmatch(r"[1-9]\d{0,5}", self.frame):
-            raise UsageError(f"--frame {self.frame}: give the number of a frame from 1, or `merge`.")
+        check_frame(self.frame)
         if self.pattern is None:
             return
         if self.labels not in ("auto", "filename"):

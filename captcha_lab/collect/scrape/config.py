@@ -6,6 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 
+from captcha_lab.collect.frame_choice import check_frame
 from captcha_lab.errors import CaptchaLabError, UsageError
 
 
@@ -23,6 +24,7 @@ class ScrapeConfig:
     authorised: bool = False  # the user says so beforehand (--i-am-authorised)
     cookies: bool = False  # keep and send the site's cookies
     json_field: str = ""  # path of the field with the picture, where the reply is JSON
+    frame: str | None = None  # of an animation: a number from 1, or "merge"
     ca: str = ""  # file of certificate authorities to trust
     proxy: str = ""  # URL of a proxy
     environment: bool = False  # use the proxies and certificate authorities that the environment names
@@ -40,6 +42,7 @@ class ScrapeConfig:
             raise UsageError(f"--rate {self.rate}: requests a second must be more than 0.")
         if self.proxy and not re.fullmatch(r"https?://[\x21-\x7e]+", self.proxy):
             raise UsageError(f"--proxy {self.proxy!r} is not a URL as http://proxy.example.org:8080.")
+        check_frame(self.frame)
         if self.json_field and not all(self.json_field.split(".")):
             raise UsageError(f"--json-field {self.json_field!r} is no path of names with dots between.")
         if self.contact and not re.fullmatch(

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from captcha_lab.collect.frames import still
 from captcha_lab.collect.scrape.http import Reply
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.store.images import Picture, identify
@@ -18,10 +19,11 @@ from captcha_lab.text import clipped
 _DATA_URL = re.compile(r"data:([^,;]{0,100})((?:;[^,;]{0,100}){0,9}),", re.IGNORECASE)
 
 
-def check_picture(reply: Reply) -> Picture:
-    """The picture in a reply, after all of it was decoded by the function that later steps use.
+def check_picture(reply: Reply, frame: str | None = None) -> tuple[bytes, Picture]:
+    """The bytes of the picture in a reply, and the picture, after all of it was decoded as later steps do.
 
-    What it is says its bytes: servers send pictures as text/html or octet-stream.
+    What it is says its bytes: servers send pictures as text/html or octet-stream. They are as received, but for an
+    animation of which a frame is taken (see `frames.still`).
 
     Raises:
         CaptchaLabError: with the reason it is refused.
@@ -34,9 +36,10 @@ def check_picture(reply: Reply) -> Picture:
         raise CaptchaLabError("SVG images are not taken")
     if start.startswith((b"<!doctype", b"<html", b"<head", b"<body")):
         raise CaptchaLabError(f"an HTML page, sent as {declared or 'nothing in particular'}")
+    body = still(body, frame)
     picture = identify(body)
     picture.decode()
-    return picture
+    return body, picture
 
 
 def extract(reply: Reply, field: str) -> Reply:

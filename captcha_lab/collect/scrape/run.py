@@ -206,7 +206,7 @@ class Run:
         try:
             if self.config.json_field:
                 reply = extract(reply, self.config.json_field)
-            header = check_picture(reply)
+            data, picture = check_picture(reply, self.config.frame)
         except CaptchaLabError as error:
             self._record("refused", 200, len(reply.body), seconds, note=str(error))
             self.failures += 1
@@ -215,10 +215,10 @@ class Run:
         answer = reply.headers.get(ANSWER_HEADER, "")
         if answer and is_loopback(self.url) and answer.isprintable() and " " not in answer:
             note = f"{ANSWER_NOTE}{answer} {note}".strip()
-        sha256 = self.blobs.put(reply.body, header.extension)
+        sha256 = self.blobs.put(data, picture.extension)
         with self.catalog.transaction():
             image_id, new = self.catalog.add_image(
-                sha256, header.extension, header.width, header.height, len(reply.body)
+                sha256, picture.extension, picture.width, picture.height, len(data)
             )
             outcome = "stored" if new else "duplicate"
             self._record(outcome, 200, len(reply.body), seconds, image_id, note)
