@@ -7,12 +7,12 @@ reads that file (`captcha_lab.datasets.batches`) needs no module, because the fi
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from captcha_lab.discovery import declaring
 from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.store.workspace import DatasetFolder
 
@@ -22,15 +22,6 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]  # (done, total) of whatever is being counted
 CROPS = ("108", "148", "none")
 SHAPING = ("size", "crop", "attributes", "grey")  # options that not every module can follow
-_MACHINERY = {
-    "base",
-    "batches",
-    "archive",
-    "pictures",
-    "packing",
-    "cutting",
-    "facts",
-}  # plain modules of this package that are not datasets
 
 
 @dataclass(frozen=True)
@@ -99,9 +90,7 @@ class DatasetModule(Protocol):
 
 def dataset_names() -> tuple[str, ...]:
     """The names of all dataset modules, found by looking into this folder (nothing is imported)."""
-    package = importlib.import_module(__package__ or "captcha_lab.datasets")
-    names = (m.name for m in pkgutil.iter_modules(package.__path__) if not m.ispkg)
-    return tuple(sorted(name for name in names if name not in _MACHINERY))
+    return declaring("captcha_lab.datasets", "DATASET")
 
 
 def dataset_module(name: str) -> DatasetModule:

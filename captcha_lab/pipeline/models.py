@@ -75,14 +75,21 @@ def score_of(run: Run) -> Score | None:
             float(line["score"]) for line in history if line.get("kind") == "evaluation" and "score" in line
         ]
         return Score(max(scores), max(scores), f"{max(scores):.3f}") if scores else None
-    share = next((line.get("validation") for line in reversed(history) if line.get("summary")), None)
-    if not isinstance(share, list) or len(share) != 5 or not share[4]:
+    summary: dict[str, Any] = next((line for line in reversed(history) if line.get("summary")), {})
+    share: Any = summary.get("validation_captchas")
+    whole = _is_share(share) or config.get("reader", "glyph") != "glyph"
+    share = share if _is_share(share) else summary.get("validation")
+    if not _is_share(share):
         return None
     value, low = wilson(int(share[3]), int(share[4]))[:2]
-    whole = config.get("reader", "glyph") != "glyph"
     cells = 1 if whole else _cells(config)
     text = f"{100 * value:.1f} % of {share[4]} {'captchas' if whole else 'glyphs'}"
     return Score(value**cells, low**cells, text)
+
+
+def _is_share(value: Any) -> bool:
+    """Whether a figure of `metrics.jsonl` is a share that was tried at least once."""
+    return isinstance(value, list) and len(value) == 5 and bool(value[4])
 
 
 def _cells(config: dict[str, Any]) -> int:

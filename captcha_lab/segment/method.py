@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from captcha_lab.discovery import declaring
 from captcha_lab.errors import UsageError
 
 _FOLDER = "captcha_lab.segment.methods"  # by name: what lies in it imports this module
@@ -37,7 +37,7 @@ class Method:
 
 def method_names() -> tuple[str, ...]:
     """The names of all methods."""
-    return tuple(sorted(m.name for m in pkgutil.iter_modules(importlib.import_module(_FOLDER).__path__)))
+    return declaring(_FOLDER, "METHOD")
 
 
 def method_named(name: str) -> Method:

@@ -63,6 +63,8 @@ def test_few_trials_beat_many_no_more_than_they_can(tmp_path: Path) -> None:
 def test_readers_of_glyphs_and_of_texts_are_compared_by_captchas(tmp_path: Path) -> None:
     make_run(tmp_path, "glyphs", 950, 1000)  # 0.95 ** 4 is 0.81
     make_run(tmp_path, "texts", 900, 1000, reader="sequence")
+    both = make_run(tmp_path, "both", 990, 1000, reader="glyph")
+    both.log(summary=True, validation=[0.99, 0, 1, 990, 1000], validation_captchas=[0.5, 0, 1, 50, 100])
     chosen = choose_run(Workspace(tmp_path), "recogniser")
     assert chosen is not None
     assert chosen.run.name == "texts"
