@@ -12,20 +12,20 @@ from captcha_lab.version import __version__
 
 if TYPE_CHECKING:
     from captcha_lab.generate.sampling.sample import Generator
-    from captcha_lab.recognise.read import Recogniser
+    from captcha_lab.recognise.contract import CaptchaReader
 
 __all__ = ["__version__", "load_generator", "load_recogniser"]
 
 
-def load_recogniser(path: Path | str) -> Recogniser:
-    """A recogniser from its run folder or model file; `.read(images)` reads captchas.
+def load_recogniser(path: Path | str) -> CaptchaReader:
+    """A reader of captchas, of whatever kind, from its run folder or model file; `.read(images)` reads.
 
     Raises:
         CaptchaLabError: the file is absent, damaged, or another kind of model.
     """
-    from captcha_lab.recognise.read import Recogniser
+    from captcha_lab.recognise.registry import load_reader
 
-    return Recogniser.load(path)
+    return load_reader(path)
 
 
 def load_generator(path: Path | str) -> Generator:

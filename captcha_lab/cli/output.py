@@ -185,10 +185,10 @@ def size_text(count: int) -> str:
     return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
 
 
-def percent(share: Any) -> str:
+def percent(share: Any, unit: str = "glyphs") -> str:
     """A `metrics.intervals.Share` as people read it: `99.6 % (98.9 to 99.8)`."""
     if share is None:
         return "not measured (no labels)"
     return (
-        f"{100 * share.value:.2f} % ({100 * share.low:.1f} to {100 * share.high:.1f}, {share.trials} glyphs)"
+        f"{100 * share.value:.2f} % ({100 * share.low:.1f} to {100 * share.high:.1f}, {share.trials} {unit})"
     )

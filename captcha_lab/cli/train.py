@@ -16,46 +16,81 @@ from captcha_lab.cli.output import (
     say,
     tell_next,
 )
-from captcha_lab.recognise.config import TrainConfig
+from captcha_lab.recognise.config import ClassifierConfig
 
 EXAMPLES = (
     ("captcha-lab train", "Train on everything that is labelled."),
+    ("captcha-lab train --reader sequence", "Train a reader of whole captchas, whatever the cut is."),
     ("captcha-lab train --epochs 50 --name long", "Train longer, under a name of its own."),
 )
 
 
+GLYPH_FIGURES = {
+    "validation": "validation glyphs",
+    "test": "test glyphs",
+    "test_distinct": "… shapes never seen",
+}
+
+
 def run(
-    epochs: Annotated[int, typer.Option(help="Epochs at most; training stops early.")] = TrainConfig.epochs,
-    batch_size: Annotated[int, typer.Option(help="Glyphs per step.")] = TrainConfig.batch_size,
-    learning_rate: Annotated[float, typer.Option(help="Adam's step size.")] = TrainConfig.learning_rate,
+    reader: Annotated[
+        str,
+        typer.Option(
+            metavar="KIND",
+            help="Kind of reader: 'glyph' cuts captchas into cells, 'sequence' reads whole captchas of any length, "
+            "'auto' lets validation decide.",
+        ),
+    ] = "auto",
+    epochs: Annotated[
+        int, typer.Option(help="Epochs at most of the glyph reader; training stops early.")
+    ] = ClassifierConfig.epochs,
+    batch_size: Annotated[int | None, typer.Option(help="Glyphs or captchas per step.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Adam's step size.")] = None,
     shift: Annotated[
         int, typer.Option(help="Move each training glyph by up to so many pixels.")
-    ] = TrainConfig.shift,
+    ] = ClassifierConfig.shift,
     patience: Annotated[
-        int, typer.Option(help="Stop after so many epochs without improvement.")
-    ] = TrainConfig.patience,
-    seed: SeedOption = TrainConfig.seed,
+        int | None, typer.Option(help="Stop after so many evaluations without improvement.")
+    ] = None,
+    seed: SeedOption = ClassifierConfig.seed,
     name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Name of the run [default: kind and date].")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Name of the run [default: kind and date]; an interrupted one goes on."
+        ),
     ] = None,
     dataset: DatasetOption = None,
     json: JsonFlag = False,
 ) -> None:
-    """Train the thesis's LeNet on the labelled glyphs."""
+    """Train a reader on the labelled captchas."""
     from captcha_lab import pipeline
 
-    config = TrainConfig(epochs, batch_size, learning_rate, shift, patience, seed)
+    given = {"batch_size": batch_size, "learning_rate": learning_rate, "patience": patience}
+    settings: dict[str, float] = {"epochs": epochs, "shift": shift, "seed": seed}
+    settings |= {name: value for name, value in given.items() if value is not None}
     workspace, folder = pipeline.locate(dataset)
     with progress("Training") as bar:
-        report = pipeline.train(workspace, folder, config, name, say, bar)
+        done = pipeline.train(
+            workspace, folder, settings, reader=reader, name=name, say=say, progress=bar.phase
+        )
+    report = done.chosen
+    glyphs = [
+        f"  {label:21} {percent(report.glyphs[key])}"
+        for key, label in GLYPH_FIGURES.items()
+        if report.glyphs.get(key) is not None
+    ]
+    captchas = [
+        f"  {label:21} {percent(share, 'captchas')}"
+        for label, share in (("validation captchas", report.validation), ("test captchas", report.test))
+        if share is not None
+    ]
     emit(
-        report,
+        done,
         json,
-        f"Trained {report.run.name}: {report.epochs} epochs in {report.seconds:.1f} s.",
-        f"  validation glyphs     {percent(report.validation)}",
-        f"  test glyphs           {percent(report.test)}",
-        f"  … shapes never seen   {percent(report.test_distinct)}",
-        f"  test captchas         {percent(report.test_captchas).replace('glyphs', 'captchas')}",
+        f"Trained {report.run.name} ({report.kind} reader) in {report.seconds:.1f} s.",
+        *([done.why] if done.why else []),
+        *glyphs,
+        *captchas,
         *(f"Warning: {warning}" for warning in report.warnings),
         f"Curves: {report.run.root / 'curves.png'}",
     )

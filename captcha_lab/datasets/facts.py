@@ -44,6 +44,19 @@ class Facts:
         length, count = max(self.lengths.items(), key=lambda pair: pair[1])
         return length if count >= USUAL * self.labelled else None
 
+    @property
+    def sentence(self) -> str:
+        """The same in one line for people."""
+        lengths = sorted(self.lengths)
+        if not lengths:
+            return f"{self.captchas} captchas, none labelled yet."
+        number = str(self.length) if self.length else f"{lengths[0]} to {lengths[-1]}"
+        case = ", upper and lower case apart" if self.case_sensitive else ""
+        return (
+            f"{self.captchas} captchas, {self.labelled} labelled: {number} characters of "
+            f"{len(self.alphabet)} ({self.alphabet}){case}."
+        )
+
 
 def describe(catalog: Catalog) -> Facts:
     """The facts of a dataset, from its catalog alone."""

@@ -13,7 +13,7 @@ from captcha_lab.store.catalog.predictions import register_run
 from captcha_lab.store.workspace import DatasetFolder
 
 if TYPE_CHECKING:
-    from captcha_lab.recognise.read import Recogniser
+    from captcha_lab.recognise.classifier import Classifier
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class AutoReport:
     below_half: int  # labels given with a confidence below 0.5
 
 
-def label_by_model(folder: DatasetFolder, recogniser: Recogniser, run: str, alphabet: Alphabet) -> AutoReport:
+def label_by_model(folder: DatasetFolder, recogniser: Classifier, run: str, alphabet: Alphabet) -> AutoReport:
     """Label every cut glyph that has no label, or one of an earlier model, in one act (one undo).
 
     Labels of people, batches and imports stay whatever the model says.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from captcha_lab.collect.scrape.config import ScrapeConfig
     from captcha_lab.evaluate.audit.config import AuditConfig
     from captcha_lab.evaluate.audit.result import Audit
-    from captcha_lab.recognise.read import Recogniser
+    from captcha_lab.recognise.classifier import Classifier
     from captcha_lab.store.packed.packed import PackedSet
 
 
@@ -112,14 +112,14 @@ def _with_answers(folder: DatasetFolder, data: PackedSet, say: Say) -> PackedSet
     return data
 
 
-def _recogniser_for_audit(workspace: Workspace, data: PackedSet, say: Say) -> tuple[Recogniser, str]:
+def _recogniser_for_audit(workspace: Workspace, data: PackedSet, say: Say) -> tuple[Classifier, str]:
     """The newest recogniser that fits; else one is trained on the labels at hand."""
-    from captcha_lab.recognise.read import Recogniser
-    from captcha_lab.recognise.train import train_recogniser
+    from captcha_lab.recognise.classifier import Classifier
+    from captcha_lab.recognise.readers.glyph import train_glyph_reader
 
     for run in reversed(all_runs(workspace.models, "recogniser")):
         if run.weights.is_file() and run.config().get("data") == data.info:
-            return Recogniser.load(run.root), run.name
+            return Classifier.load(run.root), run.name
     say("No recogniser of these captchas and labels yet: training one.")
-    report = train_recogniser(data, workspace.models)
-    return Recogniser.load(report.run.root), report.run.name
+    report = train_glyph_reader(data, workspace.models)
+    return Classifier.load(report.run.root), report.run.name

@@ -72,7 +72,6 @@ def demo(root: Path, config: DemoConfig, say: Say, bars: Bars) -> DemoReport:
     """
     from captcha_lab.collect.endpoint.server import running_endpoint
     from captcha_lab.pipeline.captchas import train
-    from captcha_lab.recognise.config import TrainConfig
 
     started = time.perf_counter()
     workspace = Workspace(root)
@@ -90,7 +89,10 @@ def demo(root: Path, config: DemoConfig, say: Say, bars: Bars) -> DemoReport:
 
     say("3. The thesis's LeNet learns from these labels and reads captchas it never saw.")
     with bars("Training") as bar:
-        trained = train(workspace, folder, TrainConfig(seed=config.seed), "recogniser", say, bar)
+        trained = train(
+            workspace, folder, {"seed": config.seed}, name="recogniser", say=say,
+            progress=lambda phase, done, total: bar(done, total),
+        ).chosen  # fmt: skip
     captchas, characters = _read(workspace, unseen, fresh_truth)
     say(f"   {captchas.successes} of {captchas.trials} fresh captchas read right.")
 

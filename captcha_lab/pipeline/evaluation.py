@@ -12,7 +12,7 @@ from captcha_lab.pipeline.captchas import train
 from captcha_lab.pipeline.common import Say, StageProgress, find_model
 from captcha_lab.pipeline.evaluation_data import ensure_attribute_judge, load_data
 from captcha_lab.pipeline.repetition import repeated_runs
-from captcha_lab.store.runs import Run, all_runs
+from captcha_lab.store.runs import Run
 from captcha_lab.store.workspace import DatasetFolder, Workspace
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from captcha_lab.evaluate.report.report import Report
     from captcha_lab.evaluate.request import EvalRequest
     from captcha_lab.evaluate.subject import Extractor
-    from captcha_lab.recognise.read import Recogniser
+    from captcha_lab.recognise.classifier import Classifier
 
 
 @dataclass(frozen=True)
@@ -135,23 +135,18 @@ def _recogniser(
     request: EvalRequest,
     say: Say,
     notes: list[str],
-) -> tuple[Recogniser | None, str]:
+) -> tuple[Classifier | None, str]:
     """The named recogniser, else the newest that fits, else a new one; None where there are no labels."""
-    from captcha_lab.recognise.config import TrainConfig
-    from captcha_lab.recognise.read import Recogniser
+    from captcha_lab.recognise.classifier import Classifier, fitting_classifier
 
     if request.recogniser is not None:
         path = find_model(workspace, request.recogniser, "recogniser")
-        return Recogniser.load(path), path.name
+        return Classifier.load(path), path.name
     if real.attribute_names:
         return None, ""
-    for run in reversed(all_runs(workspace.models, "recogniser")):
-        if not run.weights.is_file():
-            continue
-        recogniser = Recogniser.load(run.root)
-        sized = (recogniser.size, recogniser.size) == real.image_shape[:2]
-        if sized and (not real.labelled or recogniser.classes == real.classes):
-            return (recogniser, run.name) if real.labelled else (None, "")
+    found = fitting_classifier(workspace.models, real.classes, real.image_shape) if real.labelled else None
+    if found is not None:
+        return found[0], found[1].name
     if not real.labelled:
         notes.append(
             "The data has no labels, so nobody can read the samples: distances are between pixels. "
@@ -164,8 +159,8 @@ def _recogniser(
         )
         return None, ""
     say("No recogniser of this dataset yet: training one.")
-    report = train(workspace, folder, TrainConfig(), say=say)
-    return Recogniser.load(report.run.root), report.run.name
+    report = train(workspace, folder, reader="glyph", say=say).chosen
+    return Classifier.load(report.run.root), report.run.name
 
 
 def _extra(request: EvalRequest) -> list[Extractor]:

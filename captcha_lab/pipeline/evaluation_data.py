@@ -51,7 +51,7 @@ def ensure_attribute_judge(
         CaptchaLabError: too few pictures to train it on.
     """
     from captcha_lab.metrics.intervals import Share
-    from captcha_lab.recognise.attributes_train import ensure_attributes
+    from captcha_lab.recognise.attributes.train import ensure_attributes
 
     said: list[bool] = []
 

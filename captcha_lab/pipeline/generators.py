@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.pipeline.captchas import ensure_packed_file
 from captcha_lab.pipeline.common import Progress, Say, find_model, silent
-from captcha_lab.pipeline.models import choose_run
 from captcha_lab.store.runs import Run, check_new
 from captcha_lab.store.workspace import DatasetFolder, Workspace
 
@@ -133,18 +132,20 @@ def recogniser_quality(
     A recogniser that reads other classes or another size is no judge.
     """
     from captcha_lab.generate.watching.quality import RecogniserQuality
-    from captcha_lab.recognise.read import Recogniser
+    from captcha_lab.recognise.classifier import Classifier, fitting_classifier
     from captcha_lab.store.packed.packed import open_packed
 
-    chosen = choose_run(workspace, "recogniser", data.dataset)
-    root = workspace.models / name if name else chosen.run.root if chosen else None
+    with open_packed(data.path) as (_, facts):
+        shape, classes = facts.images.shape[1:], facts.classes
+    found = fitting_classifier(workspace.models, classes, shape)
+    root = workspace.models / name if name else found[1].root if found else None
     if root is None:
         if data.captchas or (
             data.condition == "classes" and not data.sparse
         ):  # `train` needs classes to learn
             say("No recogniser yet (`captcha-lab train` makes one): pixels alone choose the best weights.")
         return None, None
-    recogniser = Recogniser.load(root)
+    recogniser = Classifier.load(root)
     with open_packed(data.path) as (_, facts):
         shape, classes = facts.images.shape[1:], facts.classes
         if shape != (recogniser.size, recogniser.size) or (classes and classes != recogniser.classes):

@@ -89,13 +89,13 @@ def label_by_model(
     """
     from captcha_lab.datasets.facts import alphabet_of
     from captcha_lab.label.auto import label_by_model as label
-    from captcha_lab.recognise.read import Recogniser
+    from captcha_lab.recognise.classifier import Classifier
 
     ensure_segmented(workspace, folder, say, progress)
     path = find_model(workspace, model, "recogniser")
     with Catalog(folder.catalog_path, create=False) as catalog:
         alphabet = alphabet_of(catalog, workspace.config.alphabet)
-    return label(folder, Recogniser.load(path), path.name, alphabet)
+    return label(folder, Classifier.load(path), path.name, alphabet)
 
 
 def review(

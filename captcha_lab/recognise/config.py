@@ -1,4 +1,4 @@
-"""Settings of the recogniser's training; without torch, so that the command line can show them."""
+"""Settings of a classifier's training; without torch, so that the command line can show them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from captcha_lab.errors import UsageError
 
 
 @dataclass(frozen=True)
-class TrainConfig:
-    """How the recogniser is trained; the thesis names only Adam and cross-entropy.
+class ClassifierConfig:
+    """How a classifier of glyphs is trained; the thesis names only Adam and cross-entropy.
 
     Raises:
         UsageError: a value is impossible.

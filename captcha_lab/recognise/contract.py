@@ -38,8 +38,11 @@ class CaptchaReader(Protocol):
         classes: the characters it can read, in the order of its outputs.
     """
 
-    kind: str
-    classes: tuple[str, ...]
+    @property
+    def kind(self) -> str: ...  # noqa: D102
+
+    @property
+    def classes(self) -> tuple[str, ...]: ...  # noqa: D102
 
     def read(self, images: Sequence[np.ndarray]) -> list[Reading]:
         """Read captchas: uint8 [H, W] or RGB [H, W, 3] each, of any sizes; one reading each, in order."""

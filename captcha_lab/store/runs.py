@@ -19,14 +19,19 @@ if TYPE_CHECKING:
 WEIGHTS = "weights.safetensors"
 
 
-def check_new(models: Path, name: str | None) -> None:
+def check_new(models: Path, name: str | None, *, unfinished: bool = False) -> None:
     """A name that a new run may have; None, by date, always is one.
+
+    With `unfinished` also the name of a run that was interrupted before it had weights.
 
     Raises:
         UsageError: it can't name a folder.
         CaptchaLabError: a run has it.
     """
-    if name is not None and (models / check_name(name)).exists():
+    if name is None:
+        return
+    root = models / check_name(name)
+    if root.exists() and not (unfinished and not (root / WEIGHTS).exists()):
         raise CaptchaLabError(f"A run named {name} exists in {models}: choose another --name or remove it.")
 
 
@@ -90,6 +95,25 @@ class Run:
             write_bytes(root / "config.json", (json.dumps(facts, indent=1) + "\n").encode())
             return run
         raise CaptchaLabError(f"No free name for a run in {models}: choose one with --name.")
+
+    @classmethod
+    def continued(cls, models: Path, kind: str, name: str | None, config: dict[str, Any]) -> Run:
+        """The run of that name that was interrupted before it had weights, else a new one (see `create`).
+
+        Raises:
+            CaptchaLabError: a finished run of that name exists, or one of another kind or configuration.
+        """
+        run = cls(models / check_name(name)) if name else None
+        if run is None or run.weights.exists() or not (run.root / "config.json").is_file():
+            return cls.create(models, kind, name, config)
+        # As JSON has them: a tuple comes back as a list.
+        wanted = json.loads(json.dumps({"kind": kind, **config}))
+        if {key: value for key, value in run.config().items() if key != "created"} != wanted:
+            raise CaptchaLabError(
+                f"An unfinished run named {name} exists in {models}, of other settings or other labels: choose another "
+                "--name or remove it."
+            )
+        return run
 
     @classmethod
     def open(cls, path: Path) -> Run:
@@ -232,7 +256,15 @@ def load_resume(path: Path) -> dict[str, Any]:
         )
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, OSError, EOFError, ValueError) as error:
+    except (
+        RuntimeError,
+        pickle.UnpicklingError,
+        OSError,
+        EOFError,
+        ValueError,
+        LookupError,
+        TypeError,
+    ) as error:
         raise CaptchaLabError(
             f"The checkpoint {path} can't be read ({error}): start the run again."
         ) from error

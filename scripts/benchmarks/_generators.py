@@ -27,8 +27,7 @@ from captcha_lab.generate.training.config import GeneratorConfig
 from captcha_lab.pipeline.candidates import run_candidate
 from captcha_lab.pipeline.common import silent
 from captcha_lab.pipeline.evaluation_data import ensure_attribute_judge, load_data
-from captcha_lab.recognise.config import TrainConfig
-from captcha_lab.recognise.read import Recogniser
+from captcha_lab.recognise.classifier import Classifier
 from captcha_lab.store.runs import Run
 from captcha_lab.store.workspace import DatasetFolder, Workspace
 from scripts.benchmarks._machine import shared_data
@@ -81,10 +80,10 @@ def prepared(config: EvalConfig, dataset: str = "captcha") -> Iterator[Bench]:
             attributes, _ = ensure_attribute_judge(workspace, folder, say, lambda what, done, total: None)
             yield Bench(workspace, folder, Evaluator(real, {}, config, attributes=attributes))
             return
-        report = pipeline.train(workspace, folder, TrainConfig())
+        report = pipeline.train(workspace, folder, reader="glyph").chosen
         data = pipeline.ensure_packed(workspace, folder, lambda message: None)
         independent, _ = independent_readers(data, workspace.models)
-        recogniser = Recogniser.load(report.run.root)
+        recogniser = Classifier.load(report.run.root)
         readers = main_reader(recogniser) | {"judge": independent["judge"]}
         yield Bench(workspace, folder, Evaluator(RealData.from_packed(data), readers, config))
 

@@ -13,8 +13,8 @@ from sklearn.cluster import KMeans
 from captcha_lab.alphabet import THESIS_ALPHABET, Alphabet
 from captcha_lab.collect.endpoint.classic import render
 from captcha_lab.label.simulate import Curve, Point, simulate
-from captcha_lab.recognise.config import TrainConfig
-from captcha_lab.recognise.train import build_lenet, fit, readings
+from captcha_lab.recognise.classify import build_lenet, readings, train_classifier
+from captcha_lab.recognise.config import ClassifierConfig
 from captcha_lab.segment import Segmenter
 from scripts.benchmarks._machine import shared_data
 
@@ -78,7 +78,7 @@ def typing(data: Data, truth: np.ndarray) -> Curve:
 def thesis_loop(data: Data, truth: np.ndarray, most_keys: int = 1500) -> Curve:
     """400 glyphs typed, a LeNet trained, as many more corrected (two keys a stray, one a captcha), and again."""
     order = np.random.default_rng(0).permutation(len(truth) // LENGTH)
-    settings = TrainConfig(epochs=EPOCHS, patience=4)
+    settings = ClassifierConfig(epochs=EPOCHS, patience=4)
     rows = (order[:, None] * LENGTH + np.arange(LENGTH)).ravel()
     classes, coded = np.unique(truth, return_inverse=True)
     guess, keys, done, points = np.full(len(truth), -1), 0, 0, []
@@ -89,7 +89,7 @@ def thesis_loop(data: Data, truth: np.ndarray, most_keys: int = 1500) -> Curve:
         done += len(part)
         network = build_lenet(len(classes), 20, 1, 0)
         known = rows[:done]
-        fit(network, data.glyphs[known], coded[known], None, settings)
+        train_classifier(network, data.glyphs[known], coded[known], None, settings)
         guess = readings(network, data.glyphs)
         guess[known] = coded[known]
         points.append(Point(keys, float((guess == coded).mean()), done, "captcha"))

@@ -24,8 +24,8 @@ from captcha_lab.label.proposals.propose import vote
 from captcha_lab.label.proposals.suspects import find_suspects, rank_labels
 from captcha_lab.label.questions.audit import audit_estimate
 from captcha_lab.label.simulate import Curve
-from captcha_lab.recognise.config import TrainConfig
-from captcha_lab.recognise.train import build_lenet, fit, readings
+from captcha_lab.recognise.classify import build_lenet, readings, train_classifier
+from captcha_lab.recognise.config import ClassifierConfig
 from scripts.benchmarks._labelling import (
     EPOCHS,
     KEYS,
@@ -111,7 +111,7 @@ def recogniser(data: Data, curve: Curve) -> dict[str, Any]:
     classes = np.unique(data.given)
     labels = np.searchsorted(classes, np.array(curve.labels))
     network = build_lenet(len(classes), 20, 1, 0)
-    fit(network, data.glyphs[~data.test], labels[~data.test], None, TrainConfig(epochs=15))
+    train_classifier(network, data.glyphs[~data.test], labels[~data.test], None, ClassifierConfig(epochs=15))
     read = classes[readings(network, data.glyphs[data.test])]
     return {
         "keys": curve.points[-1].keystrokes,

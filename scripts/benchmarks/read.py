@@ -22,8 +22,7 @@ from captcha_lab.cli.output import table
 from captcha_lab.collect.exchange.importer import import_path
 from captcha_lab.collect.exchange.options import ImportOptions
 from captcha_lab.metrics.intervals import share_of
-from captcha_lab.recognise.config import TrainConfig
-from captcha_lab.recognise.read import Recogniser
+from captcha_lab.recognise.readers.glyph import GlyphReader
 from captcha_lab.store.workspace import Workspace
 from scripts.benchmarks._machine import facts, shared_data
 
@@ -31,17 +30,17 @@ Reader = Callable[[list[bytes]], list[str]]
 REPEATS = 5
 
 
-def trained(folder: Path) -> Recogniser:
+def trained(folder: Path) -> GlyphReader:
     """The recogniser of the README: both splits imported, trained on the training one."""
     workspace = Workspace(folder)
     dataset = workspace.dataset()
     options = ImportOptions(labels="filename", split_from_folders=True)
     import_path(shared_data() / "ustc", dataset, workspace.config, options)
-    report = pipeline.train(workspace, dataset, TrainConfig())
-    return Recogniser.load(report.run.root)
+    report = pipeline.train(workspace, dataset, reader="glyph").chosen
+    return GlyphReader.load(report.run.root)
 
 
-def readers(recogniser: Recogniser) -> dict[str, Reader]:
+def readers(recogniser: GlyphReader) -> dict[str, Reader]:
     """Ours twice, and every peer that is installed."""
     found: dict[str, Reader] = {
         "captcha-lab, in one batch": lambda files: [r.text for r in recogniser.read_bytes(files)],

@@ -7,9 +7,9 @@ from captcha_lab.evaluate.generators.core import Evaluator
 from captcha_lab.evaluate.judging.judge import COUNTER, JUDGE, train_second
 from captcha_lab.evaluate.readers import main_reader
 from captcha_lab.evaluate.real import RealData
-from captcha_lab.recognise.config import TrainConfig
-from captcha_lab.recognise.read import Recogniser
-from captcha_lab.recognise.train import build_lenet, fit
+from captcha_lab.recognise.classifier import Classifier
+from captcha_lab.recognise.classify import build_lenet, train_classifier
+from captcha_lab.recognise.config import ClassifierConfig
 from captcha_lab.store.packed.packed import PackedSet, mark_duplicates
 from tests.evaluate.drawn_world import CLASSES, CONFIG, draw_glyphs, quicker
 
@@ -39,11 +39,11 @@ def real(world) -> RealData:
 
 
 @pytest.fixture(scope="session")
-def recogniser(world) -> Recogniser:
+def recogniser(world) -> Classifier:
     train = world.part("train")
     network = build_lenet(len(CLASSES), 20, 1, 0)
-    fit(network, train.images, train.labels, None, TrainConfig(epochs=10, patience=10))
-    return Recogniser(network, CLASSES, 20, None)
+    train_classifier(network, train.images, train.labels, None, ClassifierConfig(epochs=10, patience=10))
+    return Classifier(network, CLASSES, 20)
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 from captcha_lab.cli import app
 from captcha_lab.evaluate.generators.core import Evaluator
 from captcha_lab.evaluate.judging.inception import load_inception
-from captcha_lab.recognise.config import TrainConfig
-from captcha_lab.recognise.train import train_recogniser
+from captcha_lab.recognise.config import ClassifierConfig
+from captcha_lab.recognise.readers.glyph import train_glyph_reader
 from captcha_lab.store.packed.packed import write_packed
 from tests.evaluate.drawn_world import CONFIG, draw_glyphs
 
@@ -36,7 +36,7 @@ def captcha_lab(tmp_path, monkeypatch):
 def workspace(tmp_path, world):
     """A packed dataset and a recogniser of it, no generator."""
     write_packed(tmp_path / "datasets" / "captcha" / "packed.h5", world)
-    train_recogniser(world, tmp_path / "models", TrainConfig(epochs=2), "reader")
+    train_glyph_reader(world, tmp_path / "models", ClassifierConfig(epochs=2), "reader")
     return tmp_path
 
 
@@ -88,12 +88,12 @@ def test_generators_labelled_and_not_and_of_other_data(captcha_lab, workspace, w
     # Another alphabet, another size: one line that names the cure.
     other = replace(world, classes=tuple("BCDEFG"), info={**world.info, "dataset": "letters"})
     write_packed(tmp_path / "datasets" / "letters" / "packed.h5", other)
-    train_recogniser(other, tmp_path / "models", TrainConfig(epochs=1), "letters-reader")
+    train_glyph_reader(other, tmp_path / "models", ClassifierConfig(epochs=1), "letters-reader")
     error = captcha_lab("eval", "--dataset", "letters", "--run", "told", *QUICK, code=1).stderr
     assert "makes the classes 237AHX, but the data has BCDEFG" in error
     small = replace(world, images=np.ascontiguousarray(world.images[:, :16, :16]), info={"dataset": "small"})
     write_packed(tmp_path / "datasets" / "small" / "packed.h5", small)
-    train_recogniser(small, tmp_path / "models", TrainConfig(epochs=1), "small-reader")
+    train_glyph_reader(small, tmp_path / "models", ClassifierConfig(epochs=1), "small-reader")
     error = captcha_lab("eval", "--dataset", "small", "--run", "told", *QUICK, code=1).stderr
     assert "makes images of 20x20 grey, but the data's are 16x16 grey" in error
     output = captcha_lab("eval", "--dataset", "small", "--all", *QUICK).output

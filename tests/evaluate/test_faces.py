@@ -17,9 +17,9 @@ from captcha_lab.evaluate.generators.core import Evaluator
 from captcha_lab.evaluate.real import RealData
 from captcha_lab.evaluate.report.html import report_html
 from captcha_lab.evaluate.report.report import Report
-from captcha_lab.recognise.attributes import AttributeReader
-from captcha_lab.recognise.attributes_config import AttributeConfig
-from captcha_lab.recognise.attributes_train import train_attributes
+from captcha_lab.recognise.attributes.config import AttributeConfig
+from captcha_lab.recognise.attributes.reader import AttributeReader
+from captcha_lab.recognise.attributes.train import train_attributes
 from captcha_lab.store.packed.packed import PackedSet, write_packed
 
 NAMES = ("Bright", "Red")

@@ -15,8 +15,8 @@ from captcha_lab.evaluate.generators.verdict import Verdict
 from captcha_lab.evaluate.readers import SampleReader, reader_measures
 from captcha_lab.evaluate.report.board import board_lines
 from captcha_lab.evaluate.report.report import verdict_sentence
-from captcha_lab.recognise.config import TrainConfig
-from captcha_lab.recognise.train import train_recogniser
+from captcha_lab.recognise.config import ClassifierConfig
+from captcha_lab.recognise.readers.glyph import train_glyph_reader
 from captcha_lab.store.packed.packed import write_packed
 
 READERS = (("recogniser", ""), ("judge", "judge"), ("panel", "panel"))
@@ -121,7 +121,7 @@ def test_the_board_fits_the_terminal_and_cuts_no_name(real):
 def test_retraining_gives_a_run_for_each_seed(world, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_packed(tmp_path / "datasets" / "captcha" / "packed.h5", world)
-    train_recogniser(world, tmp_path / "models", TrainConfig(epochs=1), "reader")
+    train_glyph_reader(world, tmp_path / "models", ClassifierConfig(epochs=1), "reader")
 
     def call(*arguments, code=0):
         done = CliRunner().invoke(app, arguments)

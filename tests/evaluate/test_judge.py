@@ -21,8 +21,8 @@ from captcha_lab.evaluate.judging.judge import (
     train_second,
     what_each_saw,
 )
-from captcha_lab.recognise.config import TrainConfig
-from captcha_lab.recognise.train import train_recogniser
+from captcha_lab.recognise.config import ClassifierConfig
+from captcha_lab.recognise.readers.glyph import train_glyph_reader
 from captcha_lab.store import runs
 from captcha_lab.store.packed.packed import PackedSet, write_packed
 from tests.evaluate.drawn_world import CLASSES, quicker
@@ -70,7 +70,7 @@ def test_images_that_stand_alone_are_parted_by_their_pixels(world):
 def test_the_judge_is_another_architecture_and_the_counter_reader_is_not(judge, counter, recogniser, real):
     assert type(judge.network) is not type(recogniser.network)
     assert type(counter.network) is type(recogniser.network)
-    assert JUDGE.training.seed != COUNTER.training.seed != TrainConfig().seed
+    assert JUDGE.training.seed != COUNTER.training.seed != ClassifierConfig().seed
     for reader, features in ((judge, 128), (counter, 500)):
         assert reader.accuracy.value > 0.8
         assert reader.classes == CLASSES
@@ -119,7 +119,7 @@ def test_no_training_and_no_choice_of_a_checkpoint_opens_them(world, tmp_path, m
     monkeypatch.chdir(tmp_path)
     models = tmp_path / "models"
     write_packed(tmp_path / "datasets" / "captcha" / "packed.h5", world)
-    train_recogniser(world, models, TrainConfig(epochs=1), "reader")
+    train_glyph_reader(world, models, ClassifierConfig(epochs=1), "reader")
     # Both are newer than the recogniser: whoever takes the newest of anything would get them.
     kept_away = [ensure_second(quicker(role, 1), world, models)[1].root for role in (JUDGE, COUNTER)]
     opened: list[Path] = []

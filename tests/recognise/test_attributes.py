@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from captcha_lab.errors import CaptchaLabError, UsageError
-from captcha_lab.recognise import attributes
-from captcha_lab.recognise.attributes import AttributeReader
-from captcha_lab.recognise.attributes_config import AttributeConfig
-from captcha_lab.recognise.attributes_train import ensure_attributes, train_attributes
+from captcha_lab.recognise.attributes import reader as attributes
+from captcha_lab.recognise.attributes.config import AttributeConfig
+from captcha_lab.recognise.attributes.reader import AttributeReader
+from captcha_lab.recognise.attributes.train import ensure_attributes, train_attributes
 from captcha_lab.store.packed.packed import PackedSet, write_packed
 
 CONFIG = AttributeConfig(epochs=6, batch_size=32)

@@ -8,15 +8,16 @@ import torch
 
 from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.metrics.intervals import wilson
-from captcha_lab.recognise import train as recogniser_training
-from captcha_lab.recognise.config import TrainConfig
-from captcha_lab.recognise.lenet import LeNet
+from captcha_lab.recognise import classify
+from captcha_lab.recognise.classify import build_lenet, shifted, train_classifier
+from captcha_lab.recognise.config import ClassifierConfig
+from captcha_lab.recognise.networks.lenet import LeNet
+from captcha_lab.recognise.readers.glyph import train_glyph_reader, warnings_for
 from captcha_lab.recognise.tensors import to_tensor
-from captcha_lab.recognise.train import build_lenet, fit, shifted, train_recogniser, warnings_for
 from captcha_lab.store.packed.packed import PackedSet
 from captcha_lab.store.runs import load_weights
 
-QUICK = TrainConfig(epochs=6, batch_size=32)
+QUICK = ClassifierConfig(epochs=6, batch_size=32)
 
 
 def test_the_lenet_has_the_thesis_number_of_parameters() -> None:
@@ -50,18 +51,17 @@ def test_shifting_moves_and_loses_nothing_inside() -> None:
 
 
 def test_training_learns_and_leaves_a_run(drawn_set: PackedSet, tmp_path: Path) -> None:
-    report = train_recogniser(drawn_set, tmp_path, TrainConfig(epochs=25, batch_size=32), "first")
-    assert report.test is not None
-    assert report.test.value > 0.9
-    assert report.test_captchas is not None
-    assert report.test_captchas.trials == 24
+    report = train_glyph_reader(drawn_set, tmp_path, ClassifierConfig(epochs=25, batch_size=32), "first")
+    test = report.glyphs["test"]
+    assert test is not None
+    assert test.value > 0.9
     assert report.run.weights.is_file()
     assert (report.run.root / "curves.png").stat().st_size > 5000
     assert list(report.run.tensorboard.iterdir())
     lines = report.run.history()
-    assert [line["epoch"] for line in lines[:-1]] == list(range(1, report.epochs + 1))
+    assert [line["epoch"] for line in lines[:-1]] == list(range(1, len(lines)))
     assert {"train_loss", "validation_accuracy", "seconds"} <= set(lines[0])
-    assert lines[-1]["test"] == list(report.test)
+    assert lines[-1]["test"] == list(test)
     assert json.loads((report.run.root / "config.json").read_text())["train"]["epochs"] == 25
 
 
@@ -69,8 +69,10 @@ def test_the_best_epoch_is_kept_not_the_last(drawn_set: PackedSet) -> None:
     """Training goes on with a ruinous step size: the weights returned must be those of the best epoch."""
     train, validation = drawn_set.part("train"), drawn_set.part("validation")
     network = build_lenet(4, 20, 1, 0)
-    config = TrainConfig(epochs=12, batch_size=8, learning_rate=0.02, patience=12)
-    history = fit(network, train.images, train.labels, (validation.images, validation.labels), config)
+    config = ClassifierConfig(epochs=12, batch_size=8, learning_rate=0.02, patience=12)
+    history = train_classifier(
+        network, train.images, train.labels, (validation.images, validation.labels), config
+    )
     with torch.inference_mode():
         read = network(to_tensor(validation.images)).argmax(1).numpy()
     assert (read == validation.labels).mean() == pytest.approx(
@@ -81,35 +83,37 @@ def test_the_best_epoch_is_kept_not_the_last(drawn_set: PackedSet) -> None:
 def test_it_stops_early(drawn_set: PackedSet) -> None:
     part = drawn_set.part("train")
     flat = np.full_like(part.images, 255)  # nothing to learn
-    config = TrainConfig(epochs=50, patience=2, learning_rate=1e-6)
-    assert len(fit(build_lenet(4, 20, 1, 0), flat, part.labels, (flat, part.labels), config)) < 20
+    config = ClassifierConfig(epochs=50, patience=2, learning_rate=1e-6)
+    assert (
+        len(train_classifier(build_lenet(4, 20, 1, 0), flat, part.labels, (flat, part.labels), config)) < 20
+    )
 
 
 def test_an_epoch_of_a_large_set_is_a_part_drawn_anew(drawn_set: PackedSet, monkeypatch) -> None:
     train = drawn_set.part("train", labelled=True)
     seen: list[int] = []
-    monkeypatch.setattr(recogniser_training, "EPOCH", 32)
-    monkeypatch.setattr(
-        recogniser_training, "shifted", lambda batch, pixels, rng: seen.append(len(batch)) or batch
-    )
+    monkeypatch.setattr(classify, "EPOCH", 32)
+    monkeypatch.setattr(classify, "shifted", lambda batch, pixels, rng: seen.append(len(batch)) or batch)
     network = build_lenet(len(drawn_set.classes), 20, 1, 0)
-    history = fit(network, train.images, train.labels, None, TrainConfig(epochs=3, batch_size=16))
+    history = train_classifier(
+        network, train.images, train.labels, None, ClassifierConfig(epochs=3, batch_size=16)
+    )
     assert seen == [16, 16] * 3
     assert all(0 <= line["train_accuracy"] <= 1 for line in history)
 
 
 def test_the_seed_decides_everything(drawn_set: PackedSet, tmp_path: Path) -> None:
-    runs = [train_recogniser(drawn_set, tmp_path / str(k), QUICK).run for k in range(2)]
+    runs = [train_glyph_reader(drawn_set, tmp_path / str(k), QUICK).run for k in range(2)]
     first, again = (load_weights(run.weights)[0] for run in runs)
     assert all(torch.equal(first[name], again[name]) for name in first)
-    other, _ = load_weights(train_recogniser(drawn_set, tmp_path / "x", replace(QUICK, seed=1)).run.weights)
+    other, _ = load_weights(train_glyph_reader(drawn_set, tmp_path / "x", replace(QUICK, seed=1)).run.weights)
     assert not torch.equal(first["output.weight"], other["output.weight"])
 
 
 def test_too_few_labels_say_how_to_give_them(drawn_set: PackedSet, tmp_path: Path) -> None:
     bare = replace(drawn_set, labels=np.full(len(drawn_set), -1, np.int16))
     with pytest.raises(CaptchaLabError, match="captcha-lab label"):
-        train_recogniser(bare, tmp_path, QUICK)
+        train_glyph_reader(bare, tmp_path, QUICK)
     assert not list(tmp_path.iterdir())
 
 
@@ -135,4 +139,4 @@ def test_a_good_recogniser_gets_no_warning() -> None:
 )
 def test_impossible_settings(options: dict) -> None:
     with pytest.raises(UsageError, match="--"):
-        TrainConfig(**options)
+        ClassifierConfig(**options)

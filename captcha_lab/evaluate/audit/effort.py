@@ -15,9 +15,9 @@ from captcha_lab.evaluate.reading.damage import DAMAGES, damaged
 from captcha_lab.evaluate.subject import Progress, silent
 from captcha_lab.metrics.accuracy import captcha_accuracy, glyph_accuracy
 from captcha_lab.metrics.intervals import Share, wilson
-from captcha_lab.recognise.config import TrainConfig
+from captcha_lab.recognise.classify import build_lenet, readings, train_classifier
+from captcha_lab.recognise.config import ClassifierConfig
 from captcha_lab.recognise.contract import GlyphClassifier
-from captcha_lab.recognise.train import build_lenet, fit, readings
 from captcha_lab.store.packed.packed import PackedSet
 
 TARGETS = (0.5, 0.9, 0.99)
@@ -241,8 +241,8 @@ def _learn(
     for part, rate in zip((total - settling, settling), RATES, strict=True):
         if part:
             size = 64 if len(images) >= LARGE else 32
-            how = TrainConfig(epochs=part, patience=part, seed=seed, batch_size=size, learning_rate=rate)
-            fit(network, images, given, None, how)
+            how = ClassifierConfig(epochs=part, patience=part, seed=seed, batch_size=size, learning_rate=rate)
+            train_classifier(network, images, given, None, how)
     return readings(network, unseen)
 
 

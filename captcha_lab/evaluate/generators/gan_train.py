@@ -12,8 +12,8 @@ from captcha_lab.evaluate.real import RealData
 from captcha_lab.evaluate.subject import Images, Progress, silent
 from captcha_lab.metrics.samples.measure import compute
 from captcha_lab.metrics.samples.subjects import HeldOutReadings
-from captcha_lab.recognise.config import TrainConfig
-from captcha_lab.recognise.train import build_lenet, fit, readings
+from captcha_lab.recognise.classify import build_lenet, readings, train_classifier
+from captcha_lab.recognise.config import ClassifierConfig
 
 
 def train_and_read(
@@ -32,12 +32,12 @@ def train_and_read(
     """
     epochs = config.gan_train_epochs
     network = build_lenet(len(real.classes), images.shape[1], 3 if images.ndim == 4 else 1, seed)
-    fit(
+    train_classifier(
         network,
         images,
         labels,
         None,
-        TrainConfig(epochs=epochs, patience=epochs, seed=seed),
+        ClassifierConfig(epochs=epochs, patience=epochs, seed=seed),
         lambda scalars: progress(f"{what}: training on it", scalars["epoch"], epochs),
     )
     truth = np.asarray(real.held_conditions)

@@ -22,10 +22,10 @@ from captcha_lab.evaluate.generators.check import size_text
 from captcha_lab.evaluate.readers import SampleReader
 from captcha_lab.evaluate.real import RealData
 from captcha_lab.evaluate.subject import Images, Progress, silent
-from captcha_lab.recognise.config import TrainConfig
+from captcha_lab.recognise.classifier import Classifier
+from captcha_lab.recognise.classify import build_lenet, train_classifier
+from captcha_lab.recognise.config import ClassifierConfig
 from captcha_lab.recognise.contract import GlyphClassifier
-from captcha_lab.recognise.read import Recogniser
-from captcha_lab.recognise.train import build_lenet, fit
 
 DESCRIPTION = "figures.json"
 PANEL_EPOCHS = 12
@@ -138,9 +138,9 @@ def train_panel(
             progress("training the panel of readers", done + scalars["epoch"], total)
 
         network = build_lenet(len(real.classes), size, channels, seed)
-        config = TrainConfig(epochs=epochs, patience=epochs, shift=pixels, seed=seed)
-        fit(network, real.train, np.asarray(real.train_conditions), None, config, tell)
-        panel.append(Recogniser(network, real.classes, size, None))
+        config = ClassifierConfig(epochs=epochs, patience=epochs, shift=pixels, seed=seed)
+        train_classifier(network, real.train, np.asarray(real.train_conditions), None, config, tell)
+        panel.append(Classifier(network, real.classes, size))
     role = (
         f"{len(panel)} freshly trained recognisers: their mean, and from the lowest to the highest of them."
     )

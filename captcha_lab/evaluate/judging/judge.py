@@ -27,12 +27,12 @@ from captcha_lab.evaluate.real import RealData
 from captcha_lab.evaluate.subject import Progress, silent
 from captcha_lab.metrics.accuracy import glyph_accuracy
 from captcha_lab.metrics.intervals import Share
-from captcha_lab.recognise.config import TrainConfig
-from captcha_lab.recognise.lenet import ARCHITECTURE, GlyphNetwork, LeNet
-from captcha_lab.recognise.read import Recogniser
+from captcha_lab.recognise.classifier import Classifier
+from captcha_lab.recognise.classify import EPOCH, train_classifier
+from captcha_lab.recognise.config import ClassifierConfig
+from captcha_lab.recognise.networks.lenet import ARCHITECTURE, GlyphNetwork, LeNet
 from captcha_lab.recognise.restore import restore
 from captcha_lab.recognise.tensors import SCALING
-from captcha_lab.recognise.train import EPOCH, fit
 from captcha_lab.store.packed.packed import UNLABELLED, PackedSet
 from captcha_lab.store.runs import Run, all_runs, save_weights
 
@@ -89,7 +89,7 @@ class Role:
     kind: str
     architecture: str
     half: int
-    training: TrainConfig
+    training: ClassifierConfig
     suffix: str
     column: str = ""
     features: str = ""
@@ -106,13 +106,13 @@ class Role:
 MOST_SEEN = 100_000  # glyphs in training: small sets are seen in every epoch, MNIST in ten parts
 # No real glyph outside its half chooses an epoch: patience is by the training loss.
 JUDGE = Role(
-    "judge", "judge-conv3", 0, TrainConfig(patience=40, batch_size=32, learning_rate=2e-3, seed=SEED),
+    "judge", "judge-conv3", 0, ClassifierConfig(patience=40, batch_size=32, learning_rate=2e-3, seed=SEED),
     "judge", "judge", "judge",
 )  # fmt: skip
-COUNTER = Role("counter-reader", ARCHITECTURE, 1, TrainConfig(seed=SEED + 1), "counter")
+COUNTER = Role("counter-reader", ARCHITECTURE, 1, ClassifierConfig(seed=SEED + 1), "counter")
 
 
-class SecondReader(Recogniser):
+class SecondReader(Classifier):
     """A trained judge or counter-reader.
 
     Attributes:
@@ -129,7 +129,7 @@ class SecondReader(Recogniser):
         accuracy: Share,
         learned: tuple[int, int],
     ) -> None:
-        super().__init__(network, classes, size, None)
+        super().__init__(network, classes, size)
         self.accuracy = accuracy
         self.captchas, self.glyphs = learned
 
@@ -160,12 +160,12 @@ def train_second(role: Role, data: PackedSet, *, progress: Progress = silent) ->
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)  # initial weights and dropout
         network = role.build(len(data.classes), size, channels)
-        fit(
+        train_classifier(
             network, mine.images, mine.labels, None, config,
             lambda scalars: progress(f"training the {role.kind}", scalars["epoch"], config.epochs),
         )  # fmt: skip
     real = RealData.from_packed(data)
-    read = Recogniser(network, data.classes, size, None).examine(real.held)[1]
+    read = Classifier(network, data.classes, size).examine(real.held)[1]
     captchas = len(np.unique(captcha_of(data)[rows]))
     return SecondReader(
         network,

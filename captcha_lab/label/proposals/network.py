@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from captcha_lab.recognise.classify import build_lenet, shifted
+from captcha_lab.recognise.fit import FitConfig, fit
 from captcha_lab.recognise.tensors import to_tensor
-from captcha_lab.recognise.train import build_lenet, shifted
 
 MIN_LABELS = 8  # labels below which proposals are too poor to learn from
 DRAWS = 12_000  # glyphs drawn in the first training: seconds on one core
@@ -45,22 +47,18 @@ class ProposalNetwork:
         Returns:
             float32 [N, K], rows summing to 1.
         """
-        random = torch.Generator().manual_seed(self._seed * 1009 + self._trainings)
+        seed = self._seed * 1009 + self._trainings
+        random = torch.Generator().manual_seed(seed)
         draws = MORE_DRAWS if self._trainings else DRAWS
         rows = torch.multinomial(torch.from_numpy(weights), draws, replacement=True, generator=random)
         self._trainings += 1
-        goal = torch.from_numpy(targets)
-        steps = -(-draws // BATCH)
-        network = self._network.train()
-        optimiser = torch.optim.Adam(network.parameters(), LEARNING_RATE)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-        for part in rows.split(BATCH):
-            batch = shifted(to_tensor(self._glyphs[part.numpy()]), 1, random)
-            loss = F.cross_entropy(network(batch), goal[part], label_smoothing=SMOOTHING)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            schedule.step()
+        goal, parts = torch.from_numpy(targets), rows.split(BATCH)
+
+        def batch(step: int) -> tuple[Tensor, Tensor]:
+            return shifted(to_tensor(self._glyphs[parts[step].numpy()]), 1, random), goal[parts[step]]
+
+        config = FitConfig(len(parts), LEARNING_RATE, "cosine", evaluate_every=len(parts), seed=seed)
+        fit(self._network, batch, _objective, config)
         return self.read()
 
     @torch.inference_mode()
@@ -72,3 +70,7 @@ class ProposalNetwork:
             for a in range(0, len(self._glyphs), 1024)
         ]
         return torch.cat(parts).numpy()
+
+
+def _objective(network: nn.Module, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+    return {"loss": F.cross_entropy(network(batch[0]), batch[1], label_smoothing=SMOOTHING)}

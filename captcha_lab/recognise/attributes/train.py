@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,13 +10,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from captcha_lab.datasets.batches import Batches, BatchOptions
 from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.metrics.intervals import Share, wilson
-from captcha_lab.recognise.attributes import (
+from captcha_lab.recognise.attributes.config import AttributeConfig
+from captcha_lab.recognise.attributes.reader import (
     ARCHITECTURE,
     KIND,
     SCALING,
@@ -26,7 +25,7 @@ from captcha_lab.recognise.attributes import (
     AttributeReader,
     to_tensor,
 )
-from captcha_lab.recognise.attributes_config import AttributeConfig
+from captcha_lab.recognise.fit import Figures, FitConfig, fit
 from captcha_lab.store.packed.packed import open_packed
 from captcha_lab.store.runs import Run, all_runs, save_weights
 
@@ -150,42 +149,38 @@ def _fit(
 ) -> tuple[int, NDArray[np.float64]]:
     """Train in place, ending with the best epoch's weights; (epochs, share of training pictures with each)."""
     steps = max(1, len(batches) // config.batch_size)
-    optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate, fused=True)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: 0.5 * (1 + math.cos(math.pi * min(1.0, step / (steps * config.epochs))))
-    )
-    best, best_epoch, kept = math.inf, 0, copy.deepcopy(network.state_dict())
     seen, present = 0, np.zeros(len(batches.names))
-    epoch = 0
-    for epoch in range(1, config.epochs + 1):
-        network.train()
-        total = torch.zeros(())
-        for _ in range(steps):
-            images, attributes = batches.next(min(config.batch_size, len(batches)))
-            if attributes is None:
-                raise UsageError(f"{packed} has no attributes.")
-            if epoch == 1:
-                seen, present = seen + len(attributes), present + attributes.sum(axis=0)
-            loss = F.binary_cross_entropy_with_logits(
-                network(_flipped(to_tensor(images))), torch.from_numpy(attributes)
-            )
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            schedule.step()
-            total += loss.detach()
+
+    def batch(step: int) -> tuple[Tensor, Tensor]:
+        nonlocal seen, present
+        images, attributes = batches.next(min(config.batch_size, len(batches)))
+        if attributes is None:
+            raise UsageError(f"{packed} has no attributes.")
+        if step < steps:
+            seen, present = seen + len(attributes), present + attributes.sum(axis=0)
+        return _flipped(to_tensor(images)), torch.from_numpy(attributes)
+
+    def evaluate() -> Figures:
         held = _loss(network, packed, _validation_split(packed))
-        train_loss = float(total) / steps
-        run.log(epoch=epoch, train_loss=train_loss, validation_loss=held)
+        return {} if held is None else {"validation_loss": held}
+
+    def logged(figures: Figures) -> None:
+        epoch = round(figures["step"] / steps)
+        run.log(epoch=epoch, train_loss=figures["train_loss"], validation_loss=figures.get("validation_loss"))
         progress(epoch, config.epochs)
-        score = train_loss if held is None else held
-        if score < best:
-            best, best_epoch, kept = score, epoch, copy.deepcopy(network.state_dict())
-        elif epoch - best_epoch >= config.patience:
-            break
-    network.load_state_dict(kept)
-    network.eval()
-    return epoch, present / max(seen, 1)
+
+    settings = FitConfig(
+        steps * config.epochs, config.learning_rate, "cosine", evaluate_every=steps, patience=config.patience
+    )
+    state = fit(
+        network, batch, _objective, settings, evaluate,
+        lambda figures: (-figures.get("validation_loss", figures["train_loss"]),), on_evaluation=logged,
+    )  # fmt: skip
+    return len(state.history), present / max(seen, 1)
+
+
+def _objective(network: nn.Module, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+    return {"loss": F.binary_cross_entropy_with_logits(network(batch[0]), batch[1])}
 
 
 def _flipped(pictures: Tensor) -> Tensor:

@@ -1,0 +1,1 @@
+"""Attributes read off faces: the network, its training and its reader."""

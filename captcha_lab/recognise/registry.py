@@ -1,0 +1,114 @@
+"""Kinds of captcha readers: each is a file in `readers` with a `READER`, found by looking into that folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import Any
+
+from captcha_lab.errors import CaptchaLabError, UsageError
+from captcha_lab.metrics.intervals import Share
+from captcha_lab.recognise.contract import CaptchaReader
+from captcha_lab.store.packed.packed import PackedSet
+from captcha_lab.store.packed.texts import TextSet
+from captcha_lab.store.runs import Run, load_weights
+
+Progress = Callable[[str, int, int], None]  # phase, done, total
+_FOLDER = "captcha_lab.recognise.readers"  # by name: what lies in it imports this module
+
+
+@dataclass(frozen=True)
+class CaptchaViews:
+    """A captcha dataset as readers learn from it: two views with the same split by captcha.
+
+    Attributes:
+        texts: whole pictures with their texts.
+        glyphs: makes the glyph view, which takes a cut; only readers of cells ask for it.
+    """
+
+    texts: TextSet
+    glyphs: Callable[[], PackedSet]
+
+
+@dataclass(frozen=True)
+class ReaderReport:
+    """A trained reader.
+
+    Attributes:
+        run: where it lies.
+        kind: of the reader.
+        seconds: spent on training.
+        train: share of the training captchas read whole; of all shares with Wilson intervals.
+        validation: of the validation captchas, None where none has a text.
+        test: likewise of the test split.
+        glyphs: shares of single glyphs by the name of the figure, where the reader reads cells.
+        warnings: one line for each thing that makes it untrustworthy.
+    """
+
+    run: Run
+    kind: str
+    seconds: float
+    train: Share | None
+    validation: Share | None
+    test: Share | None
+    glyphs: dict[str, Share | None] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ReaderKind:
+    """One kind of reader.
+
+    Attributes:
+        name: as `--reader` names it.
+        summary: one line for people.
+        architectures: those named in model files that it rebuilds.
+        load: rebuilds a reader from a run folder or model file.
+        train: trains one on a dataset's views and leaves a run folder. Its further arguments are the models' folder,
+            settings (of the kind's own, by name), the run's name or None, and a progress callback.
+        suits: None where such a reader can learn from these captchas, else why not.
+    """
+
+    name: str
+    summary: str
+    architectures: tuple[str, ...]
+    load: Callable[[Path | str], CaptchaReader]
+    train: Callable[[CaptchaViews, Path, dict[str, Any], str | None, Progress], ReaderReport]
+    suits: Callable[[CaptchaViews], str | None]
+
+
+def reader_kinds() -> dict[str, ReaderKind]:
+    """All kinds of readers by name."""
+    modules = [import_module(f"{_FOLDER}.{m.name}") for m in iter_modules(import_module(_FOLDER).__path__)]
+    return {module.READER.name: module.READER for module in modules if hasattr(module, "READER")}
+
+
+def reader_kind(name: str) -> ReaderKind:
+    """One kind of reader.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    kinds = reader_kinds()
+    if name not in kinds:
+        raise UsageError(f"There is no kind of reader {name!r}: choose one of {', '.join(kinds)}.")
+    return kinds[name]
+
+
+def load_reader(path: Path | str) -> CaptchaReader:
+    """A trained reader of captchas, of whatever kind, from its run folder or model file.
+
+    Raises:
+        CaptchaLabError: the file is absent, damaged, or no reader of captchas.
+    """
+    _, metadata = load_weights(Path(path))
+    for kind in reader_kinds().values():
+        if metadata["architecture"] in kind.architectures:
+            return kind.load(Path(path))
+    known = ", ".join(name for kind in reader_kinds().values() for name in kind.architectures)
+    raise CaptchaLabError(
+        f"{path} holds a {metadata['architecture']}, not a reader of captchas (readers are: {known})."
+    )
