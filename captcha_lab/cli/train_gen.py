@@ -55,6 +55,7 @@ def run(
         list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Any other field of the recipe.")
     ] = None,
     iterations: Annotated[int | None, typer.Option(help="Length of the run [default: the recipe's].")] = None,
+    epochs: Annotated[float | None, typer.Option(help="Length of the run as passes over the data.")] = None,
     max_seconds: Annotated[
         float | None, typer.Option(help="Length of the run as a time; the schedule is tied to it.")
     ] = None,
@@ -97,11 +98,12 @@ def run(
     changes = tuple(change or ())
     choice = Choice(recipe, loss, label, update, critic_steps, generator_steps, clip, lr, batch_size, changes)
     workspace, folder = pipeline.locate(dataset)
-    if iterations is not None and max_seconds is not None:
-        raise UsageError("A run's length is either --iterations or --max-seconds: choose one.")
+    if sum(length is not None for length in (iterations, epochs, max_seconds)) > 1:
+        raise UsageError("A run's length is --iterations, --epochs or --max-seconds: choose one.")
     config = GeneratorConfig(
         seed=seed,
         iterations=iterations,
+        epochs=epochs,
         max_seconds=max_seconds,
         evaluations=evaluations,
         device=device,
@@ -144,7 +146,8 @@ def _lines(reports: list[Any], best: Any) -> list[str]:
         figures = ", ".join(f"{key} {value:.3f}" for key, value in report.figures.items())
         lines += [f"  {figures}"] if figures else []
         lines += [f"  Alarm at iteration {alarm.iteration}: {alarm.message}" for alarm in report.alarms]
-    drawn = [name for name in ("progress.gif", "curves.png") if (best.run / name).is_file()]
+    pictures = ("progress.gif", "progress.png", "curves.png", "critic_weights.png")
+    drawn = [name for name in pictures if (best.run / name).is_file()]
     return [*lines, *([f"Pictures in {best.run}: {', '.join(drawn)}."] if drawn else [])]
 
 
@@ -166,7 +169,7 @@ def _dry_run(made: Any, json: bool) -> None:
     for name in made.parameters:
         rows = [(layer.name, layer.kind, "x".join(map(str, layer.shape)), f"{layer.parameters:,}")
                 for layer in getattr(made, name)]  # fmt: skip
-        title = f"{name}: {made.parameters[name]:,} parameters"
+        title = f"{name}: {made.totals[name]:,} parameters, {made.parameters[name]:,} trainable"
         lines += ["", table(("layer", "kind", "output", "parameters"), rows, title)]
     how = f"{made.threads} thread{'s' if made.threads > 1 else ''}, {made.precision}"
     lines += ["", f"One iteration takes {1000 * made.seconds_per_iteration:.1f} ms here ({how})."]

@@ -72,9 +72,11 @@ class Recipe:
     clip: float = 0.0
     """Weights are clipped to [-clip, clip] after each step; 0 = never."""
     clip_scope: str = "all"
-    """all: every critic parameter, biases too; update: the thesis's update (section 4.4)."""
+    """all: every weight and bias of the critic, but no gain of a normalisation; update: the thesis's (section 4.4)."""
     gradient_penalty: float = 0.0
     """Lambda of WGAN-GP (Gulrajani et al. 2017, eq. 3)."""
+    penalty_inference: bool = False
+    """The gradient penalty calls the critic in inference mode: running statistics, no dropout."""
     r1: float = 0.0
     """Gamma of R1 (Mescheder et al. 2018, eq. 9): gamma/2 E|grad|^2 at real images."""
     r2: float = 0.0
@@ -109,9 +111,11 @@ class Recipe:
     critic_steps: int = 1
     generator_steps: int = 1
     reuse_fake: bool = False
-    """The generator's step uses the images that the critic was just shown, which saves drawing others."""
+    """Both players' steps use the same generated images; with `generator_first` those made before its step."""
     generator_first: bool = False
     """The generator is updated before the critic in each iteration."""
+    simultaneous: bool = False
+    """Both players step from one forward pass, at the same weights: the critic's step does not come first."""
     opening: tuple[int, int, int] | None = None
     """(iterations, critic steps, generator steps) at the start of the run."""
     switch: bool = False
@@ -165,6 +169,8 @@ class Recipe:
                 raise UsageError(f"Recipe {self.name}: {name} must be in [0, 1), not {getattr(self, name)}.")
         if self.opening is not None and min(self.opening) < 1:
             raise UsageError(f"Recipe {self.name}: opening {self.opening} has a number below 1.")
+        if self.simultaneous and (self.critic_steps, self.generator_steps) != (1, 1):
+            raise UsageError(f"Recipe {self.name}: simultaneous steps are one of each player.")
         if self.wrong_labels and self.conditioning not in ("concat", "projection"):
             raise UsageError(
                 f"Recipe {self.name}: wrong labels need a critic that is conditioned (concat or projection)."
@@ -176,6 +182,10 @@ class Recipe:
     def labelled(self) -> bool:
         """Whether the generator is conditioned."""
         return self.conditioning != "none"
+
+    def epochs_per_iteration(self, images: int) -> float:
+        """Passes over so many images that the critic's steps of one iteration make (a loss without one: its own)."""
+        return self.batch_size * self.critic_steps / images
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for `json.dumps`; `from_json` is the inverse."""

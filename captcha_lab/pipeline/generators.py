@@ -53,6 +53,11 @@ class GeneratorData:
         """
         from captcha_lab.generate.choose import choose, defaults_for
 
+        if self.condition == "none" and choice.label:
+            hint = ": run `captcha-lab label --review` first" if self.captchas else ""
+            raise UsageError(
+                f"--label needs labels, and the dataset {self.dataset} has none{hint}, or train with --no-label."
+            )
         if self.condition == "none":
             choice = replace(choice, label=False)
         elif self.condition == "attributes" and choice.label is None:

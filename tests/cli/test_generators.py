@@ -116,7 +116,10 @@ def test_resume_by_name(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_unlabelled_data(workspace: Path) -> None:
     arguments = ["--iterations", "2", "--evaluations", "1", *SMALL]
-    shown = call("train-gen", "--dataset", "plain", "--loss", "wgan", "--label", *arguments)
+    refused = call("train-gen", "--dataset", "plain", "--loss", "wgan", "--label", *arguments, code=2)
+    assert "--label needs labels, and the dataset plain has none" in refused.stderr
+    assert not list((workspace / "models").glob("*"))
+    shown = call("train-gen", "--dataset", "plain", "--loss", "wgan", *arguments)
     assert "There are no labels yet: training without a condition" in shown.stderr
     report = trained("--dataset", "plain", "--loss", "wgan")
     assert report["recipe"].startswith("wdcgan+")
@@ -153,7 +156,7 @@ def test_list_and_dry_run(workspace: Path) -> None:
 
 
 def test_a_run_that_breaks_says_so_and_names_nothing_that_is_not_there(workspace: Path) -> None:
-    broken = ["--lr", "1e30", "--iterations", "3", *SMALL, "--name"]
+    broken = ["--lr", "1e38", "--iterations", "3", *SMALL, "--name"]
     for name, loss in (("clipped", "wgan"), ("free", "gan")):
         result = call("train-gen", "--loss", loss, *broken, name, code=1)
         assert "is not a number any more" in result.stdout

@@ -10,7 +10,7 @@ from torch import nn
 from captcha_lab.generate.networks import families
 from captcha_lab.generate.players.streams import ArrayStream
 from captcha_lab.generate.recipe import Recipe
-from captcha_lab.generate.training.overview import random_stream
+from captcha_lab.generate.training.overview import random_stream, running_statistics
 
 BATCH = 4
 
@@ -48,5 +48,4 @@ def trainable(network: nn.Module) -> int:
 
 def counting_statistics(network: nn.Module) -> int:
     """Parameters as Keras counts them: running mean and variance included."""
-    running = [b for name, b in network.named_buffers() if "running" in name]
-    return trainable(network) + sum(b.numel() for b in running)
+    return trainable(network) + running_statistics(network)

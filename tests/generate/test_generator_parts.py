@@ -17,8 +17,8 @@ from captcha_lab.generate.players.game import penalty_factor
 from captcha_lab.generate.players.remedies import Average, Replay, feature_matching
 from captcha_lab.generate.recipes import get_recipe
 from captcha_lab.generate.training.overview import overview
-from captcha_lab.generate.training.schedule import StepRule, learning_rate_factor
-from captcha_lab.generate.watching.pictures import grid, save_animation, save_curves, save_picture
+from captcha_lab.generate.training.schedule import StepRule, falling, learning_rate_factor
+from captcha_lab.generate.watching.pictures import grid, save_animation, save_curves, save_picture, save_strip
 from captcha_lab.generate.watching.quality import RecogniserQuality, harmonic_mean
 from tests.generate.generator_tools import shrunk
 
@@ -36,24 +36,43 @@ def test_fixed_ratio_with_an_opening() -> None:
     assert not rule.watching
 
 
-def test_switches_when_the_critics_loss_falls_steadily() -> None:
-    recipe = replace(
-        get_recipe("wdcgan"), opening=(500, 5, 1), switch=True, critic_steps=1, generator_steps=5
-    )
-    rule = StepRule(recipe)
-    for k in range(60):  # rising, and up and down: not yet
-        assert rule.steps(k) == (5, 1)
-        rule.observe(k, k + (-1) ** k)
-    assert [rule.watching] == [True]
-    for k in range(60, 90):
-        if not rule.watching:
-            break
+RESTATED = replace(get_recipe("wdcgan-update-restated"), opening=(50, 5, 1))
+
+
+def switched_at(losses: list[float]) -> int:
+    """The iteration at which the opening ends; -1 while it lasts."""
+    rule = StepRule(RESTATED)
+    for k, loss in enumerate(losses):
+        rule.steps(k)
+        if rule.watching:
+            rule.observe(k, loss)
+    return rule.switched_at
+
+
+def test_noise_does_not_end_the_opening() -> None:
+    draw = np.random.default_rng(0)
+    ends = [switched_at(draw.normal(size=50).tolist()) for _ in range(300)]
+    assert np.mean(np.array(ends) >= 0) < 0.05
+
+
+def test_a_critics_loss_that_falls_steadily_ends_the_opening() -> None:
+    draw = np.random.default_rng(0)
+    falls = -0.1 * np.arange(50)
+    ends = [switched_at((falls + draw.normal(0, 0.5, 50)).tolist()) for _ in range(100)]
+    assert np.mean(np.array(ends) >= 0) > 0.95
+    assert switched_at((-falls).tolist()) == -1
+    rule = StepRule(RESTATED)
+    for k in range(40):
         rule.observe(k, -0.1 * k)
-    assert rule.steps(k) == (1, 5)
-    assert k < 85
-    resumed = StepRule(recipe)
+    assert rule.steps(40) == (1, 5)
+    resumed = StepRule(RESTATED)
     resumed.restore(rule.state())
-    assert resumed.steps(k) == (1, 5)
+    assert resumed.steps(40) == (1, 5)
+
+
+def test_the_trend_test_against_the_formula() -> None:
+    assert falling([4.0, 3.0, 2.0, 1.0]) == pytest.approx(6 / np.sqrt(4 * 3 * 13 / 18))
+    assert falling([1.0, 2.0, 2.0]) == pytest.approx(-2 / np.sqrt(3 * 2 * 11 / 18))
 
 
 def test_switches_at_the_latest_when_the_opening_ends() -> None:
@@ -167,6 +186,16 @@ def test_animation_and_curves(tmp_path: Path) -> None:
     save_curves(tmp_path / "curves.png", history, "a run")
     with Image.open(tmp_path / "curves.png") as picture:
         assert picture.size[0] > 400
+    with Image.open(tmp_path / "curves.png") as picture:
+        without = picture.size
+    switch = {"kind": "switch", "iteration": 2}
+    more = [{**line, "critic_loss": -1.0, "real_probability": 0.5} for line in history]
+    save_curves(tmp_path / "more.png", [*more, switch], "a run", 0.1)
+    with Image.open(tmp_path / "more.png") as picture:
+        assert picture.size[1] > without[1]  # the probabilities have a panel of their own
+    save_strip(tmp_path / "strip.png", [k for k in frames for _ in range(5)], most=2)
+    with Image.open(tmp_path / "strip.png") as still:
+        assert still.size == (2 * 8 + 4, 8)
     save_curves(tmp_path / "none.png", [], "nothing")
     assert not (tmp_path / "none.png").exists()
 
@@ -215,6 +244,8 @@ def test_overview_counts_every_parameter() -> None:
     for name in ("generator", "critic"):
         layers = getattr(made, name)
         assert sum(layer.parameters for layer in layers) == made.parameters[name] > 0
+    keras = overview(get_recipe("cs231n-wgan-gp"), seconds=0.0)
+    assert (keras.totals["critic"], keras.parameters["critic"]) == (3_411_649, 3_411_393)
     assert made.generator[-1].shape == (1, 20, 20)
     assert made.seconds_per_iteration > 0
     spectral = replace(shrunk(get_recipe("dcgan")), options={"spectral": True, "hidden": 8})

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from captcha_lab.generate.players.optimisers import gradient_norm, make_optimiser, set_rate, step
+from captcha_lab.generate.players.optimisers import apply, gradient_norm, gradients, make_optimiser, set_rate
 from captcha_lab.generate.recipes import get_recipe
 from captcha_lab.parallel import Group
 
@@ -20,7 +20,7 @@ def test_a_transposed_gradient_moves_the_right_weights(name: str) -> None:
     target = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
     weight = nn.Parameter(torch.zeros(3, 5))
     optimiser = make_optimiser(recipe, [weight])
-    step(optimiser, [weight], (weight.t() * target).sum(), Group())
+    apply(optimiser, [weight], gradients((weight.t() * target).sum(), [weight]), Group())
     assert torch.equal(weight.detach().sign(), -target.t().sign())
 
 
@@ -28,7 +28,7 @@ def test_only_the_given_parameters_get_a_gradient() -> None:
     own, others = nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(2))
     unused = nn.Parameter(torch.ones(1))
     optimiser = make_optimiser(replace(get_recipe("dcgan"), learning_rate=0.1), [own, unused])
-    step(optimiser, [own, unused], (3 * own * others).sum(), Group())
+    apply(optimiser, [own, unused], gradients((3 * own * others).sum(), [own, unused]), Group())
     assert others.grad is None
     assert unused.item() == 1.0
     assert gradient_norm([own, unused]).item() == pytest.approx((9 + 9) ** 0.5)
@@ -53,6 +53,6 @@ def test_a_step_is_the_same_whatever_the_order_in_memory() -> None:
         for _ in range(3):
             leaf = images.clone().requires_grad_()
             (gradient,) = torch.autograd.grad(network(leaf).square().sum(), leaf, create_graph=True)
-            step(optimiser, parameters, gradient.square().mean(), Group())
+            apply(optimiser, parameters, gradients(gradient.square().mean(), parameters), Group())
     assert last.weight.is_contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(last.weight, first.weight)

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-from captcha_lab.errors import CaptchaLabError
+from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.generate.players.streams import ArrayStream
 from captcha_lab.generate.recipe import Recipe
 from captcha_lab.generate.recipes import get_recipe, recipes
@@ -132,7 +132,9 @@ def test_run_folder(tmp_path: Path) -> None:
     held = run_critic_weights(run)
     assert float(np.abs(held).max()) <= recipe.clip + 1e-7
     assert share_at_limit(held, recipe.clip) > 0
-    for name in ("critic_weights.png", "curves.png", "progress.gif", "summary.json", "weights.safetensors"):
+    for name in (
+        "critic_weights.png", "curves.png", "progress.gif", "progress.png", "summary.json", "weights.safetensors",
+    ):  # fmt: skip
         assert (run.root / name).stat().st_size > 0, name
     assert list(run.tensorboard.glob("events*"))
     kinds = [line["kind"] for line in run.history()]
@@ -141,6 +143,21 @@ def test_run_folder(tmp_path: Path) -> None:
     assert "wasserstein" in run.history()[0]
     assert load_generator(run.root).classes == ("0", "1", "2", "3", "4")
     assert json.loads((run.root / "summary.json").read_text())["iterations"] == 15
+
+
+def test_the_switch_is_logged_and_a_penalty_has_a_histogram_too(tmp_path: Path) -> None:
+    restated = shrunk(get_recipe("wdcgan-update-restated"), opening=(3, 2, 1), iterations=6)
+    run = Run(run_for(restated, tmp_path).run)
+    assert [line["iteration"] for line in run.history() if line["kind"] == "switch"] == [4]
+    penalised = run_for(shrunk(get_recipe("wgan-fc-gp"), iterations=3), tmp_path)
+    assert (penalised.run / "critic_weights.png").is_file()
+
+
+def test_epochs_become_iterations(tmp_path: Path) -> None:
+    recipe = shrunk(get_recipe("wgan-fc"))  # 3 critic steps of 4 images, 24 images
+    assert run_for(recipe, tmp_path, epochs=2).iterations == 4
+    with pytest.raises(UsageError, match="--epochs 0: give a number above 0"):
+        GeneratorConfig(epochs=0)
 
 
 def test_the_best_weights_are_kept_not_the_last(tmp_path: Path) -> None:

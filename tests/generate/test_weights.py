@@ -13,7 +13,12 @@ from PIL import Image
 from captcha_lab.errors import UsageError
 from captcha_lab.generate.recipes import get_recipe
 from captcha_lab.generate.training.trainer import Trainer
-from captcha_lab.generate.watching.weights import critic_weights, save_weight_histograms, share_at_limit
+from captcha_lab.generate.watching.weights import (
+    critic_weights,
+    layer_weights,
+    save_weight_histograms,
+    share_at_limit,
+)
 from tests.generate.generator_tools import data
 
 
@@ -39,6 +44,7 @@ def test_a_clip_gathers_the_weights_at_its_limits_and_a_penalty_does_not(tmp_pat
 def test_only_connection_weights_are_counted() -> None:
     state = {"a.weight": torch.zeros(2, 3), "a.bias": torch.ones(2), "n.running_var": torch.ones(2)}
     assert critic_weights(state).tolist() == [0.0] * 6
+    assert list(layer_weights(state)) == ["a"]
     with pytest.raises(UsageError, match="holds no weights"):
         critic_weights({"a.bias": torch.ones(2)})
 
@@ -48,5 +54,5 @@ def test_shares_at_the_limit(tmp_path: Path) -> None:
     assert share_at_limit(weights, 0.05) == pytest.approx(3 / 6)
     with pytest.raises(UsageError, match="above 0"):
         share_at_limit(weights, 0.0)
-    with pytest.raises(UsageError, match="no critics"):
+    with pytest.raises(UsageError, match="no weights to draw"):
         save_weight_histograms(tmp_path / "none.png", {}, 0.05)

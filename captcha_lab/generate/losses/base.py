@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from captcha_lab.errors import UsageError
 from captcha_lab.generate.networks.base import Criticism
 from captcha_lab.generate.players.draws import Pair
 from captcha_lab.generate.players.game import Figures, Game
@@ -38,6 +39,10 @@ class Loss(ABC):
     @abstractmethod
     def generator_step(self, game: Game) -> Figures:
         """One step of the generator (and encoder); returns scalars to log."""
+
+    def joint_step(self, game: Game) -> Figures:
+        """One step of both players from one forward pass, where a recipe's steps are simultaneous."""
+        raise UsageError(f"The loss {game.recipe.loss} has no simultaneous steps: leave `simultaneous` away.")
 
     def state(self) -> dict[str, float]:
         """What the loss itself has learnt (an adaptive margin); empty for most."""
@@ -85,12 +90,14 @@ class Adversarial(Loss, ABC):
         adversarial = self.critic_loss(judged[0], negative)
         total = adversarial + game.critic_terms(pairs, judged, leaves)
         r, f = judged[0].score.detach(), judged[1].score.detach()
+        probabilities = {"real_probability": r.sigmoid().mean(), "fake_probability": f.sigmoid().mean()}
         return total, {
             "critic_loss": adversarial.detach(),
             "real_score": r.mean(),
             "fake_score": f.mean(),
             self.estimate: r.mean() - f.mean(),
             "critic_accuracy": (r > f).float().mean(),
+            **(probabilities if self.saturates else {}),
         }
 
     def generator_step(self, game: Game) -> Figures:
@@ -98,13 +105,29 @@ class Adversarial(Loss, ABC):
         real = game.real_again()
         fake, condition = game.made_again(real[1])
         judged = game.players.criticise(game.draws.moved(fake), condition)
+        total, figures = self.generated(game, real, judged, condition)
+        return figures | {"generator_gradient": game.players.step_generator(total)}
+
+    def generated(
+        self, game: Game, real: Pair, judged: Criticism, condition: Tensor | None
+    ) -> tuple[Tensor, Figures]:
+        """The generator's whole loss and the figures of the step, from the criticism of its images."""
         judged_real = game.judge_real(real) if self.needs_real or game.recipe.feature_matching else None
         adversarial = self.generator_loss(judged, judged_real)
         total = game.recipe.adversarial_weight * adversarial
         total = total + game.generator_terms(judged, judged_real, condition)
         total = total + self.regulariser(game, (real[0].detach(), real[1]))
-        norm = game.players.step_generator(total)
-        return {"generator_loss": adversarial.detach(), "generator_gradient": norm}
+        return total, {"generator_loss": adversarial.detach()}
+
+    def joint_step(self, game: Game) -> Figures:
+        """Both players step from one criticism of real and generated images, at the same weights."""
+        real = game.draw_real()
+        fake = game.make(real[1])
+        pairs = game.comparison(real, fake)
+        judged, leaves = game.judge(pairs, differentiable=game.penalises)
+        total, figures = self.criticised(game, pairs, judged, leaves)
+        of_generator, more = self.generated(game, real, judged[1], fake[1])
+        return figures | more | {"generator_gradient": game.players.step_both(total, of_generator)}
 
 
 def _same_networks(recipe: Recipe, name: str) -> Recipe:

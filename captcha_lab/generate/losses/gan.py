@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from captcha_lab.generate.losses.base import Adversarial, LossFamily, cross_entropy, given
@@ -51,8 +52,34 @@ class LogBoth(NonSaturating):
         return cross_entropy(fake.score, 1.0) + cross_entropy(given(real).score, 0.0)
 
 
+class SigmoidTwice(NonSaturating):
+    """The thesis's printed loss: the critic's probability is taken for a logit, so the sigmoid is applied twice.
+
+    The critic's sigmoid output, clipped to [1e-7, 1 - 1e-7], goes into a cross-entropy that applies the sigmoid again.
+    Both players' gradients vanish where the critic is sure: 2.3e-5 at a score of -10, where the right loss has 1.
+    """
+
+    def critic_loss(self, real: Criticism, fake: Criticism) -> Tensor:
+        """As `NonSaturating`, of probabilities instead of scores."""
+        return cross_entropy(_clipped(real.score), 1 - self.smoothing) + cross_entropy(
+            _clipped(fake.score), 0
+        )
+
+    def generator_loss(self, fake: Criticism, real: Criticism | None = None) -> Tensor:
+        """As `NonSaturating`, of probabilities instead of scores."""
+        return cross_entropy(_clipped(fake.score), 1.0)
+
+
+def _clipped(score: Tensor) -> Tensor:
+    return torch.sigmoid(score).clamp(1e-7, 1 - 1e-7)
+
+
 LOSSES = (
     LossFamily("gan", "cross-entropy, the generator maximises log D(G(z)); Goodfellow et al. 2014", NonSaturating),
     LossFamily("minimax", "cross-entropy, the generator minimises log(1 - D(G(z))); the same paper", Minimax),
+    LossFamily(
+        "gan-printed", "cross-entropy with the sigmoid applied twice, as the thesis prints it", SigmoidTwice,
+        recipe="dcgan-printed",
+    ),
     LossFamily("ali", "cross-entropy, both terms for both players; thesis 3.1", LogBoth, recipe="ali"),
 )  # fmt: skip

@@ -28,7 +28,6 @@ class Cs231nOptions(CriticOptions):
     generator_norm: str = "batch"
     slope: float = 0.01  # of the critic's leaky ReLU
     hidden: int = 1024
-    epsilon: float = 1e-5
 
 
 class Cs231nGenerator(GeneratorNetwork):
@@ -38,15 +37,15 @@ class Cs231nGenerator(GeneratorNetwork):
         super().__init__(spec)
         self.start = (128, *halving(spec, 2))
         flat = 128 * self.start[1] * self.start[2]
-        norm, eps = options.generator_norm, options.epsilon
+        norm = options.generator_norm
         self.first = nn.Linear(spec.noise_size + spec.classes, options.hidden)
-        self.first_norm = nn.Sequential(nn.ReLU(), normaliser(norm, options.hidden, eps))
+        self.first_norm = nn.Sequential(nn.ReLU(), normaliser(norm, options.hidden, options))
         self.second = nn.Linear(options.hidden + spec.classes, flat)
-        self.second_norm = nn.Sequential(nn.ReLU(), normaliser(norm, flat, eps))
+        self.second_norm = nn.Sequential(nn.ReLU(), normaliser(norm, flat, options))
         self.deconvolutions = nn.Sequential(
             nn.ConvTranspose2d(128, 64, 4, stride=2, padding=1),
             nn.ReLU(),
-            normaliser(norm, 64, eps),
+            normaliser(norm, 64, options),
             nn.ConvTranspose2d(64, spec.image_shape[0], 4, stride=2, padding=1),
             output_activation(spec),
         )
@@ -99,7 +98,7 @@ def _strided(spec: NetworkSpec, options: Cs231nOptions) -> tuple[nn.Module, int]
     layers = nn.Sequential(
         *(nn.Conv2d(spec.image_shape[0], 64, 4, stride=2), nn.LeakyReLU(options.slope)),
         *(nn.Conv2d(64, 128, 4, stride=2), nn.LeakyReLU(options.slope)),
-        normaliser(options.critic_norm, 128, options.epsilon),
+        normaliser(options.critic_norm, 128, options),
         nn.Flatten(),
     )
     return layers, 128 * _sides(spec, lambda side: ((side - 4) // 2 + 1 - 4) // 2 + 1)

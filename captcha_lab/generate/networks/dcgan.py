@@ -40,7 +40,6 @@ class DcganOptions(CriticOptions):
     channels: int = 64  # of the outer convolutions; the inner ones have twice as many
     hidden: int = 1024
     slope: float = 0.2  # of the critic's leaky ReLU
-    epsilon: float = 1e-5  # of batch and layer norm
 
 
 class Convolver(nn.Module):
@@ -60,7 +59,7 @@ class Convolver(nn.Module):
             nn.Flatten(),
         )
         self.hidden = nn.Linear(inner * height * width + conditions, options.hidden, bias=False)
-        self.norm = normaliser(options.critic_norm, options.hidden, options.epsilon)
+        self.norm = normaliser(options.critic_norm, options.hidden, options)
         self.activation = nn.LeakyReLU(options.slope)
 
     def forward(self, images: Tensor, condition: Tensor | None) -> Tensor:
@@ -81,12 +80,12 @@ class Deconvolver(nn.Module):
         outer, self.inner, norm = options.channels, 2 * options.channels, options.generator_norm
         flat = self.inner * self.size[0] * self.size[1]
         self.first = nn.Linear(inputs + spec.classes, options.hidden, bias=False)
-        self.first_norm = nn.Sequential(normaliser(norm, options.hidden, options.epsilon), nn.ReLU())
+        self.first_norm = nn.Sequential(normaliser(norm, options.hidden, options), nn.ReLU())
         self.second = nn.Linear(options.hidden + spec.classes, flat, bias=False)
-        self.second_norm = nn.Sequential(normaliser(norm, flat, options.epsilon), nn.ReLU())
+        self.second_norm = nn.Sequential(normaliser(norm, flat, options), nn.ReLU())
         self.deconvolutions = nn.Sequential(
             conv_double(self.inner, outer, bias=False),
-            normaliser(norm, outer, options.epsilon),
+            normaliser(norm, outer, options),
             nn.ReLU(),
             conv_double(outer, spec.image_shape[0], bias=False),
         )

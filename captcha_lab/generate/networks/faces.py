@@ -34,7 +34,6 @@ class FacesOptions(CriticOptions):
     channels: int = 32  # of the outermost convolutions, doubled at each stride
     critic_norm: str = "batch"  # of the second and third convolution
     generator_norm: str = "batch"
-    epsilon: float = 1e-5
 
 
 class FacesGenerator(GeneratorNetwork):
@@ -49,7 +48,7 @@ class FacesGenerator(GeneratorNetwork):
         bias = options.generator_norm == "none"
         layers: list[nn.Module] = []
         for inputs, outputs in itertools.pairwise(widths):
-            norm = normaliser(options.generator_norm, outputs, options.epsilon)
+            norm = normaliser(options.generator_norm, outputs, options)
             layers += [conv_double(inputs, outputs, bias), norm, nn.ReLU()]
         self.deconvolutions = nn.Sequential(*layers, conv_double(widths[-1], spec.image_shape[0], bias=True))
         self.ending = Ending(spec, options.update, bias=True)
@@ -71,7 +70,7 @@ class FacesCritic(CriticNetwork):
         layers: list[nn.Module] = []
         for norm in ("none", options.critic_norm, options.critic_norm, "none"):
             layers += [conv_half(inputs, outputs, bias=norm == "none")]
-            layers += [normaliser(norm, outputs, options.epsilon), nn.ReLU()]
+            layers += [normaliser(norm, outputs, options), nn.ReLU()]
             inputs, outputs = outputs, 2 * outputs
         self.convolutions = nn.Sequential(*layers, nn.Flatten())
         self.head = CriticHead(spec, options, inputs * height * width)

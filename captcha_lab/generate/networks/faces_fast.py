@@ -33,7 +33,6 @@ class FacesFastOptions(CriticOptions):
     channels: int = 32  # of the critic's outermost convolution, doubled at each stride up to eightfold
     generator_channels: int = 32  # of the generator's outermost layer, likewise
     generator_norm: str = "none"
-    epsilon: float = 1e-5
     slope: float = 0.2  # of the leaky ReLU
 
 
@@ -64,7 +63,7 @@ class FacesFastGenerator(GeneratorNetwork):
         self.stages = nn.ModuleList(
             nn.Sequential(
                 nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1),
-                normaliser(options.generator_norm, outputs, options.epsilon),
+                normaliser(options.generator_norm, outputs, options),
                 nn.LeakyReLU(options.slope),
             )
             for inputs, outputs in itertools.pairwise(widths)

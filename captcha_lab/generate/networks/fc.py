@@ -36,7 +36,6 @@ class FcOptions(CriticOptions):
     critic_slope: float = 0.0
     generator_norms: Sequence[str] = ()  # per hidden layer: batch, layer or none; () = none anywhere
     critic_norms: Sequence[str] = ()
-    epsilon: float = 1e-5  # of the norms
     generator_bias: bool = True  # of the generator's hidden layers; its last layer always has one
     dropout: float = 0.0  # after each of the critic's hidden layers
     update: bool = False  # the thesis's update: tanh and a 5x5 convolution before the output activation
@@ -70,7 +69,7 @@ class Stack(nn.Module):
         self.linear, self.after = nn.ModuleList(), nn.ModuleList()
         for width, norm, conditioned in zip(widths, norms, self.conditioned, strict=True):
             self.linear.append(nn.Linear(inputs + (conditions if conditioned else 0), width, bias=bias))
-            tail = [normaliser(norm, width, options.epsilon), activation(slope)]
+            tail = [normaliser(norm, width, options), activation(slope)]
             self.after.append(nn.Sequential(*tail, *([Dropout(dropout)] if dropout else [])))
             inputs = width
 

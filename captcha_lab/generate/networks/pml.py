@@ -44,7 +44,7 @@ class PmlGenerator(GeneratorNetwork):
         self.first = nn.Linear(spec.noise_size + spec.classes, flat, bias=False)
 
         def after(channels: int) -> nn.Sequential:
-            norm = normaliser(options.generator_norm, channels, options.epsilon)
+            norm = normaliser(options.generator_norm, channels, options)
             return nn.Sequential(norm, nn.LeakyReLU(options.slope))
 
         self.first_norm = after(flat)
@@ -73,7 +73,7 @@ class PmlCritic(CriticNetwork):
         inputs = spec.image_shape[0] + self.conditions
         layers: list[nn.Module] = []
         for outputs, stride in ((64, 1), (128, 2), (256, 2)):
-            norm = normaliser(options.critic_norm, outputs, options.epsilon)
+            norm = normaliser(options.critic_norm, outputs, options)
             layers += [nn.Conv2d(inputs, outputs, 5, stride, padding=2), norm, nn.LeakyReLU(options.slope)]
             layers += [Dropout(options.dropout)] if stride == 2 and options.dropout else []
             inputs = outputs

@@ -1,9 +1,8 @@
 """The convolutional networks of the lecture slides (MNIST scaled to 32x32; any multiple of 8 works).
 
-The deck writes the generator's second and third layers as plain convolutions; only transposed ones give 32 pixels
-(4 - 9 - 17 - 32), so those are meant. Batch norm and ReLU follow every generator layer but the last, the fully
-connected one included (the deck leaves open whether it is). The critic has no hidden fully connected layer, so it
-sees a condition as planes beside the image.
+All three generator layers are transposed convolutions (4 - 9 - 17 - 32 pixels); nothing follows the linear layer, and
+all layers have biases, batch norm or not. The critic has no hidden fully connected layer, so it sees a condition as
+planes beside the image.
 """
 
 from __future__ import annotations
@@ -25,7 +24,8 @@ class SlidesOptions(CriticOptions):
     critic_norm: str = "batch"  # of all the critic's convolutions but the first
     generator_norm: str = "batch"
     slope: float = 0.2  # of the critic's leaky ReLU
-    epsilon: float = 1e-5
+    linear_norm: bool = True  # batch norm and ReLU follow the generator's linear layer
+    bias: bool = False  # layers that a norm follows have biases too
 
 
 class SlidesGenerator(GeneratorNetwork):
@@ -34,14 +34,14 @@ class SlidesGenerator(GeneratorNetwork):
     def __init__(self, spec: NetworkSpec, options: SlidesOptions) -> None:
         super().__init__(spec)
         self.start = (256, *halving(spec, 3))
-        bias = options.generator_norm == "none"
+        bias = options.bias or options.generator_norm == "none"
         self.first = nn.Linear(spec.noise_size + spec.classes, 256 * self.start[1] * self.start[2])
 
         def after(channels: int) -> nn.Sequential:
-            return nn.Sequential(normaliser(options.generator_norm, channels, options.epsilon), nn.ReLU())
+            return nn.Sequential(normaliser(options.generator_norm, channels, options), nn.ReLU())
 
         self.deconvolutions = nn.Sequential(
-            after(256),
+            *([after(256)] if options.linear_norm else []),
             *(nn.ConvTranspose2d(256, 128, 3, stride=2, bias=bias), after(128)),
             *(nn.ConvTranspose2d(128, 64, 3, stride=2, padding=1, bias=bias), after(64)),
             nn.ConvTranspose2d(64, spec.image_shape[0], 4, stride=2, padding=2),
@@ -64,11 +64,14 @@ class SlidesCritic(CriticNetwork):
         inputs = spec.image_shape[0] + self.conditions
         layers: list[nn.Module] = []
         for outputs, norm in ((16, "none"), (32, options.critic_norm), (64, options.critic_norm)):
-            layers += [nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=norm == "none")]
-            layers += [normaliser(norm, outputs, options.epsilon), nn.LeakyReLU(options.slope)]
+            layers += [
+                nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=options.bias or norm == "none")
+            ]
+            layers += [normaliser(norm, outputs, options), nn.LeakyReLU(options.slope)]
             inputs = outputs
-        layers += [nn.Conv2d(inputs, 128, left, bias=options.critic_norm == "none")]
-        layers += [normaliser(options.critic_norm, 128, options.epsilon), nn.LeakyReLU(options.slope)]
+        bias = options.bias or options.critic_norm == "none"
+        layers += [nn.Conv2d(inputs, 128, left, bias=bias)]
+        layers += [normaliser(options.critic_norm, 128, options), nn.LeakyReLU(options.slope)]
         self.convolutions = nn.Sequential(*layers, nn.Flatten())
         self.head = CriticHead(spec, options, 128)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -43,14 +45,23 @@ class Game:
         """Noise [n, Z]."""
         return self.draws.noise()
 
+    @property
+    def _generator_leads(self) -> bool:
+        """The generator's step comes first, and the critic's uses the same images."""
+        return self.recipe.generator_first and self.recipe.reuse_fake
+
     def draw_real(self) -> Pair:
-        """The next real images and their conditions."""
+        """Real images and their conditions for the critic's step: the next ones."""
+        if self._generator_leads and self._real is not None:
+            real, self._real = self._real, None
+            return real
         self._real = self.draws.real()
         return self._real
 
     def real_again(self) -> Pair:
         """The real images that the critic was just shown, once; otherwise the next ones."""
-        real, self._real = self._real or self.draw_real(), None
+        real = self._real or self.draws.real()
+        self._real = real if self._generator_leads else None
         return real
 
     def make(self, real_condition: Tensor | None) -> Pair:
@@ -60,17 +71,20 @@ class Game:
 
     def generated(self, real_condition: Tensor | None) -> Pair:
         """Generated images for the critic, which carry no gradient; some may be old ones."""
-        if self.recipe.reuse_fake:
-            self._made = self.make(real_condition)
-            fake = self._made[0].detach(), self._made[1]
-        else:
+        if not self.recipe.reuse_fake:
             with torch.no_grad():
                 fake = self.make(real_condition)
+        elif self._generator_leads and self._made is not None:
+            fake, self._made = self._made, None
+        else:
+            fake = self._made = self.make(real_condition)
+        fake = fake[0].detach(), fake[1]
         return fake if self.replay is None else self.replay.mix(*fake, self.draws.rng)
 
     def made_again(self, real_condition: Tensor | None) -> Pair:
         """The generated images that the critic was just shown, with their gradient, once; otherwise new ones."""
-        made, self._made = self._made or self.make(real_condition), None
+        made = self._made or self.make(real_condition)
+        self._made = made if self._generator_leads else None
         return made
 
     def end_iteration(self) -> None:
@@ -159,9 +173,9 @@ class Game:
         total: Tensor | float = 0.0
         (real, condition), (fake, _) = pairs[:2]
         if recipe.gradient_penalty:
-            penalty = penalties.gradient_penalty(
-                self.players.criticise, real, fake, condition, self.draws.uniform()
-            )
+            criticise = partial(self.players.criticise, inference=recipe.penalty_inference)
+            alpha = self.draws.uniform()
+            penalty = penalties.gradient_penalty(criticise, real, fake.detach(), condition, alpha)
             total = total + recipe.gradient_penalty * penalty
         if recipe.r1 or recipe.r2:
             factor = penalty_factor(recipe, self.iteration, self.iterations)

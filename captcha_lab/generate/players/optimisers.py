@@ -31,13 +31,20 @@ def set_rate(optimiser: Optimizer, factor: float) -> None:
         group["lr"] = group.setdefault("base_lr", group["lr"]) * factor
 
 
-def step(optimiser: Optimizer, parameters: Sequence[nn.Parameter], total: Tensor, group: Group) -> None:
-    """Minimise a scalar for one step; gradients are averaged over the processes.
+Gradients = Sequence[Tensor | None]
+
+
+def gradients(total: Tensor, parameters: Sequence[nn.Parameter], keep: bool = False) -> Gradients:
+    """The gradient of a scalar for each parameter, None where it has none; `keep`: the graph is needed again.
 
     Only the given parameters get a gradient, so a generator's step costs no gradients of the critic's weights.
     """
-    gradients = torch.autograd.grad(total, parameters, allow_unused=True)
-    pairs = [(p, g) for p, g in zip(parameters, gradients, strict=True) if g is not None]
+    return torch.autograd.grad(total, parameters, allow_unused=True, retain_graph=keep)
+
+
+def apply(optimiser: Optimizer, parameters: Sequence[nn.Parameter], own: Gradients, group: Group) -> None:
+    """One step of an optimiser with gradients that are averaged over the processes."""
+    pairs = [(p, g) for p, g in zip(parameters, own, strict=True) if g is not None]
     averaged = group.mean([g for _, g in pairs])
     for parameter in parameters:
         parameter.grad = None

@@ -21,8 +21,9 @@ def clipped_parameters(critic: nn.Module, generator: nn.Module, scope: str) -> l
     Args:
         critic: the critic.
         generator: the generator.
-        scope: "all": every critic parameter, biases too (Arjovsky et al. 2017, algorithm 1); "update": the
-            thesis's update (section 4.4): weights, never biases, of the critic's fully connected layers and of
+        scope: "all": every weight and bias of the critic (Arjovsky et al. 2017, algorithm 1), but not the gains of
+            a normalisation, which start at 1: a clip at .05 would divide the signal by 20; "update": the thesis's
+            update (section 4.4): weights, never biases, of the critic's fully connected layers and of
             the generator's fully connected and transposed convolution layers.
 
     Raises:
@@ -31,7 +32,9 @@ def clipped_parameters(critic: nn.Module, generator: nn.Module, scope: str) -> l
     if scope not in CLIP_SCOPES:
         raise UsageError(f"No clip scope {scope!r}: choose one of {', '.join(CLIP_SCOPES)}.")
     if scope == "all":
-        return list(critic.parameters())
+        norms = [m for m in critic.modules() if role(m) == "normalisation"]
+        left = {id(p) for m in norms for p in m.parameters(recurse=False)}
+        return [p for p in critic.parameters() if id(p) not in left]
     held = ((critic, ("dense",)), (generator, ("dense", "transposed")))
     return [m.get_parameter("weight") for net, roles in held for m in net.modules() if role(m) in roles]
 

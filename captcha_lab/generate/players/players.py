@@ -18,7 +18,14 @@ from captcha_lab.generate.networks.base import (
     GeneratorNetwork,
 )
 from captcha_lab.generate.players import penalties, remedies
-from captcha_lab.generate.players.optimisers import gradient_norm, make_optimiser, set_rate, step
+from captcha_lab.generate.players.optimisers import (
+    Gradients,
+    apply,
+    gradient_norm,
+    gradients,
+    make_optimiser,
+    set_rate,
+)
 from captcha_lab.generate.recipe import Recipe
 from captcha_lab.parallel import Group
 
@@ -109,11 +116,17 @@ class Players:
         with self._precision():
             return _raised(self.generator(noise, condition))
 
-    def criticise(self, images: Tensor, condition: Tensor | None = None) -> Criticism:
-        """The critic's output for images [N, C, H, W] and conditions [N, K]."""
+    def criticise(
+        self, images: Tensor, condition: Tensor | None = None, *, inference: bool = False
+    ) -> Criticism:
+        """The critic's output for images [N, C, H, W] and conditions [N, K], in training or inference mode."""
         assert self.critic is not None
+        if inference:
+            self.critic.eval()
         with self._precision():
             judged = self.critic(images, condition)
+        if inference:
+            self.critic.train()
         logits, rebuilt = (None if part is None else _raised(part) for part in judged[2:])
         return Criticism(_raised(judged.score), _raised(judged.features), logits, rebuilt)
 
@@ -130,13 +143,25 @@ class Players:
 
     def step_critic(self, total: Tensor) -> None:
         """Minimise the critic's loss for one step, and hold what is to be clipped."""
-        step(self.critic_optimiser, self.critic_parameters, total, self.group)
-        if self.clipped:
-            penalties.clip(self.clipped, self.recipe.clip)
+        self._apply_critic(gradients(total, self.critic_parameters))
 
     def step_generator(self, total: Tensor) -> Tensor:
         """Minimise the generator's (and encoder's) loss for one step; returns the gradient's norm."""
-        step(self.generator_optimiser, self.generator_parameters, total, self.group)
+        return self._apply_generator(gradients(total, self.generator_parameters))
+
+    def step_both(self, critic_total: Tensor, generator_total: Tensor) -> Tensor:
+        """One step of each, with both gradients taken at the weights before; returns the generator's gradient norm."""
+        of_generator = gradients(generator_total, self.generator_parameters, keep=True)
+        self._apply_critic(gradients(critic_total, self.critic_parameters))
+        return self._apply_generator(of_generator)
+
+    def _apply_critic(self, own: Gradients) -> None:
+        apply(self.critic_optimiser, self.critic_parameters, own, self.group)
+        if self.clipped:
+            penalties.clip(self.clipped, self.recipe.clip)
+
+    def _apply_generator(self, own: Gradients) -> Tensor:
+        apply(self.generator_optimiser, self.generator_parameters, own, self.group)
         norm = gradient_norm(self.generator_parameters)
         if self.clipped and self.recipe.clip_scope == "update":
             penalties.clip(self.clipped, self.recipe.clip)

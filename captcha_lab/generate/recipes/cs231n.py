@@ -6,7 +6,16 @@ from dataclasses import replace
 
 from captcha_lab.generate.recipe import Recipe
 
-_EPOCH = 60_000 // 128
+_IMAGES = 55_000  # the notebook's training split of MNIST
+
+
+def _epochs(count: int) -> int:
+    """Iterations: the notebook runs int(images * epochs / batch)."""
+    return _IMAGES * count // 128
+
+
+# Its framework's batch norm, called with `training=True` everywhere: statistics of the batch, when sampling too.
+_NORM = {"epsilon": 1e-3, "momentum": 1.0}
 
 GAN = Recipe(
     name="cs231n-gan",
@@ -23,7 +32,7 @@ GAN = Recipe(
     loss="gan",
     learning_rate=1e-3,
     batch_size=128,
-    iterations=10 * _EPOCH,
+    iterations=_epochs(10),
     notes="Initial weights are its framework's default (Glorot). Has no conditional form; --label concatenates at "
     "the inputs.",
 )
@@ -34,8 +43,8 @@ DCGAN = replace(
     summary="convolutional GAN with cross-entropy",
     source="CS231n notebook, deep convolutional GAN",
     network="cs231n",
-    options={},
-    iterations=5 * _EPOCH,
+    options=_NORM,
+    iterations=_epochs(5),
     notes="Initial weights are its framework's default (Glorot).",
 )
 
@@ -55,7 +64,7 @@ RECIPES: tuple[Recipe, ...] = (
         name="cs231n-wgan-gp",
         summary="a strided critic, the Wasserstein loss and a gradient penalty",
         source="CS231n notebook, WGAN-GP",
-        options={"critic": "strided"},
+        options={**_NORM, "critic": "strided"},
         loss="wgan",
         gradient_penalty=10.0,
         notes="The source draws one epsilon and takes one norm for the whole batch; here one per sample, as the paper "

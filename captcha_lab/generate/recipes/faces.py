@@ -22,6 +22,7 @@ DCGAN_FACES = replace(
     summary="faces: four strided convolutions each way, cross-entropy",
     source="thesis ch. 5, fig. 5-1",
     network="faces",
+    options={},
     image_shape=_SHAPE,
     classes=_ATTRIBUTES,
     generator_steps=2,
@@ -36,13 +37,15 @@ WDCGAN_FACES = replace(
     summary="faces: the same with the Wasserstein loss and every critic parameter clipped",
     source="thesis ch. 5, fig. 5-3",
     network="faces",
+    options={},
     image_shape=_SHAPE,
     classes=_ATTRIBUTES,
+    learning_rate=DCGAN_FACES.learning_rate,
     opening=(25, 5, 2),
     critic_steps=2,
     generator_steps=1,
     iterations=5300,
-    notes=_SILENT,
+    notes=_SILENT + " Section 5.3: learning rate unchanged from face-dcgan.",
 )
 
 WDCGAN_UPDATE_FACES = replace(

@@ -11,6 +11,13 @@ from captcha_lab.generate.recipe import Recipe
 from captcha_lab.generate.recipes.thesis import DCGAN as THESIS_DCGAN
 
 _IMAGES = 60_000
+_NORM = {"momentum": 0.01}  # its framework's batch norm keeps .99 of the running statistics; epsilon 1e-3
+
+
+def _epochs(count: int, batch: int) -> int:
+    """Iterations: the last partial batch of an epoch is dropped."""
+    return count * (_IMAGES // batch)
+
 
 GAN = Recipe(
     name="pml-gan",
@@ -36,8 +43,10 @@ GAN = Recipe(
     beta1=0.9,
     batch_size=64,
     generator_first=True,
-    iterations=100 * _IMAGES // 64,
-    notes="Initial weights and Adam's moments are its framework's defaults (Glorot; .9, .999).",
+    reuse_fake=True,
+    iterations=_epochs(100, 64),
+    notes="The critic sees the images made before the generator's step. Initial weights and Adam's moments are its "
+    "framework's defaults (Glorot; .9, .999).",
 )
 
 DCGAN = replace(
@@ -46,7 +55,7 @@ DCGAN = replace(
     summary="convolutional GAN with cross-entropy; trains badly, as the chapter says",
     source="PML 3e ch. 17, DCGAN",
     network="pml",
-    options={},
+    options=_NORM,
     notes="The chapter gives no optimiser, batch size or order of steps for this form: those of its first GAN.",
 )
 
@@ -60,9 +69,12 @@ WGAN_GP = replace(
     learning_rate=2e-4,
     batch_size=128,
     generator_first=False,
-    iterations=100 * _IMAGES // 128,
-    notes="Its critic keeps batch norm under the penalty, which makes the samples of a batch depend on each other; as "
-    "printed.",
+    reuse_fake=False,
+    simultaneous=True,
+    penalty_inference=True,
+    iterations=_epochs(100, 128),
+    notes="Its critic keeps batch norm under the penalty; the penalty calls it in inference mode (moving statistics, "
+    "no dropout), and both networks step from one forward pass: as printed.",
 )
 
 VAE = replace(
@@ -80,7 +92,8 @@ VAE = replace(
     loss="vae",
     batch_size=128,
     generator_first=False,
-    iterations=20 * _IMAGES // 128,
+    reuse_fake=False,
+    iterations=_epochs(20, 128),
     notes="No architecture is printed. Chosen: two hidden layers of 500 ReLU each way; pixels in [0, 1] as Bernoulli "
     "probabilities, so a sigmoid instead of a tanh; 20 epochs.",
 )
@@ -100,7 +113,7 @@ RECIPES: tuple[Recipe, ...] = (
         name="dcgan-minibatch",
         summary="remedy for collapse: the critic sees how alike the samples of a batch are",
         source="PML 3e ch. 17; Salimans et al. 2016, section 3.2",
-        options={"minibatch": 32, "minibatch_size": 8},
+        options={**THESIS_DCGAN.options, "minibatch": 32, "minibatch_size": 8},
         notes=_REMEDY + "32 kernels of 8 values.",
     ),
     replace(

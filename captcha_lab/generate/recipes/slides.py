@@ -1,7 +1,8 @@
 """The GAN lecture slides: MNIST in [-1, 1], fully connected at 28x28, convolutional at 32x32.
 
-The deck gives normal noise of 100, Adam at 2e-4 (.5, .999) and initial weights N(0, .02). It is silent on batch size
-and length: 64, and 20 epochs.
+The deck gives normal noise of 100 and Adam at 2e-4 (.5, .999), and says of the DCGAN that its weights begin as
+N(0, .02); the fully connected networks begin as their framework does. It is silent on batch size
+(64 here) and shows samples of up to 200 epochs.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from dataclasses import replace
 
 from captcha_lab.generate.recipe import Recipe
 
-_EPOCHS = 20 * 60_000 // 64
-_SILENT = "Silent in the source: batch size (64) and length (20 epochs)."
+_EPOCHS = 200 * -(-60_000 // 64)  # the last partial batch counts
+_SILENT = "Silent in the source: batch size (64). Samples are shown up to 200 epochs (--epochs for fewer)."
+
+_LAYERS = {"linear_norm": False, "bias": True}  # of the convolutional networks, as printed
 
 GAN = Recipe(
     name="slides-gan",
@@ -31,10 +34,11 @@ GAN = Recipe(
     classes=10,
     output_range=(-1.0, 1.0),
     noise_size=100,
-    initialisation="normal02",
+    initialisation="torch-default",
     loss="gan",
     learning_rate=2e-4,
     batch_size=64,
+    reuse_fake=True,
     iterations=_EPOCHS,
     notes=_SILENT
     + " The batch norm's epsilon of .8 is printed; code that the deck follows passes it where a momentum "
@@ -57,11 +61,11 @@ DCGAN = replace(
     summary="convolutional GAN at 32x32 with cross-entropy",
     source="GAN slides, DCGAN",
     network="slides",
-    options={},
+    options=_LAYERS,
+    initialisation="normal02",
     image_shape=(1, 32, 32),
     resize=True,
-    notes=_SILENT
-    + " Two of the generator's layers are printed as plain convolutions; only transposed ones fit.",
+    notes=_SILENT + " No activation is printed after the generator's linear layer: none.",
 )
 
 RECIPES: tuple[Recipe, ...] = (
@@ -96,7 +100,7 @@ RECIPES: tuple[Recipe, ...] = (
         name="slides-wgan-gp",
         summary="the Wasserstein loss with a gradient penalty",
         source="GAN slides, WGAN-GP",
-        options={"critic_norm": "none"},
+        options={**_LAYERS, "critic_norm": "none"},
         loss="wgan",
         gradient_penalty=10.0,
         learning_rate=1e-4,

@@ -47,7 +47,7 @@ RECIPES: tuple[Recipe, ...] = (
         summary="an auto-encoding critic: its error is an energy, with a margin that adapts",
         source="thesis 3.1; Wang et al. 2017",
         loss="magan",
-        options={"critic": "autoencoder"},
+        options={**DCGAN.options, "critic": "autoencoder"},
         generator_steps=1,
         notes=_SAME
         + " One generator step to one of the critic, as in the paper. The critic's decoder is built like "

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from captcha_lab.generate.recipe import Recipe
 from captcha_lab.generate.training.config import GeneratorConfig
 from captcha_lab.generate.training.monitor import Monitor
 from captcha_lab.generate.training.trainer import Trainer
@@ -18,6 +19,13 @@ RESERVE = 0.04  # share of it that is kept for the pictures at the end
 TOLERANCE = 0.04
 
 
+def planned_iterations(recipe: Recipe, images: int, config: GeneratorConfig) -> int:
+    """The length that was asked for on so many images, in iterations; else the recipe's."""
+    if config.epochs is not None:
+        return max(1, int(config.epochs / recipe.epochs_per_iteration(images)))
+    return config.iterations or recipe.iterations
+
+
 def plan(trainer: Trainer, monitor: Monitor, config: GeneratorConfig, began: float) -> tuple[int, int]:
     """Iterations and evaluations that fill the time budget, measured on the way and undone; else the asked numbers.
 
@@ -25,7 +33,7 @@ def plan(trainer: Trainer, monitor: Monitor, config: GeneratorConfig, began: flo
     budget at most, or three of them; their time and all since `began` (`time.perf_counter`) is taken off the budget.
     """
     if config.max_seconds is None:
-        return config.iterations or trainer.recipe.iterations, config.evaluations
+        return trainer.iterations, config.evaluations
     with undone(trainer):
         trainer.iterate()  # the first one allocates
         start = time.perf_counter()

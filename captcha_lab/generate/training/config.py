@@ -20,6 +20,7 @@ class GeneratorConfig:
 
     seed: int = 0
     iterations: int | None = None  # None: the recipe's own length
+    epochs: float | None = None  # the length as passes over the data; wins over `iterations`
     # Turned into iterations, anew where the machine changes its speed; wins over `iterations`.
     max_seconds: float | None = None
     evaluations: int = 20  # of samples, evenly spread over the run
@@ -38,6 +39,8 @@ class GeneratorConfig:
     def __post_init__(self) -> None:
         if self.iterations is not None and self.iterations < 1:
             raise UsageError(f"--iterations {self.iterations}: at least 1 is needed.")
+        if self.epochs is not None and not 0 < self.epochs < math.inf:
+            raise UsageError(f"--epochs {self.epochs:g}: give a number above 0.")
         if self.max_seconds is not None and not 0 < self.max_seconds < math.inf:
             raise UsageError(f"--max-seconds {self.max_seconds:g}: give a time above 0.")
         if self.precision not in PRECISIONS:

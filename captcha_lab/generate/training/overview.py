@@ -39,6 +39,8 @@ class Overview:
     encoder: list[Layer]
     parameters: dict[str, int]
     """Trainable numbers per network."""
+    totals: dict[str, int]
+    """The same with running means and variances, as Keras counts them."""
     seconds_per_iteration: float
     threads: int
     precision: str
@@ -81,6 +83,7 @@ def overview(
             layers.get("critic", []),
             layers.get("encoder", []),
             counts,
+            {name: counts[name] + running_statistics(network) for name, network in networks.items()},
             seconds_each,
             threads,
             precision,
@@ -95,6 +98,11 @@ def random_stream(recipe: Recipe, n: int = 256, seed: int = 0) -> ArrayStream:
     names = tuple(str(k) for k in range(recipe.classes))
     labels = rng.integers(0, recipe.classes, n) if recipe.labelled else None
     return ArrayStream(images, labels, names, seed=seed)
+
+
+def running_statistics(network: nn.Module) -> int:
+    """How many running means and variances a network keeps."""
+    return sum(b.numel() for name, b in network.named_buffers() if "running" in name)
 
 
 def _time(trainer: Trainer, seconds: float) -> float:

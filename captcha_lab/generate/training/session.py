@@ -25,7 +25,7 @@ from captcha_lab.generate.training.trainer import Trainer
 from captcha_lab.generate.watching import pictures
 from captcha_lab.generate.watching.alarms import Alarm, Alarms
 from captcha_lab.generate.watching.board import Board
-from captcha_lab.generate.watching.weights import CRITIC, critic_weights, save_weight_histograms
+from captcha_lab.generate.watching.weights import CRITIC, layer_weights, save_weight_histograms
 from captcha_lab.store.files import write_bytes
 from captcha_lab.store.runs import Run, save_resume, save_weights
 
@@ -130,7 +130,10 @@ class Session:
         return self.before + time.perf_counter() - self.started
 
     def _iterate(self) -> None:
+        switched = self.trainer.rule.switched_at
         self._add(self.trainer.iterate())
+        if self.trainer.rule.switched_at != switched:
+            self._write("switch", {})
         iteration, last = self.trainer.iteration, self.trainer.iteration == self.trainer.iterations
         if iteration % self.log_every == 0 or last:
             self._log()
@@ -209,8 +212,11 @@ class Session:
             return
         history = self.run.history()
         recipe = self.trainer.recipe
-        pictures.save_curves(self.run.root / "curves.png", history, f"{recipe.name}: {recipe.summary}")
-        pictures.save_animation(self.run.root / "progress.gif", sorted(self.run.samples.glob("*.png")))
+        epochs = recipe.epochs_per_iteration(len(self.trainer.stream))
+        title, frames = f"{recipe.name}: {recipe.summary}", sorted(self.run.samples.glob("*.png"))
+        pictures.save_curves(self.run.root / "curves.png", history, title, epochs)
+        pictures.save_animation(self.run.root / "progress.gif", frames)
+        pictures.save_strip(self.run.root / "progress.png", frames)
         self._keep_critic(self.run)
         report = self._report()
         summary = {key: value for key, value in asdict(report).items() if key not in ("run", "leads")}
@@ -228,10 +234,8 @@ class Session:
             weights,
             {"architecture": "critic", "network": self.trainer.players.spec.as_json()},
         )
-        if recipe.clip:
-            save_weight_histograms(
-                run.root / "critic_weights.png", {recipe.name: critic_weights(weights)}, recipe.clip
-            )
+        if recipe.clip or recipe.gradient_penalty:
+            save_weight_histograms(run.root / "critic_weights.png", layer_weights(weights), recipe.clip)
 
     def _report(self, *, interrupted: bool = False) -> GeneratorReport:
         return GeneratorReport(

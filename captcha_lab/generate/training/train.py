@@ -12,7 +12,7 @@ import torch
 from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.generate.players.streams import TrainingStream
 from captcha_lab.generate.recipe import Recipe
-from captcha_lab.generate.training.budget import plan
+from captcha_lab.generate.training.budget import plan, planned_iterations
 from captcha_lab.generate.training.config import GeneratorConfig
 from captcha_lab.generate.training.monitor import Monitor, Quality
 from captcha_lab.generate.training.session import GeneratorReport, Hooks, Session
@@ -64,7 +64,7 @@ def train(
         trainer = Trainer(
             recipe,
             stream,
-            config.iterations or recipe.iterations,
+            planned_iterations(recipe, len(stream), config),
             config.seed,
             device,
             group,

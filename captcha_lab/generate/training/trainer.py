@@ -115,15 +115,24 @@ class Trainer:
         """
         if self.recipe.schedule != "constant" or self.recipe.warmup:
             self.players.set_rates(learning_rate_factor(self.recipe, self.iteration, self.iterations))
-        critic_steps, generator_steps = self.rule.steps(self.iteration)
-        turns = [(self.loss.critic_step, critic_steps), (self.loss.generator_step, generator_steps)]
         figures: Figures = {}
-        for one_step, times in reversed(turns) if self.recipe.generator_first else turns:
+        for one_step, times in self._turns():
             figures |= self._last(one_step, times)
         if self.rule.watching:
             self.rule.observe(self.iteration, float(self.group.mean([figures["critic_loss"]])[0]))
         self.game.end_iteration()
         return figures
+
+    def _turns(self) -> list[tuple[Callable[[Game], Figures], int]]:
+        """The steps of this iteration in their order, and how often each is taken."""
+        if self.recipe.simultaneous:
+            return [(self.loss.joint_step, 1)]
+        critic_steps, generator_steps = self.rule.steps(self.iteration)
+        turns: list[tuple[Callable[[Game], Figures], int]] = [
+            (self.loss.critic_step, critic_steps),
+            (self.loss.generator_step, generator_steps),
+        ]
+        return turns[::-1] if self.recipe.generator_first else turns
 
     def _last(self, one_step: Callable[[Game], Figures], times: int) -> Figures:
         """The figures of the last of so many steps."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -65,52 +66,93 @@ def save_animation(path: Path, frames: Sequence[Path], seconds: float = 6.0) -> 
         )
 
 
-def save_curves(path: Path, history: Sequence[dict[str, Any]], title: str) -> None:
-    """Draw both losses over the iterations, and below them what is known of progress.
+def save_strip(path: Path, frames: Sequence[Path], most: int = 8) -> None:
+    """Join pictures of one size side by side, `most` of them evenly spread, the last one included."""
+    chosen = sorted({round(k * (len(frames) - 1) / max(1, most - 1)) for k in range(most)}) if frames else []
+    pictures = []
+    for k in chosen:
+        with Image.open(frames[k]) as opened:
+            pictures.append(np.asarray(opened))
+    if pictures:
+        save_picture(path, grid(np.stack(pictures), len(pictures), gap=4))
 
-    Losses that stay positive are drawn on a log scale, as the thesis does; the Wasserstein estimate and the
-    figures of quality share the lower panel. Nothing is drawn for an empty history, or without matplotlib.
+
+@dataclass(frozen=True)
+class Panel:
+    """Curves that share an axis: what is logged, and how it is called in the legend."""
+
+    label: str
+    curves: Mapping[str, str]
+    loss: bool = False
+    """Drawn on a logarithmic scale, symmetric about zero where values are negative."""
+
+
+PANELS = (
+    Panel("loss", {"critic_loss": "critic", "generator_loss": "generator"}, loss=True),
+    Panel("estimate", {"wasserstein": "Wasserstein estimate: mean real - mean fake score"}),
+    Panel("score gap", {"score_gap": "mean real - mean fake score"}),
+    Panel("probability", {"real_probability": "D(x)", "fake_probability": "D(G(z))"}),
+    Panel("quality", {"score": "score", "recall": "recall", "variance_ratio": "variance beside real"}),
+)
+
+
+def save_curves(
+    path: Path, history: Sequence[dict[str, Any]], title: str, epochs_per_iteration: float | None = None
+) -> None:
+    """Draw the curves of a run over its iterations, a panel each for what has a scale of its own.
+
+    Nothing is drawn for an empty history, or without matplotlib.
+
+    Args:
+        path: the picture.
+        history: the logged lines, each with its iteration; lines of kind "switch" are drawn as vertical lines.
+        title: of the picture.
+        epochs_per_iteration: for a second axis in epochs; None = no such axis.
     """
     if not available("matplotlib"):
         return
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    if not history:
+    panels = [p for p in PANELS if any(_points(history, key) for key in p.curves)]
+    if not panels:
         return
-    figure = Figure(figsize=(7, 5.5), layout="constrained")
+    figure = Figure(figsize=(7, 1 + 2.3 * len(panels)), layout="constrained")
     FigureCanvasAgg(figure)
-    above, below = figure.subplots(2, 1, sharex=True)
-    drawn = [_draw(above, history, key, label) for key, label in _LOSSES.items()]
-    values = np.concatenate(drawn)
-    if len(values) and values.min() > 0:
-        above.set_yscale("log")
-    above.set_ylabel("loss")
-    above.set_title("\n".join(wrap(title, TITLE_WIDTH)), fontsize="medium")
-    for key, label in _PROGRESS.items():
-        _draw(below, history, key, label)
-    below.set_xlabel("iteration")
-    for axes in (above, below):
+    every = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, panel in zip(every, panels, strict=True):
+        drawn = [_points(history, key) for key in panel.curves]
+        for points, label in zip(drawn, panel.curves.values(), strict=True):
+            if points:
+                axes.plot(*zip(*points, strict=True), label=label, linewidth=1)
+        if panel.loss:
+            _set_log_scale(axes, np.array([y for points in drawn for _, y in points]))
+        for line in history:
+            if line.get("kind") == "switch":
+                axes.axvline(line["iteration"], linestyle=":", color="black", linewidth=1)
+        axes.set_ylabel(panel.label)
         axes.grid(alpha=0.3)
-        if axes.has_data():
-            axes.legend(fontsize="small")
+        axes.legend(fontsize="small")
+    every[-1].set_xlabel("iteration")
+    if epochs_per_iteration:
+        each = epochs_per_iteration
+        axis = every[0].secondary_xaxis("top", functions=(lambda x: x * each, lambda x: x / each))
+        axis.set_xlabel("epoch")
+    figure.suptitle("\n".join(wrap(title, TITLE_WIDTH)), fontsize="medium")
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=110)
 
 
-_LOSSES = {"critic_loss": "critic", "generator_loss": "generator"}
-_PROGRESS = {
-    "wasserstein": "Wasserstein estimate (mean real - mean fake score)",
-    "score_gap": "mean real - mean fake score",
-    "score": "quality",
-    "recall": "recall",
-    "variance_ratio": "variance beside real",
-}
+def _points(history: Sequence[dict[str, Any]], key: str) -> list[tuple[int, float]]:
+    """(iteration, value) of the lines that have a finite value."""
+    found = [(line["iteration"], line[key]) for line in history if isinstance(line.get(key), int | float)]
+    return [(x, y) for x, y in found if np.isfinite(y)]
 
 
-def _draw(axes: Any, history: Sequence[dict[str, Any]], key: str, label: str) -> np.ndarray:
-    points = [(line["iteration"], line[key]) for line in history if isinstance(line.get(key), int | float)]
-    points = [(x, y) for x, y in points if np.isfinite(y)]
-    if points:
-        axes.plot(*zip(*points, strict=True), label=label, linewidth=1)
-    return np.array([y for _, y in points])
+def _set_log_scale(axes: Any, values: np.ndarray) -> None:
+    """Figure 4-8's logarithmic axis; losses that become negative get the symmetric one, linear about zero."""
+    sizes = np.abs(values[values != 0])
+    if values.min() > 0:
+        axes.set_yscale("log")
+    elif len(sizes):
+        axes.set_yscale("symlog", linthresh=float(np.quantile(sizes, 0.1)))

@@ -1,4 +1,4 @@
-"""How a critic's weights are spread: a clip drives them to its limits, a gradient penalty does not.
+"""How a critic's weights are spread, layer by layer: beside a clip's limits, or under a gradient penalty.
 
 The picture of Gulrajani et al. 2017 (figure 1b) and of the thesis's Wasserstein chapter.
 """
@@ -20,22 +20,31 @@ from captcha_lab.store.runs import Run, load_weights
 CRITIC = "critic.safetensors"  # a finished run's last critic
 
 
-def critic_weights(critic: Mapping[str, torch.Tensor]) -> NDArray[np.float32]:
-    """All connection weights of a critic's state in one row; biases, norms and running statistics left out.
+def layer_weights(critic: Mapping[str, torch.Tensor]) -> dict[str, NDArray[np.float32]]:
+    """The connection weights of a critic's state, layer by layer; biases, norms and running statistics left out.
 
     Args:
         critic: a state dictionary.
 
     Returns:
-        float32 [M].
+        float32 [M] for each layer, by the layer's name.
 
     Raises:
         UsageError: there is no weight of two or more dimensions.
     """
-    found = [t.detach().float().cpu().numpy().ravel() for t in critic.values() if t.ndim >= 2]
+    found = {
+        name.removesuffix(".weight"): tensor.detach().float().cpu().numpy().ravel()
+        for name, tensor in critic.items()
+        if tensor.ndim >= 2
+    }
     if not found:
         raise UsageError("This state holds no weights: give a critic's.")
-    return np.concatenate(found)
+    return found
+
+
+def critic_weights(critic: Mapping[str, torch.Tensor]) -> NDArray[np.float32]:
+    """All connection weights of a critic's state in one row, float32 [M] (see `layer_weights`)."""
+    return np.concatenate(list(layer_weights(critic).values()))
 
 
 def run_critic_weights(run: Run) -> NDArray[np.float32]:
@@ -63,36 +72,38 @@ def share_at_limit(weights: NDArray[np.floating], limit: float, within: float = 
     return float(np.mean(np.abs(np.abs(weights) - limit) <= within * limit))
 
 
-def save_weight_histograms(path: Path, critics: Mapping[str, NDArray[np.floating]], limit: float) -> None:
-    """Draw the histograms of several critics' weights side by side, each with its share at the clip's limits.
+def save_weight_histograms(
+    path: Path, weights: Mapping[str, NDArray[np.floating]], limit: float = 0.0
+) -> None:
+    """Draw histograms of weights side by side, each with its share at the clip's limits.
 
     Nothing is drawn without matplotlib.
 
     Args:
         path: the picture, PNG or SVG.
-        critics: a title and weights [M] for each.
-        limit: the clip's limit, drawn as dotted lines.
+        weights: a title and weights [M] for each panel: of several critics, or of one critic's layers.
+        limit: the clip's limit, drawn as dotted lines; 0 = there is none.
 
     Raises:
-        UsageError: no critics, or no limit above 0.
+        UsageError: nothing to draw.
     """
     if not available("matplotlib"):
         return
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    if not critics:
-        raise UsageError("There are no critics to draw: give one at least.")
-    figure = Figure(figsize=(3.6 * len(critics), 3.0), layout="constrained")
+    if not weights:
+        raise UsageError("There are no weights to draw: give one critic at least.")
+    figure = Figure(figsize=(3.6 * len(weights), 3.0), layout="constrained")
     FigureCanvasAgg(figure)
-    panels = figure.subplots(1, len(critics), squeeze=False)[0]
-    for axes, (title, weights) in zip(panels, critics.items(), strict=True):
-        share = share_at_limit(weights, limit)
-        span = max(float(np.abs(weights).max()), limit) * 1.05
-        axes.hist(weights, bins=81, range=(-span, span), log=True)
-        for side in (-limit, limit):
+    panels = figure.subplots(1, len(weights), squeeze=False)[0]
+    for axes, (title, values) in zip(panels, weights.items(), strict=True):
+        span = max(float(np.abs(values).max()), limit) * 1.05 or 1.0
+        axes.hist(values, bins=81, range=(-span, span), log=True)
+        held = f"\n{100 * share_at_limit(values, limit):.1f} % at ±{limit:g}" if limit else ""
+        for side in (-limit, limit) if limit else ():
             axes.axvline(side, linestyle=":", color="black", linewidth=1)
-        axes.set_title(f"{title}\n{100 * share:.0f} % at ±{limit:g}", fontsize="medium")
+        axes.set_title(title + held, fontsize="medium")
         axes.set_xlabel("critic weight")
     panels[0].set_ylabel("weights")
     with atomic_path(path) as temporary:

@@ -9,10 +9,11 @@ from torch import Tensor, nn
 
 from captcha_lab.generate.networks.base import Criticism, NetworkSpec
 from captcha_lab.generate.networks.parts.layers import MinibatchDiscrimination, joined
+from captcha_lab.generate.networks.parts.normalise import NormOptions
 
 
 @dataclass(frozen=True)
-class CriticOptions:
+class CriticOptions(NormOptions):
     """Keyword options that the critics of all families have."""
 
     spectral: bool = False  # spectral norm on every weight (applied by `build_critic`)

@@ -34,8 +34,9 @@ def _normal02(weight: Tensor, fan_in: int, fan_out: int, rng: torch.Generator) -
     weight.normal_(0.0, 0.02, generator=rng)
 
 
-SCHEMES: dict[str, Draw] = {
-    "torch": _torch,  # U(-1/sqrt(fan_in), ..): what torch's own layers do
+SCHEMES: dict[str, Draw | None] = {
+    "torch": _torch,  # U(-1/sqrt(fan_in), ..), biases zero
+    "torch-default": None,  # what torch's own layers draw: the same for weights, and for biases too
     "glorot": _glorot,  # Glorot and Bengio 2010, eq. 16: what Keras layers do
     "he": _he,  # He et al. 2015, eq. 10
     "normal02": _normal02,  # N(0, .02): Radford et al. 2016, section 4; the lecture slides
@@ -50,7 +51,7 @@ def initialise(network: M, scheme: str, rng: torch.Generator) -> M:
 
     Args:
         network: on the CPU.
-        scheme: a name of `SCHEMES`.
+        scheme: a name of `SCHEMES`; "torch-default" leaves the weights that the constructors drew.
         rng: where the numbers come from.
 
     Raises:
@@ -64,7 +65,7 @@ def initialise(network: M, scheme: str, rng: torch.Generator) -> M:
             own, fan = getattr(module, "set_initial_weights", None), fans(module)
             if own is not None:
                 own()
-            elif fan is not None:
+            elif fan is not None and draw is not None:
                 draw(module.get_parameter("weight"), *fan, rng)
                 if module.bias is not None:
                     module.get_parameter("bias").zero_()

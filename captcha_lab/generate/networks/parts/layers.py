@@ -10,7 +10,13 @@ from torch import Tensor, nn
 
 from captcha_lab.errors import UsageError
 from captcha_lab.generate.networks.base import NetworkSpec
-from captcha_lab.generate.networks.parts.normalise import distributed, gather_batch, rank_and_world
+from captcha_lab.generate.networks.parts.normalise import (
+    BatchNorm,
+    LayerNorm,
+    distributed,
+    gather_batch,
+    rank_and_world,
+)
 
 
 def joined(tensor: Tensor, condition: Tensor | None) -> Tensor:
@@ -81,6 +87,16 @@ def _(module: nn.Conv2d) -> str:
 @role.register
 def _(module: nn.ConvTranspose2d) -> str:
     return "transposed"
+
+
+@role.register
+def _(module: BatchNorm) -> str:
+    return "normalisation"
+
+
+@role.register
+def _(module: LayerNorm) -> str:
+    return "normalisation"
 
 
 class Dropout(nn.Dropout):

@@ -6,6 +6,8 @@ batch norm needs; here the sums are `parallel.sum_over_processes`, differentiabl
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
@@ -15,6 +17,18 @@ from captcha_lab.errors import UsageError
 from captcha_lab.parallel import sum_over_processes
 
 NORMS = ("batch", "layer", "none")
+
+
+@dataclass(frozen=True)
+class NormOptions:
+    """Keyword options of the normalisation layers, which most families have."""
+
+    epsilon: float = 1e-5  # added to the variance
+    # Share of the newest batch in the running statistics that sampling uses; 1: those of the last training batch alone,
+    # as where a source normalises by the batch when sampling too. (A batch of one class drawn by itself would be
+    # normalised by its own mean, which takes out what the condition put in.)
+    momentum: float = 0.1
+    gain: bool = True  # batch norm learns a gain and a shift per channel; False: it has no variables
 
 
 def distributed() -> bool:
@@ -57,8 +71,10 @@ class BatchNorm(nn.modules.batchnorm._BatchNorm):
         mean, variance, count = _global_moments(input)
         self._track(mean.detach(), variance.detach(), count)
         shape = (1, -1) + (1,) * (input.ndim - 2)
-        scale = (variance + self.eps).rsqrt() * self.weight
-        return (input - mean.view(shape)) * scale.view(shape) + self.bias.view(shape)
+        scale = (variance + self.eps).rsqrt()
+        if not self.affine:
+            return (input - mean.view(shape)) * scale.view(shape)
+        return (input - mean.view(shape)) * (scale * self.weight).view(shape) + self.bias.view(shape)
 
     @torch.no_grad()
     def _track(self, mean: Tensor, variance: Tensor, count: Tensor) -> None:
@@ -101,12 +117,12 @@ class LayerNorm(nn.Module):
         return F.group_norm(tensor, 1, self.weight, self.bias, self.eps)
 
 
-def normaliser(kind: str, channels: int, eps: float = 1e-5) -> nn.Module:
+def normaliser(kind: str, channels: int, options: NormOptions) -> nn.Module:
     """The layer for `batch`, `layer` or `none` (UsageError for anything else)."""
     if kind == "batch":
-        return BatchNorm(channels, eps=eps)
+        return BatchNorm(channels, options.epsilon, options.momentum, affine=options.gain)
     if kind == "layer":
-        return LayerNorm(channels, eps=eps)
+        return LayerNorm(channels, options.epsilon)
     if kind == "none":
         return nn.Identity()
     raise UsageError(f"No normalisation {kind!r}: choose one of {', '.join(NORMS)}.")

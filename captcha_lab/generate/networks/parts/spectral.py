@@ -21,6 +21,6 @@ def spectrally_normalise(network: M, seed: int) -> M:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for module in list(network.modules()):
-            if role(module):
+            if role(module) not in ("", "normalisation"):
                 spectral_norm(module)
     return network
