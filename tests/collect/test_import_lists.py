@@ -2,7 +2,9 @@
 
 import json
 import os
+import random
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -66,6 +68,9 @@ LISTS: dict[str, tuple[str, bytes]] = {
     "text, spaces": ("gt.txt", rows("  ").encode()),
     "one text a line": ("gt.txt", "\n".join(TEXTS.values()).encode()),
     "Excel's text": ("labels.csv", "\n".join(f'{n},"=""{t}"""' for n, t in TEXTS.items()).encode()),
+    "Excel's separator": ("labels.csv", f"sep=;\r\n{rows(';', header='file;text')}".encode()),
+    "old Macintosh": ("labels.txt", rows("  ").replace("\r\n", "\r").encode()),
+    "numbers for names": ("labels.csv", "\n".join(f"{k},{t}" for k, t in enumerate(TEXTS.values())).encode()),
     "dict": ("labels.json", json.dumps(TEXTS).encode()),
     "dict of objects": (
         "labels.json",
@@ -163,6 +168,39 @@ def test_what_is_no_name_or_no_text_is_listed(raw: Path) -> None:
     doubts = {item.name: item.said.doubt for item in items if item.said.doubt}
     assert "not one visible character" in doubts["images/0002.png"]
     assert labels(raw / "labels.csv")["0003.png"] == "OKAY"
+
+
+def test_columns_of_sizes_are_no_texts(tmp_path: Path) -> None:
+    for k in range(20):
+        (tmp_path / f"{k:04d}.png").write_bytes(b"")
+    for header in ("file,bytes", "file,width,bytes", "file,prediction,confidence"):
+        values = [f"{k:04d}.png,80,{1000 + 7919 * k % 8999}" for k in range(20)]
+        lines = values if header.count(",") == 2 else [v.replace(",80", "") for v in values]
+        (tmp_path / "sizes.csv").write_text("\n".join([header, *lines]))
+        assert set(labels(tmp_path).values()) == {None}
+
+
+def test_many_files_that_may_be_lists_are_not_all_named(tmp_path: Path) -> None:
+    for k in range(30):
+        (tmp_path / f"{k:04d}.png").write_bytes(b"")
+        (tmp_path / f"{k:04d}.json").write_text(json.dumps({"image": f"{k:04d}.png", "width": 80}))
+    assert set(labels(tmp_path).values()) == {None}
+    assert len(notes(tmp_path).splitlines()) < 8
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_bytes_end_in_anything_but_our_errors(seed: int, raw: Path) -> None:
+    draw = random.Random(seed)
+    whole = [*LISTS.values()][seed % len(LISTS)][1]
+    for name in ("labels.csv", "labels.json", "labels.jsonl", "labels.txt"):
+        for data in (
+            draw.randbytes(300),
+            whole[: draw.randrange(len(whole))],
+            whole.replace(b"0", draw.randbytes(1)),
+        ):
+            (raw / name).write_bytes(data)
+            with suppress(CaptchaLabError):
+                find_items(raw / name, ImportOptions())
 
 
 def test_links_out_of_the_folder_are_not_followed_for_a_list(raw: Path, tmp_path: Path) -> None:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from captcha_lab.alphabet import Alphabet
+from captcha_lab.collect.exchange.files import shown_name
 from captcha_lab.collect.exchange.item import Item, Said
 from captcha_lab.collect.exchange.options import ImportOptions
-from captcha_lab.collect.exchange.sources import find_items, shown_name
+from captcha_lab.collect.exchange.sources import find_items
 from captcha_lab.collect.frames import still
 from captcha_lab.datasets.facts import Facts, describe
 from captcha_lab.errors import CaptchaLabError

@@ -55,10 +55,14 @@ class Pictures:
         self._whole: dict[str, list[int]] = defaultdict(list)
         self._last: dict[str, list[int]] = defaultdict(list)
         self._stem: dict[str, list[int]] = defaultdict(list)
+        self._number: dict[int, list[int]] = defaultdict(list)
         for k, name in enumerate(map(_key, names)):
             self._whole[name].append(k)
             self._last[name.rpartition("/")[2]].append(k)
-            self._stem[stem_of(name)].append(k)
+            stem = stem_of(name)
+            self._stem[stem].append(k)
+            if _is_number(stem):
+                self._number[int(stem)].append(k)
 
     def beside(self, name: str) -> Pictures:
         """The same, as a list of that name (relative to the folder) calls them: its own folder's come first."""
@@ -67,24 +71,27 @@ class Pictures:
         return other
 
     def find(self, cell: Any) -> int | None:
-        """The index of the picture that a cell names (by path, the end of a path, or without its ending)."""
+        """The index of the picture that a cell names: by its path, the end of it, without its ending, by number."""
         if isinstance(cell, bool) or not isinstance(cell, str | int) or cell == "":
             return None
         name = _key(str(cell).strip().replace("\\", "/"))
         parts = PurePosixPath(name).parts
         if not parts or ".." in parts:
             return None
-        found = (
-            self._whole.get("/".join(parts))
-            or self._last.get(parts[-1])
-            or self._stem.get(stem_of(parts[-1]))
-        )
+        last = parts[-1]
+        found = self._whole.get("/".join(parts)) or self._last.get(last) or self._stem.get(stem_of(last))
+        if not found and _is_number(last):
+            found = self._number.get(int(last))
         if not found:
             return None
         # Of pictures in several folders the one whose path agrees furthest.
         agreed = [_common_end(self._place + parts, _key(self.names[k]).split("/")) for k in found]
         best = [k for k, depth in zip(found, agreed, strict=True) if depth == max(agreed)]
         return best[0] if len(best) == 1 else None
+
+
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.isdigit() and len(name) < 20
 
 
 def _key(name: str) -> str:
@@ -160,20 +167,32 @@ def _columns(sheet: Sheet, pictures: Pictures) -> _Choice | None:
     most = max(map(len, found), default=0) >= 0.5 * (len(sheet.rows) - 1) > 0
     start = int(not sheet.header and _is_header(first, pictures, most))
     header = _header(sheet, start)
-    called = [c for name in _FILE_COLUMNS if name in header for c in [header.index(name)]]
+    called = [header.index(name) for name in _FILE_COLUMNS if name in header]
     # A column called so wins over one that chances to name as many (texts that other pictures are named by).
     best = max(called + list(range(width)), key=lambda c: len(found[c]) if c < width else 0, default=None)
     if best is None or (not found[best] and not called):
         return None
     file = best if found[best] else called[0]
+    chosen = _text_column(sheet, header, file, width, start)
+    return None if chosen is None else _Choice(sheet, file, chosen[0], len(found[file]), start, chosen[1])
+
+
+def _text_column(
+    sheet: Sheet, header: list[str], file: int, width: int, start: int
+) -> tuple[int | None, bool] | None:
+    """The column of the texts (None: several may be), and whether it surely is; None where there is none."""
+    called = [header.index(name) for name in _TEXT_COLUMNS if name in header and header.index(name) != file]
+    if called:
+        return called[0], True
     rest = [c for c in range(width) if c != file]
-    text = next((header.index(n) for n in _TEXT_COLUMNS if n in header and header.index(n) != file), None)
-    sure = text is not None
-    if text is None:
-        ranked = [c for c in rest if _kind(sheet, c, start) in (TEXT, DIGITS, HEX)]
-        text = ranked[0] if len(ranked) == 1 else rest[0] if len(rest) == 1 else None
-        sure = len(ranked) == 1 or len(sheet.rows) < 10
-    return None if text is None and not ranked else _Choice(sheet, file, text, len(found[file]), start, sure)
+    kinds = {c: _kind(sheet, c, start) for c in rest}
+    likely = [c for c in rest if kinds[c] in (TEXT, DIGITS, HEX)]
+    if len(likely) == 1:
+        # A header in words of its own may call it anything: numbers may be sizes.
+        return likely[0], not header or (len(rest) == 1 and kinds[likely[0]] == TEXT)
+    if len(rest) == 1:
+        return rest[0], not header and len(sheet.rows) < 10
+    return (None, False) if likely else None
 
 
 def _is_header(first: list[str], pictures: Pictures, others_name_pictures: bool) -> bool:
@@ -220,8 +239,9 @@ def _collect(choice: _Choice, name: str, pictures: Pictures, notes: list[str]) -
         notes.append(
             f"{lost} texts in {name} are numbers shorter than the others: zeros in front of them may be lost."
         )
-    most = len(said) >= 0.5 * (len(said) + len(strays))
-    return LabelList(name, said, tuple(strays), choice.sure and most, tuple(notes))
+    # Any file may name a picture or two; a header says that it means to.
+    meant = _header(choice.sheet, choice.start) != [] or len(said) > max(len(strays), len(pictures.names) > 1)
+    return LabelList(name, said, tuple(strays), choice.sure and meant, tuple(notes))
 
 
 def _said(choice: _Choice, row: tuple[Any, ...], why: str) -> Said:
@@ -256,13 +276,12 @@ def _stray(cell: str, line: int) -> str:
 
 def _lost_zeros(choice: _Choice) -> int:
     """Texts that are numbers to JSON and shorter than all the others."""
-    if choice.text is None:
-        return 0
-    cells = [row[choice.text] for row in choice.sheet.rows[choice.start :] if choice.text < len(row)]
-    numbers = [str(int(c)) for c in cells if isinstance(c, int | float) and c == c and c not in (True, False)]
-    lengths = [len(c) for c in (*numbers, *(c for c in cells if isinstance(c, str)))]
+    rows = choice.sheet.rows[choice.start :]
+    cells = [row[choice.text] for row in rows if choice.text is not None and choice.text < len(row)]
+    numbers = [len(str(int(c))) for c in cells if type(c) is int or (isinstance(c, float) and c.is_integer())]
+    lengths = [*numbers, *(len(c) for c in cells if isinstance(c, str))]
     usual = max(set(lengths), key=lengths.count, default=0)
-    short = sum(len(number) < usual for number in numbers)
+    short = sum(length < usual for length in numbers)
     return short if max(lengths, default=0) == usual and short < 0.5 * len(numbers) else 0
 
 

@@ -2,63 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import re
 import unicodedata
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from dataclasses import replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from captcha_lab.collect.exchange.fields import DIGITS, HEX, TEXT, kind_of
+from captcha_lab.collect.exchange.files import ARRAYS, Files, files_of, one_file, shown_name
 from captcha_lab.collect.exchange.item import SPLIT_FOLDERS, Item, Said, check_text, text_of
-from captcha_lab.collect.exchange.lists import LabelList, Pictures, read_list
+from captcha_lab.collect.exchange.lists import LabelList, read_list
 from captcha_lab.collect.exchange.names import find_pattern, plain_text
 from captcha_lab.collect.exchange.options import ImportOptions
 from captcha_lab.collect.exchange.tables import TABLES, decode_text
-from captcha_lab.datasets.pictures import PICTURE_EXTENSIONS, left_alone
+from captcha_lab.datasets.pictures import PICTURE_EXTENSIONS
 from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.store.files import read_file
-from captcha_lab.store.listing import list_files
-from captcha_lab.text import printable
 
 UNLABELLED_FOLDER, UNREADABLE_FOLDER = "_unlabelled", "_unreadable"
-ARRAYS = (".mat", ".h5", ".hdf5")
 MAX_TEXT_BYTES = 1 << 16  # of a file that holds the text of one picture
+_OFFERED = 3  # lists that are named where it is not clear that they are lists
 _MOST_BESIDE = 20  # lists beside a folder that are looked at
-
-
-@dataclass
-class _Files:
-    """What lies in a folder: each file with its name relative to it, as it can be shown."""
-
-    base: Path
-    pictures: dict[str, Path] = field(default_factory=dict)
-    tables: dict[str, Path] = field(default_factory=dict)
-    arrays: dict[str, Path] = field(default_factory=dict)
-    left_out: list[str] = field(
-        default_factory=list
-    )  # names of pictures that are pipes, devices or links to nothing
-    others: list[str] = field(default_factory=list)
-    recoded: int = 0  # names that are not UTF-8 and were read as GBK
-    illegible: dict[str, Said] = field(default_factory=dict)  # pictures whose names are in no known encoding
-
-    @cached_property
-    def index(self) -> Pictures:
-        """Finds the pictures, once they are all there."""
-        return Pictures(list(self.pictures))
-
-    def add_picture(self, shown: str, encoding: str, path: Path) -> None:
-        """Add one by its name, as `shown_name` gives it."""
-        self.pictures[shown] = path
-        self.recoded += encoding == "GBK"
-        if not encoding:
-            self.illegible[shown] = Said(why="its name is in no known encoding")
-
-    def remarks(self) -> list[str]:
-        """What was left alone."""
-        return left_alone((*self.others, *self.tables, *self.arrays))
 
 
 def find_items(path: Path, options: ImportOptions) -> tuple[list[Item], list[str]]:
@@ -73,10 +38,10 @@ def find_items(path: Path, options: ImportOptions) -> tuple[list[Item], list[str
     if path.suffix.lower() in ARRAYS and path.is_file():
         return _from_arrays(path)
     if path.suffix.lower() in TABLES and path.is_file():
-        files = _list_files(path.parent)
+        files = files_of(path.parent)
         name = path.name
         return _from_lists(files, [_read_list(path, name, files, required=True)], options)
-    files = _list_files(path) if path.is_dir() else _one_file(path)
+    files = files_of(path) if path.is_dir() else one_file(path)
     if not files.pictures and not files.left_out:
         if len(files.arrays) == 1:
             return _from_arrays(next(iter(files.arrays.values())))
@@ -100,60 +65,7 @@ def find_items(path: Path, options: ImportOptions) -> tuple[list[Item], list[str
     return items, [*notes, *more, *files.remarks()]
 
 
-# Files
-
-
-def _list_files(base: Path) -> _Files:
-    files, left_out = _Files(base), list[str]()
-    names = sorted(name for name, _ in list_files(base, left_out))
-    # A few GBK names are UTF-8 by chance: where one is not, all are read as GBK.
-    gbk = any(not _is_utf8(name) for name in names)
-    for name in names:
-        shown, encoding = shown_name(name, gbk=gbk)
-        ending = PurePosixPath(shown).suffix.lower()
-        if ending in PICTURE_EXTENSIONS:
-            files.add_picture(shown, encoding, base / name)
-        elif ending in TABLES:
-            files.tables[shown] = base / name
-        elif ending in ARRAYS:
-            files.arrays[shown] = base / name
-        else:
-            files.others.append(shown)
-    files.left_out = sorted(
-        shown_name(name, gbk=gbk)[0] for name in left_out if name.lower().endswith(PICTURE_EXTENSIONS)
-    )
-    return files
-
-
-def _one_file(path: Path) -> _Files:
-    files = _Files(path.parent)
-    files.add_picture(*shown_name(path.name), path)
-    return files
-
-
-def shown_name(name: str, *, gbk: bool = False) -> tuple[str, str]:
-    """A file's name as it can be shown and stored, and its encoding: UTF-8, GBK (in Chinese archives), or unknown ("").
-
-    Args:
-        name: as Python gives it.
-        gbk: read it so even if it is UTF-8 too; what is not UTF-8 always is.
-    """
-    encoding = "UTF-8" if _is_utf8(name) else ""
-    if not name.isascii() and (gbk or not encoding):
-        with suppress(UnicodeDecodeError):
-            name, encoding = os.fsencode(name).decode("gb18030"), "GBK"
-    return printable(name), encoding
-
-
-def _is_utf8(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _items(files: _Files, said: dict[str, Said]) -> list[Item]:
+def _items(files: Files, said: dict[str, Said]) -> list[Item]:
     """The named pictures, and what can't be read."""
     items = [Item(name, partial(read_file, files.pictures[name]), what) for name, what in said.items()]
     return items + [
@@ -164,7 +76,7 @@ def _items(files: _Files, said: dict[str, Said]) -> list[Item]:
 # Labels from the names
 
 
-def _from_names(files: _Files, options: ImportOptions) -> tuple[list[Item], list[str]]:
+def _from_names(files: Files, options: ImportOptions) -> tuple[list[Item], list[str]]:
     names = [name for name in files.pictures if name not in files.illegible]
     notes = []
     if files.recoded:
@@ -282,7 +194,7 @@ def _splits(
 # Labels from lists
 
 
-def _read_list(path: Path, name: str, files: _Files, *, required: bool) -> LabelList:
+def _read_list(path: Path, name: str, files: Files, *, required: bool) -> LabelList:
     """The list in a file.
 
     Raises:
@@ -301,7 +213,7 @@ def _read_list(path: Path, name: str, files: _Files, *, required: bool) -> Label
     return found
 
 
-def _offered(path: Path, name: str, files: _Files) -> LabelList | None:
+def _offered(path: Path, name: str, files: Files) -> LabelList | None:
     """A list found among the pictures; None where the file is something else."""
     called = path.stem.lower() in ("labels", "label")
     try:
@@ -310,10 +222,12 @@ def _offered(path: Path, name: str, files: _Files) -> LabelList | None:
         if called:
             raise
         return None
-    return found if found.said else None
+    if called:
+        return replace(found, sure=True)
+    return found if found.said and len(found.said) >= len(found.strays) else None
 
 
-def _texts_beside(files: _Files) -> list[LabelList]:
+def _texts_beside(files: Files) -> list[LabelList]:
     """The texts in files named like the pictures (`7.png` and `7.txt`, or `7.gt.txt`), taken out of the tables."""
     by_stem = {re.sub(r"(\.gt)?\.txt$", "", name): name for name in files.tables if name.endswith(".txt")}
     pairs = {
@@ -337,7 +251,7 @@ def _texts_beside(files: _Files) -> list[LabelList]:
     return [LabelList("the .txt files named like the images", said)]
 
 
-def _only_list(path: Path, files: _Files, options: ImportOptions) -> LabelList:
+def _only_list(path: Path, files: Files, options: ImportOptions) -> LabelList:
     kinds = TABLES if options.list_kind == "list" else (f".{options.list_kind}",)
     tables = {name: t for name, t in files.tables.items() if t.suffix.lower() in kinds}
     named = {name: t for name, t in tables.items() if PurePosixPath(name).stem == "labels"}
@@ -358,23 +272,25 @@ def _choose(path: Path, lists: list[LabelList]) -> tuple[list[LabelList], list[s
     for group in (sure, named):
         if group and not _contradictions(group):
             left = [found for found in lists if found not in group]
-            return group, [_offer(path, found) for found in left]
+            return group, _offers(path, left)
     if sure:
         names = " and ".join(found.name for found in sure)
         return [], [
             f"{names} give different texts: no labels were taken from them; name the one to read as PATH."
         ]
-    return [], [_offer(path, found) for found in lists]
+    return [], _offers(path, lists)
 
 
-def _offer(path: Path, found: LabelList) -> str:
-    return (
+def _offers(path: Path, lists: list[LabelList]) -> list[str]:
+    offers = [
         f"{found.name} may be a list of labels, for {len(found.said)} of the pictures: "
         f"`captcha-lab import {path / found.name}` takes it."
-    )
+        for found in lists[:_OFFERED]
+    ]
+    return [*offers, *([f"So may {len(lists) - _OFFERED} other files."] if len(lists) > _OFFERED else [])]
 
 
-def _beside(path: Path, files: _Files) -> list[str]:
+def _beside(path: Path, files: Files) -> list[str]:
     """Remarks on lists that lie beside the folder, not in it: they are only offered."""
     if not path.is_dir():
         return []
@@ -384,7 +300,7 @@ def _beside(path: Path, files: _Files) -> list[str]:
     except OSError:
         return []
     found = [_offered(table, shown_name(table.name)[0], files) for table in tables[:_MOST_BESIDE]]
-    return [_offer(around, each) for each in found if each is not None and each.sure]
+    return _offers(around, [each for each in found if each is not None and each.sure])
 
 
 def _contradictions(lists: list[LabelList]) -> bool:
@@ -394,9 +310,7 @@ def _contradictions(lists: list[LabelList]) -> bool:
     )
 
 
-def _from_lists(
-    files: _Files, lists: list[LabelList], options: ImportOptions
-) -> tuple[list[Item], list[str]]:
+def _from_lists(files: Files, lists: list[LabelList], options: ImportOptions) -> tuple[list[Item], list[str]]:
     names = list(files.pictures)
     splits, _ = _splits(names, files.base, options)
     said: dict[str, Said] = {}

@@ -10,6 +10,7 @@ import codecs
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -86,6 +87,8 @@ def decode_text(data: bytes) -> tuple[str, str]:
 
 def _of_lines(text: str, *, free: bool) -> list[Sheet]:
     """CSV with each separator; with `free`, also a name and a text with spaces between, and texts alone."""
+    said = re.match(r"sep=(.)\r?\n", text)  # how Excel is told the separator
+    text = text[said.end() :] if said else text
     ways = [partial(_csv_rows, text, delimiter) for delimiter in ",;\t|" if delimiter in text]
     if free or not ways:
         ways += [partial(_split_lines, text, 1), partial(_split_lines, text, 0)]
@@ -115,7 +118,7 @@ def _csv_rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _split_lines(text: str, times: int) -> Iterator[tuple[int, list[str]]]:
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1):
         yield number, line.split(maxsplit=1) if times else [line.strip()]
 
 
