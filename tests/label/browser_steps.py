@@ -6,13 +6,13 @@ from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.catalog.labels import LabelLog
 
 
-def open_page(context, served, queue: str | None = None):
+def open_page(context, served, queue: str | None = None, queues: int = 7):
     made = context.new_page()
     made.problems = []
     made.on("pageerror", lambda error: made.problems.append(str(error)))
     made.on("console", lambda note: made.problems.append(note.text) if note.type == "error" else None)
     made.goto(served.url)
-    made.wait_for_selector("#queues button:nth-child(7)")  # the engine is there
+    made.wait_for_selector(f"#queues button:nth-child({queues})")  # the engine is there
     if queue:
         choose(made, queue)
     made.wait_for_selector(".question:not(.empty)")

@@ -41,6 +41,15 @@ def served(dataset) -> Iterator[Client]:
         yield Client(url).enter().wait()
 
 
+@pytest.fixture
+def served_texts(dataset) -> Iterator[Client]:
+    """A page over `dataset` that asks about whole captchas; the proposals of captchas 3 and 7 are wrong."""
+    folder, texts = dataset
+    desk = page_data.text_desk(folder, texts, frozenset({3, 7}))
+    with running_review(desk, ReviewConfig(port=0, browser=False)) as url:
+        yield Client(url).enter().wait()
+
+
 @pytest.fixture(scope="module")
 def fortress(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """A page that all attacks of a module may try; none may change anything."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from captcha_lab.label.questions.protocol import Progress, Readings
 from captcha_lab.label.questions.texts.opening import open_texts
 from captcha_lab.label.questions.types import (
     Answer,
+    CharacterCount,
     Confusion,
     CurvePoint,
     Estimate,
@@ -80,6 +81,7 @@ class KnowingEngine:
         self.texts = {k + 1: text for k, text in enumerate(texts)}
         self.wrong = wrong  # places whose proposal is wrong
         self.trainings = 0
+        self.aside: frozenset[int] = frozenset()
         self._lock = threading.Lock()
 
     def guess(self, place: tuple[int, int]) -> str:
@@ -100,7 +102,8 @@ class KnowingEngine:
 
     def _open(self) -> list[tuple[int, int]]:
         done = self.log.current()
-        return [(k, p) for k in self.texts for p in range(LENGTH) if (k, p) not in done]
+        places = [(k, p) for k in self.texts if k not in self.aside for p in range(LENGTH)]
+        return [place for place in places if place not in done]
 
     def _groups(self) -> dict[str, list[tuple[int, int]]]:
         groups: dict[str, list[tuple[int, int]]] = defaultdict(list)
@@ -221,6 +224,7 @@ class KnowingEngine:
             len(self._open()),
             0.983,
             (Confusion("B", "8", 3), Confusion("5", "S", 2)),
+            (CharacterCount("A", 3, (1, 0)), CharacterCount("B", 0)),
             "seed",
             len(current) == total,
             "New shapes first: one key labels a whole group.",
@@ -275,6 +279,10 @@ class KnowingEngine:
         )
         return Outcome(act, act, tuple((event.image_id, event.position) for event in events))
 
+    def set_aside(self, image_ids: Collection[int]) -> None:
+        """Leave captchas out."""
+        self.aside = frozenset(image_ids)
+
     def use_alphabet(self, alphabet: Alphabet) -> None:
         """It knows the texts."""
 
@@ -304,3 +312,37 @@ def labelling(
 def desk(folder: DatasetFolder, texts: list[str], wrong: frozenset[Place] = frozenset()) -> Desk:
     """A desk on the drawn captchas."""
     return Desk(folder, *labelling(folder, texts, wrong))
+
+
+class KnowingProposer:
+    """Proposes the texts it knows, some of them with a wrong and doubtful character."""
+
+    name, learns = "one who knows", True
+
+    def __init__(self, texts: list[str], wrong: frozenset[int]) -> None:
+        self.texts, self.wrong = texts, wrong
+
+    def propose(self, images: Sequence[int], texts: Mapping[int, str], progress: Progress) -> Readings:
+        """All texts, those of `wrong` with a 2 at the second place."""
+        return {k: self._reading(k) for k in images}
+
+    def _reading(self, image_id: int) -> Reading:
+        text, sure = self.texts[image_id - 1], 0.99 - image_id / 1000
+        if image_id not in self.wrong:
+            return Reading(text, sure, (0.99,) * len(text))
+        return Reading(f"{text[0]}2{text[2:]}", 0.975, (0.99, 0.6, *(0.99,) * (len(text) - 2)))
+
+    def cross_read(self, images: Sequence[int], texts: Mapping[int, str]) -> Readings:
+        """The truth."""
+        return {k: Reading(self.texts[k - 1], 0.99) for k in texts}
+
+
+def text_desk(folder: DatasetFolder, texts: list[str], wrong: frozenset[int] = frozenset()) -> Desk:
+    """A desk that asks about whole captchas only."""
+    engine = MixedEngine(open_texts(folder))
+
+    def read(progress: Progress) -> None:
+        engine.texts.proposer = KnowingProposer(texts, wrong)
+        engine.texts.retrain(progress)
+
+    return Desk(folder, engine, [Step("reading captchas", read)])

@@ -24,7 +24,8 @@ def labels_to_go(curve: Sequence[CurvePoint], value: float, target: float) -> in
     """
     if value >= target:
         return 0
-    points = [(p.labels, 1 - p.accuracy) for p in curve[-RECENT:] if 1 - p.accuracy > SPARE_ERROR]
+    known = [p for p in curve[-RECENT:] if p.labels and 1 - p.accuracy > SPARE_ERROR]
+    points = [(p.labels, 1 - p.accuracy) for p in known]
     if len(points) < 2:
         return None
     n, error = np.log(np.array(points)).T

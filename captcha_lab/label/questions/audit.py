@@ -55,9 +55,9 @@ def audits_in(events: Iterable[tuple[int, LabelEvent]]) -> dict[Target, bool]:
     tested: dict[tuple[int, Target], str] = {}
     result: dict[Target, bool] = {}
     for act, event in events:
-        for place in event.places:
-            if (act, place) in tested:
-                result[place] = tested[act, place] == event.value
-            else:
-                tested[act, place] = event.value
+        target = (event.image_id, event.position)
+        if (act, target) in tested:
+            result[target] = tested[act, target] == event.value
+        else:
+            tested[act, target] = event.value
     return result

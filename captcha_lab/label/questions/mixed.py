@@ -32,6 +32,9 @@ class GlyphQuestions(QuestionEngine, Protocol):
     def readings(self) -> Readings:
         """What its labels and proposals spell, for every captcha."""
 
+    def set_aside(self, image_ids: Collection[int]) -> None:
+        """Leave the glyphs of these captchas out, and no others."""
+
     def use_alphabet(self, alphabet: Alphabet) -> None:
         """Take other characters for those that can be labels."""
 
@@ -49,10 +52,12 @@ class MixedEngine:
     def __init__(self, texts: TextEngine) -> None:
         self.texts = texts
         self.why = ""
+        self._aside: set[int] = set()
         self._glyphs: GlyphQuestions | None = None
 
     def use_glyphs(self, glyphs: GlyphQuestions) -> None:
         """Ask about glyphs too: what they spell is proposed for whole captchas."""
+        glyphs.set_aside(self._aside)
         self.texts.follow(glyphs.readings)
         self._glyphs = glyphs
 
@@ -73,6 +78,13 @@ class MixedEngine:
         if self._glyphs is not None:
             self._glyphs.use_alphabet(alphabet)
         self.texts.alphabet = alphabet
+
+    def set_aside(self, image_id: int, *, aside: bool) -> None:
+        """Ask no more about a captcha, or ask again."""
+        self._aside = self._aside | {image_id} if aside else self._aside - {image_id}
+        self.texts.set_aside(self._aside)
+        if self._glyphs is not None:
+            self._glyphs.set_aside(self._aside)
 
     @property
     def leading(self) -> QuestionEngine:

@@ -80,6 +80,9 @@ class Question:
     worth: float
     revision: int  # of the label log when the question was made
     why: str = ""  # one line for the person: why this is asked
+    examples: Mapping[str, tuple[Place, ...]] = field(
+        default_factory=dict
+    )  # glyphs that bear a disputed label
 
     def only(self, target: Target) -> Question:
         """The question narrowed to one tile of a page."""
@@ -161,6 +164,15 @@ class Confusion:
 
 
 @dataclass(frozen=True)
+class CharacterCount:
+    """How many labels bear a character, and where one of them is (None for a character of whole texts)."""
+
+    character: str
+    count: int
+    example: Place | None = None
+
+
+@dataclass(frozen=True)
 class Estimate:
     """Share of right labels with its 95 % interval, and where it comes from: audit, model or none."""
 
@@ -200,6 +212,7 @@ class Panel:
     waiting: int  # without a label, with a proposal
     waiting_right: float  # share of these proposals expected to be right
     confusions: tuple[Confusion, ...]
+    characters: tuple[CharacterCount, ...]  # of the alphabet, in its order
     best_queue: QueueName | None  # what to do next
     stop: bool
     advice: str  # one sentence: what to do next, or that it is time to stop

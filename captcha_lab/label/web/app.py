@@ -136,6 +136,13 @@ class Handlers:
             raise RefusedError(400, "malformed", "The request's 'folded' is missing or impossible.")
         return self.desk.set_case(folded=folded)
 
+    def aside(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Take a picture out of use, or back into it."""
+        aside = message.get("aside")
+        if not isinstance(aside, bool):
+            raise RefusedError(400, "malformed", "The request's 'aside' is missing or impossible.")
+        return self.desk.set_aside(integer(message, "image"), aside=aside)
+
     def retrain(self, message: dict[str, Any]) -> dict[str, Any]:
         """Work the proposals out again, in the background."""
         return {"started": self.desk.retrain()}
@@ -203,6 +210,7 @@ def build_app(desk: Desk, access: Access, port: int, config: ReviewConfig) -> St
                 handlers.undo,
                 handlers.retrain,
                 handlers.alphabet,
+                handlers.aside,
                 handlers.case,
                 handlers.key,
             )

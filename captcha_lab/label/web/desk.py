@@ -18,6 +18,7 @@ from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.catalog.labels import LabelLog
 from captcha_lab.store.workspace import DatasetFolder
 
+ASIDE = "by a person, on the review page"  # why a picture is set aside
 SHOWN = 240  # look-alikes of a cluster that the page draws
 
 
@@ -39,7 +40,8 @@ class Desk:
         self._catalog = Catalog(folder.catalog_path, create=False)
         self._log = LabelLog(self._catalog)
         self._pictures = Pictures(folder, self._catalog)
-        self._known: tuple[tuple[int, int], dict[str, Any]] | None = None
+        self._known: tuple[tuple[int, int, int], dict[str, Any]] | None = None
+        self._changes = 0  # of what is asked, other than by labels
         self._worker = Worker(engine, steps)
 
     def start(self) -> None:
@@ -89,7 +91,7 @@ class Desk:
 
     def _overview(self, revision: int) -> dict[str, Any]:
         """Queues and panel, worked out once for each state of the labels and proposals."""
-        key = (revision, self._worker.changes)
+        key = (revision, self._worker.changes, self._changes)
         known = self._known
         if known is None or known[0] != key:
             panel = self.engine.panel()
@@ -160,6 +162,16 @@ class Desk:
         self.engine.texts.folded = folded
         self._catalog.set_meta(CASE, "folded" if folded else "kept")
         return {"folded": folded}
+
+    def set_aside(self, image_id: int, *, aside: bool) -> dict[str, Any]:
+        """Take a picture out of use, or back into it; its labels stay in the log. Done twice it is as done once."""
+        if aside:
+            self._catalog.set_aside([image_id], ASIDE)
+        else:
+            self._catalog.take_back([image_id])
+        self.engine.set_aside(image_id, aside=aside)
+        self._changes += 1
+        return {"act": None, "aside": aside}
 
     def retrain(self) -> bool:
         """Ask for fresh proposals; False while there is no engine yet."""

@@ -77,8 +77,15 @@ class GlyphEngine:
         self._glyphs, self._places, self._look = glyphs, tuple(places), look
         self._training = threading.Lock()
         self._revision = self._trained_at = 0
+        self._aside: frozenset[int] = frozenset()
         self.use_alphabet(alphabet)
         self.retrain()
+
+    def set_aside(self, image_ids: Collection[int]) -> None:
+        """Leave the glyphs of these captchas out, and no others."""
+        with self._lock:
+            self._aside = frozenset(image_ids)
+            self.refresh()
 
     def use_alphabet(self, alphabet: Alphabet) -> None:
         """Take other characters for those that can be labels; the labels stay, proposals begin anew."""
@@ -217,7 +224,7 @@ class GlyphEngine:
         with self._lock:
             self._revision = self.log.revision
             current = self.log.current()
-            self._state.load(current)
+            self._state.load(current, self._aside)
             human = [(label.act_id, place) for place, label in current.items() if label.source == "human"]
             rows = self._state.row_of
             self._by_hand = [rows[place] for _, place in sorted(human) if place in rows]

@@ -13,7 +13,15 @@ from captcha_lab.label.proposals.slips import basins
 from captcha_lab.label.questions.advice import Z, advise, labels_to_go
 from captcha_lab.label.questions.audit import audit_estimate
 from captcha_lab.label.questions.glyphs.state import State
-from captcha_lab.label.questions.types import Confusion, CurvePoint, Estimate, Panel, Queue, Target
+from captcha_lab.label.questions.types import (
+    CharacterCount,
+    Confusion,
+    CurvePoint,
+    Estimate,
+    Panel,
+    Queue,
+    Target,
+)
 
 CURVE_AT = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 
@@ -40,7 +48,8 @@ def panel_of(
         revision, keystrokes, stale: as in `Panel`.
     """
     estimate = model_estimate(state)
-    labelled, glyphs = int((state.labels != UNLABELLED).sum()), len(state.places)
+    labelled = int(((state.labels != UNLABELLED) & ~state.aside).sum())
+    glyphs = int((~state.aside).sum())
     audit = audit_estimate(sum(not right for right in audits.values()), len(audits), labelled)
     curve = learning_curve(state, by_hand, estimate.value)
     waiting = state.waiting()
@@ -60,6 +69,7 @@ def panel_of(
         waiting=len(waiting),
         waiting_right=rest_right(state, waiting),
         confusions=confusions(state),
+        characters=characters(state),
         best_queue=best,
         stop=stop,
         advice=advice,
@@ -120,6 +130,18 @@ def learning_curve(state: State, by_hand: Sequence[int], today_right: float) -> 
     if by_hand:
         points.append(CurvePoint(len(by_hand), today_right))
     return tuple(points)
+
+
+def characters(state: State) -> tuple[CharacterCount, ...]:
+    """How many labels bear each character, and the glyph that shows it best: closest to its shape, by hand if any."""
+    counts = np.bincount(state.labels[state.labels >= 0], minlength=state.bad + 1)
+    found = []
+    for k, character in enumerate(state.alphabet):
+        rows = np.flatnonzero(state.labels == k)
+        best = rows[np.lexsort((-state.look.closeness[rows], state.sources[rows] != "human"))[:1]]
+        example = state.places[int(best[0])] if len(best) else None
+        found.append(CharacterCount(character, int(counts[k]), example))
+    return tuple(found)
 
 
 def confusions(state: State, most: int = 8) -> tuple[Confusion, ...]:

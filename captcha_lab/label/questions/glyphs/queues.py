@@ -15,9 +15,10 @@ from captcha_lab.label.questions.audit import audit_order
 from captcha_lab.label.questions.glyphs.pages import GlyphPages
 from captcha_lab.label.questions.glyphs.seeds import Seeds
 from captcha_lab.label.questions.glyphs.state import State
-from captcha_lab.label.questions.types import LabelConfig, Question, Queue, QueueName, Target
+from captcha_lab.label.questions.types import LabelConfig, Place, Question, Queue, QueueName, Target
 
 GLYPH_QUEUES: tuple[QueueName, ...] = ("seed", "uncertain", "grid", "suspects", "audit")
+EXAMPLES = 4  # of each of two labels, shown beside a doubtful one
 AUDIT_WORTH = 0.0  # an audit mends next to nothing; it measures
 
 
@@ -67,7 +68,8 @@ class GlyphQueues:
             return self._pages.count()
         if queue == "suspects":
             return len(self._disputed())
-        return sum(state.places[row] not in self.audited for row in np.flatnonzero(~open_rows).tolist())
+        accepted = np.flatnonzero(~open_rows & ~state.aside)
+        return sum(state.places[row] not in self.audited for row in accepted.tolist())
 
     # Uncertain: the lowest margin first
 
@@ -121,14 +123,31 @@ class GlyphQueues:
             proposal = state.character(k)
             why = f"labelled {member.label or 'not a glyph'}, its look-alikes say {proposal} (tier {tier})"
             item_id = f"suspects-{member.image_id}-{member.position}"
-            yield Question(item_id, "suspects", "glyph", (member,), proposal, 1 - score, self.revision, why)
+            given = int(state.labels[row])
+            examples = {
+                state.character(kind): self._examples(row, kind) for kind in (given, k) if kind != state.bad
+            }
+            yield Question(
+                item_id, "suspects", "glyph", (member,), proposal, 1 - score, self.revision, why, examples
+            )
+
+    def _examples(self, row: int, kind: int) -> tuple[Place, ...]:
+        """The glyphs with a label that are likest to a doubtful one, each of another shape."""
+        state = self.state
+        rows = np.flatnonzero(state.labels == kind)
+        rows = rows[rows != row]
+        likeness = state.look.likeness[state.look.shape_of[row], state.look.shape_of[rows]]
+        rows = rows[np.argsort(-likeness, kind="stable")]
+        _, first = np.unique(state.look.shape_of[rows], return_index=True)
+        return tuple(state.places[k] for k in rows[np.sort(first)[:EXAMPLES]].tolist())
 
     # Audit: a blind random sample of the labels
 
     def _audit(self, exclude: Collection[str]) -> Iterator[Question]:
         state = self.state
+        accepted = (state.labels != UNLABELLED) & ~state.aside
         for row in audit_order(len(state.places), self.config.seed).tolist():
-            if state.labels[row] == UNLABELLED or state.places[row] in self.audited:
+            if not accepted[row] or state.places[row] in self.audited:
                 continue
             member = state.member(row, hidden=True)
             item_id = f"audit-{member.image_id}-{member.position}"

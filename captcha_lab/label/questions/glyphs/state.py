@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -37,6 +37,7 @@ class State:
         reading: float32 [N, K], a trained reader's probabilities, None where shapes alone decide.
         fitted: whether the proposals rest on any label.
         keys: the shapes labelled by hand, and how far each is to be believed.
+        aside: bool [N], glyphs of captchas that were set aside.
     """
 
     glyphs: NDArray[np.uint8]
@@ -51,11 +52,13 @@ class State:
     reading: NDArray[np.float32] | None = field(init=False, default=None)
     fitted: bool = field(init=False, default=False)
     keys: Keys = field(init=False)
+    aside: NDArray[np.bool_] = field(init=False)
 
     def __post_init__(self) -> None:
         count, classes = len(self.places), len(self.alphabet)
         self.labels = np.full(count, UNLABELLED, np.int64)
         self.sources = np.full(count, "", "<U6")
+        self.aside = np.zeros(count, bool)
         self.probabilities = np.full((count, classes), 1 / classes, np.float32)
         self.row_of: dict[Target, int] = {place: row for row, place in enumerate(self.places)}
         order = np.argsort(self.look.shape_of, kind="stable")
@@ -67,12 +70,18 @@ class State:
         """The class that stands for "not a glyph"."""
         return len(self.alphabet)
 
-    def load(self, current: Mapping[Place, Label]) -> None:
-        """Take all labels from the log; labels of places that are not cut are left alone."""
+    def load(self, current: Mapping[Place, Label], aside: Collection[int] = ()) -> None:
+        """Take all labels from the log; labels of places that are not cut are left alone.
+
+        Glyphs of the captchas `aside` count as no glyphs: nobody is asked about them.
+        """
         self.labels[:] = UNLABELLED
         self.sources[:] = ""
+        self.aside = np.array([image_id in aside for image_id, _ in self.places], bool)
         for place, label in current.items():
             self.mark(place, label.value, label.source)
+        self.labels[self.aside] = self.bad
+        self.sources[self.aside] = ""
 
     def mark(self, place: Target, value: str, source: str) -> None:
         """Set one label, if the place is known and the value one of the alphabet's."""

@@ -13,8 +13,9 @@ from captcha_lab.label.questions.advice import advise, labels_to_go
 from captcha_lab.label.questions.audit import audit_estimate, audit_order, audits_in
 from captcha_lab.label.questions.meaning import marks_of
 from captcha_lab.label.questions.protocol import Progress, Readings
+from captcha_lab.label.questions.texts.calibration import Calibration
 from captcha_lab.label.questions.texts.choice import TextChoice
-from captcha_lab.label.questions.texts.panel import disputes, text_confusions, text_estimate
+from captcha_lab.label.questions.texts.panel import character_counts, disputes, text_confusions, text_estimate
 from captcha_lab.label.questions.texts.proposer import FEWEST, TextProposer
 from captcha_lab.label.questions.types import (
     EVEN_ODDS,
@@ -34,6 +35,7 @@ from captcha_lab.store.catalog.labels import Label, LabelEvent, LabelLog
 
 TEXT_QUEUES: tuple[QueueName, ...] = ("grid", "suspects", "audit", "captcha")
 DISPUTED_FROM = 0.9  # confidence from which another reading makes a label a suspect
+OBSERVED = 4  # answers after which confidences are calibrated again
 RETRAIN_GROWTH = 0.3  # share by which labels must have grown before the reader learns again
 CHECK_GROWTH = 1.25  # labels since the last out-of-fold reading from which it is done again
 
@@ -53,14 +55,18 @@ class TextEngine:
     ) -> None:
         self.config = config or LabelConfig()
         self.log, self.alphabet, self.images = log, alphabet, tuple(images)
+        self._all = self.images
         self.folded = True  # whether letters take the alphabet's case
         self.proposer: TextProposer | None = None
         self._source: Callable[[], Readings] | None = None
         self._lock, self._training = threading.RLock(), threading.Lock()
         self._labels: dict[int, Label] = {}
-        self._readings: Readings = {}
+        self._raw: Readings = {}  # as the reader gave them
+        self._believed: Readings = {}  # as the answers so far suggest to believe them
+        self._readings: Readings = {}  # the proposals for captchas in use
+        self._calibration, self._observed = Calibration(), 0
         self._crossed: Readings = {}
-        self._row_of = {k: row for row, k in enumerate(self.images)}
+        self._row_of = {k: row for row, k in enumerate(self._all)}
         self._history: list[CurvePoint] = []
         self._revision, self._trained_with, self._checked = -1, 0, 0
         self._audits: dict[Target, bool] = {}
@@ -71,6 +77,12 @@ class TextEngine:
         """Take the proposals from here whenever labels change, instead of from a trained reader."""
         with self._lock:
             self._source, self._choice = source, None
+
+    def set_aside(self, image_ids: Collection[int]) -> None:
+        """Leave these captchas out, and no others."""
+        with self._lock:
+            self.images = tuple(k for k in self._all if k not in image_ids)
+            self._choice = None
 
     def refresh(self) -> None:
         """The proposals may have changed without a label."""
@@ -219,6 +231,7 @@ class TextEngine:
                 waiting=len(waiting),
                 waiting_right=sum(waiting.values()) / len(waiting) if waiting else 1.0,
                 confusions=text_confusions(pairs),
+                characters=character_counts(self.alphabet, self._labels),
                 best_queue=best,
                 stop=stop,
                 advice=advice,
@@ -249,6 +262,7 @@ class TextEngine:
                 ]
                 events = [LabelEvent(k, None, label.value, label.source) for k, label in tested] + events
             events += [self._event(target, value, "batch") for target, value in accepted]
+            before = self._revision
             act = self.log.record(
                 answer.question.queue,
                 events,
@@ -257,7 +271,26 @@ class TextEngine:
                 token=answer.token,
                 expected_revision=answer.expected_revision,
             )
+            if act > before:
+                self._observe(events)
             return Outcome(act, self.log.revision, tuple((e.image_id, e.position) for e in events))
+
+    def _observe(self, events: Sequence[LabelEvent]) -> None:
+        """Learn from an answer how far the proposals are to be believed."""
+        for event in events:
+            reading = self._raw.get(event.image_id)
+            if reading is not None and event.value and event.image_id not in self._labels:
+                self._calibration.observe(reading.confidence, right=reading.text == event.value)
+                self._observed += 1
+        if self._observed >= OBSERVED:
+            self._calibrate()
+
+    def _calibrate(self) -> None:
+        self._calibration.fit()
+        self._observed = 0
+        believed = self._calibration.apply(list(self._raw.values()))
+        self._believed = dict(zip(self._raw, believed, strict=True))
+        self._choice = None
 
     def _event(self, target: Target, value: str, source: str) -> LabelEvent:
         image_id, position = target
@@ -312,8 +345,8 @@ class TextEngine:
                 if target[1] is None
             }
             self._settled = {e.image_id for _, e in self.log.events("suspects") if e.position is None}
-            if self._source is not None:
-                self._readings = self._source()
+            source = self._source() if self._source is not None else self._believed
+            self._readings = {k: source[k] for k in self.images if k in source}
             self._choice = TextChoice(
                 [k for k in self.images if k not in self._labels],
                 self._readings,
@@ -353,7 +386,9 @@ class TextEngine:
                 texts = {k: label.value for k, label in self._labels.items() if label.value}
             readings = proposer.propose(self.images, texts, progress)
             with self._lock:
-                self._readings, self._trained_with, self._choice = readings, labelled, None
+                self._raw, self._trained_with = readings, labelled
+                self._calibration.new_reader()
+                self._calibrate()
                 self._follow()
                 by_hand = sum(label.source == "human" for label in self._labels.values())
                 estimate = text_estimate(self.images, self._labels, self._readings)

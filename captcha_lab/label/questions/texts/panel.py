@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from captcha_lab.alphabet import Alphabet
 from captcha_lab.label.questions.advice import Z
-from captcha_lab.label.questions.types import NOTHING_KNOWN, Confusion, Estimate
+from captcha_lab.label.questions.types import NOTHING_KNOWN, CharacterCount, Confusion, Estimate
 from captcha_lab.recognise.contract import Reading
 from captcha_lab.store.catalog.labels import Label
 
@@ -37,6 +38,13 @@ def disputes(
         if reading.confidence >= least
     ]
     return sorted(found, key=lambda pair: (-pair[1].confidence, pair[0]))
+
+
+def character_counts(alphabet: Alphabet, labels: Mapping[int, Label]) -> tuple[CharacterCount, ...]:
+    """How often each character stands in the labels: those of the alphabet, then others."""
+    counts = Counter("".join(label.value for label in labels.values()))
+    others = sorted(set(counts) - set(alphabet))
+    return tuple(CharacterCount(character, counts[character]) for character in (*alphabet, *others))
 
 
 def text_confusions(pairs: Iterable[tuple[str, str]], most: int = 8) -> tuple[Confusion, ...]:

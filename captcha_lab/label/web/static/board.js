@@ -165,9 +165,10 @@ export class Board {
   }
 }
 
-// A question without what was answered since it was fetched; null where nothing of it is left.
-export function fresh(question, taken) {
-  if (question.kind !== "page") return taken.has(key(question.members[0])) ? null : question;
-  const members = question.members.filter((m) => !taken.has(key(m)));
+// A question without what was answered or set aside since it was fetched; null where nothing of it is left.
+export function fresh(question, taken, aside) {
+  const left = (m) => !taken.has(key(m)) && !aside.has(m.image_id);
+  if (question.kind !== "page") return left(question.members[0]) ? question : null;
+  const members = question.members.filter(left);
   return members.length ? { ...question, members } : null;
 }

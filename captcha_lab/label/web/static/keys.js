@@ -26,6 +26,9 @@ export function meaning(event, state, text = false) {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.altKey && !event.isComposing) {
     return event.repeat ? null : { command: "accept-all" };
   }
+  if (event.key === "Delete" && event.shiftKey && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    return event.repeat ? null : { command: "discard" };
+  }
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return null;
   if ([...event.key].length === 1 && event.key !== " ") {
     const known = fold(event.key, state);

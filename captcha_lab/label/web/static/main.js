@@ -17,15 +17,17 @@ const BEST = { name: "best", title: "Best next", hint: "whatever the next key is
 
 const session = (sessionStorage.sessionId ||= token());
 const tabs = new BroadcastChannel(`captcha-lab ${location.pathname}`); // other tabs look when this one has saved
-const strip = new Strip($("strip"));
+const strip = new Strip($("strip"), again);
 let state = null; // the server's last word
 let queue = BEST.name;
 let upcoming = []; // questions after the one on the board
 let board = null;
 let skipped = []; // ids of this session
-let history = []; // {token, act, board, shown, tile, entry} of answers, {skipped: board} of skips, in order
+let history = []; // {token, act, board, shown, tile, entry} of answers, {skipped: board} of skips, {aside: board} of
+// captchas set aside, in order
 let undoneActs = []; // what redo sends again
 const taken = new Set(); // tiles answered since the server was last asked: fetched questions may still hold them
+const aside = new Set(); // captchas set aside in this page
 let newcomer = null; // a character outside the alphabet, pressed once
 let keys = 0; // pressed since the last act
 let turn = 0; // grows with every answer; a reply from before it brings no questions
@@ -131,7 +133,7 @@ function take(reply, current) {
   taken.clear();
   const shown = board?.question.id;
   const here = new Set(board?.members.map(key));
-  const questions = reply.questions.filter((q) => q.id !== shown).map((q) => fresh(q, here)).filter(Boolean);
+  const questions = reply.questions.filter((q) => q.id !== shown).map((q) => fresh(q, here, aside)).filter(Boolean);
   if (board === null) show(questions.shift());
   else if (board.pristine) refresh(reply.questions.find((q) => q.id === shown));
   upcoming = questions;
@@ -172,7 +174,7 @@ function show(question) {
 // The next of the questions fetched ahead that is not answered yet.
 function next() {
   let found = null;
-  while (upcoming.length && found === null) found = fresh(upcoming.shift(), taken);
+  while (upcoming.length && found === null) found = fresh(upcoming.shift(), taken, aside);
   asking = found === null;
   show(found);
 }
@@ -226,7 +228,8 @@ function say(text) {
 }
 
 const SENT = (member) => [member.image_id, member.position, member.proposal];
-const what = ([, value, count]) => `${name(value)}${count > 1 ? ` for ${many(count, board?.texts ? "captcha" : "glyph")}` : ""}`;
+const what = ({ shown: [, value, count], board: asked }) =>
+  `${name(value)}${count > 1 ? ` for ${many(count, asked.texts ? "captcha" : "glyph")}` : ""}`;
 
 // What the server needs of a question to say what an answer means: of a cluster its picture is enough.
 function asked(question, members) {
@@ -278,6 +281,12 @@ function undo() {
   if (board?.rubOut()) return draw();
   turn += 1;
   const last = history.at(-1);
+  if (last?.aside) {
+    history.pop();
+    setAside(last.aside, false);
+    say("The captcha is in use again.");
+    return bring(last.aside);
+  }
   if (last?.skipped) {
     history.pop();
     skipped = skipped.filter((id) => id !== last.skipped.question.id);
@@ -308,11 +317,38 @@ function undone(reply) {
     return say(reply.undone.kind === "rest" ? "Undone: the proposals wait again." : `Undone: an earlier answer (${title}).`);
   }
   strip.remove(past.token);
-  say(`Undone: ${what(past.shown)}. Ctrl+Y does it again.`);
+  say(`Undone: ${what(past)}. Ctrl+Y does it again.`);
   undoneActs.push(past);
   for (const member of past.board.members) taken.delete(key(member));
   if (past.tile) past.board.settled.delete(past.tile);
   return bring(past.board);
+}
+
+// The whole picture is of no use: out of the data set with it.
+function setAside(on, away) {
+  const image = on.member.image_id;
+  if (away) aside.add(image);
+  else aside.delete(image);
+  turn += 1;
+  outbox.push({ path: "aside", question: null, body: { token: token(), session, keystrokes: keys, image, aside: away } });
+  keys = 0;
+  showLink();
+}
+
+function discard() {
+  if (!board) return undefined;
+  const past = board;
+  setAside(past, true);
+  history.push({ aside: past });
+  say(`Captcha ${past.member.image_id} is set aside; Backspace brings it back.`);
+  const rest = fresh(past.question, new Set(), aside);
+  return rest ? show(rest) : next();
+}
+
+// An answer of the strip was clicked: its question is asked again.
+function again(name) {
+  const past = history.find((one) => one.token === name);
+  if (past) bring(new Board(past.board.question, state.boot));
 }
 
 function redo() {
@@ -322,7 +358,7 @@ function redo() {
   dispatch(past);
   if (past.done && board === past.board) next();
   else draw();
-  return say(`Done again: ${what(past.shown)}.`);
+  return say(`Done again: ${what(past)}.`);
 }
 
 async function acceptAll() {
@@ -360,6 +396,7 @@ const COMMANDS = {
   "skip-all": skip,
   undo,
   redo,
+  discard,
   case: async () => {
     const { folded } = await post("case", { folded: !state.folded });
     say(folded ? "Case is ignored: letters are saved in the alphabet's case." : "Case matters: letters are saved as you type them.");
@@ -422,9 +459,18 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("click", (event) => event.detail && document.activeElement?.blur());
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && look());
 window.addEventListener("online", () => look());
-for (const button of document.querySelectorAll("#actions button")) {
+for (const button of document.querySelectorAll("#actions [data-key]")) {
   button.addEventListener("click", () => press({ key: button.dataset.key }));
 }
+
+// Large pictures as pixels, or smooth; kept for the next visit.
+function smooth(on) {
+  document.body.classList.toggle("smooth", on);
+  $("smooth").setAttribute("aria-pressed", String(on));
+  localStorage.smooth = on ? "yes" : "";
+}
+smooth(localStorage.smooth === "yes");
+$("smooth").addEventListener("click", () => smooth(!localStorage.smooth));
 $("open-help").addEventListener("click", () => $("help").showModal());
 tabs.addEventListener("message", () => look());
 outbox.pump(); // what an earlier load of this tab could not send

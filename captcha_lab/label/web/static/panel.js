@@ -1,6 +1,7 @@
 // The panel beside the question: where the work stands, and when to stop.
 
 import { h, many, percent, svg } from "./dom.js";
+import { source } from "./views.js";
 
 const SOURCES = { audit: "from the blind audit", model: "by the model's own doubt" };
 
@@ -8,13 +9,20 @@ function row(title, ...value) {
   return h("div.row", {}, h("dt", {}, title), h("dd", {}, ...value));
 }
 
+const FEW = 30; // trials below which a share says little
+const SMALLEST = 4; // the scale of intervals ends at an error of 10 to the minus this
+
+// Where a share stands on the common scale: equal steps are tenfold drops in errors, 0 to 99.99 %.
+const place = (share) => Math.min(100, (-100 * Math.log10(Math.max(1 - share, 10 ** -SMALLEST))) / SMALLEST);
+
 function estimate(found, unit) {
   if (!found || found.source === "none" || !found.trials) return [h("span.quiet", {}, "not known yet")];
   const bar = h("span.interval", { "aria-hidden": "true" });
   const inner = h("span");
-  inner.style.left = `${100 * found.low}%`;
-  inner.style.width = `${Math.max(1, 100 * (found.high - found.low))}%`;
+  inner.style.left = `${place(found.low)}%`;
+  inner.style.width = `${Math.max(1, place(found.high) - place(found.low))}%`;
   bar.append(inner);
+  if (found.trials < FEW) bar.classList.add("few");
   return [h("b", {}, percent(found.value)), h("span.quiet", {}, ` ${percent(found.low)} to ${percent(found.high)}`), bar,
     h("span.quiet.small", {}, `${SOURCES[found.source] ?? found.source}, ${many(found.trials, unit)}`)];
 }
@@ -51,7 +59,7 @@ function work(status) {
 export function draw(place, state, keys, act) {
   const { panel, work: status, method } = state;
   const focused = place.contains(document.activeElement) ? document.activeElement.id : "";
-  place.replaceChildren(...[work(status), method ? h("p.quiet.small", {}, method) : null, ...facts(panel, state.queues, keys, act)].filter(Boolean));
+  place.replaceChildren(...[work(status), method ? h("p.quiet.small", {}, method) : null, ...facts(panel, state.queues, state.boot, keys, act)].filter(Boolean));
   if (focused) document.getElementById(focused)?.focus();
 }
 
@@ -63,12 +71,18 @@ function advice(panel, queues, choose) {
     named?.count ? h("button#advised", { type: "button", onclick: () => choose(named.name) }, named.title) : null);
 }
 
-function facts(panel, queues, keys, { acceptAll, choose }) {
+let charactersOpen = true;
+
+function facts(panel, queues, boot, keys, { acceptAll, choose }) {
   const labelled = panel.total ? panel.labelled / panel.total : 0;
   const share = h("progress", { max: "1", value: String(labelled), "aria-label": "labelled" });
-  const pairs = panel.confusions.map((c) =>
-    h("li", { title: `labelled ${c.given}, read as ${c.predicted}: ${c.count}` }, h("b", {}, c.given || "∅"), "→", h("b", {}, c.predicted || "∅"),
-      h("span.quiet", {}, ` ${c.count}`)));
+  const pairs = panel.confusions.map((c) => h("li", {}, h("button", {
+    type: "button", onclick: () => choose("suspects"),
+    title: `labelled ${c.given}, read as ${c.predicted}: ${c.count}; opens Check labels`,
+  }, h("b", {}, c.given || "∅"), "→", h("b", {}, c.predicted || "∅"), h("span.quiet", {}, ` ${c.count}`))));
+  const kinds = panel.characters.map((c) => h(c.count ? "li" : "li.none", { title: c.count ? many(c.count, "label") : `no ${c.character} yet` },
+    c.example ? h("img.glyph", { src: source({ image_id: c.example[0], position: c.example[1] }, boot), alt: "" }) : null,
+    h("b", {}, c.character), h("span.quiet", {}, c.count ? ` ${c.count.toLocaleString("en")}` : " none yet")));
   const toGo = panel.labels_to_go;
   const target = `${+(100 * panel.target).toFixed(3)} %`;
   return [
@@ -83,6 +97,9 @@ function facts(panel, queues, keys, { acceptAll, choose }) {
       row("Labels right, by audit", ...estimate(panel.audit, panel.unit))),
     panel.curve.length > 1 ? h("figure.curve", {}, curve(panel.curve), h("figcaption.quiet.small", {},
       toGo === null ? "learning curve" : toGo ? `about ${many(toGo, "more label", "more labels")} for ${target}` : `${target} reached`)) : null,
+    h("details#characters", { open: charactersOpen, ontoggle: (event) => (charactersOpen = event.target.open) },
+      h("summary", {}, `Characters: ${panel.characters.filter((c) => c.count).length} of ${panel.characters.length} seen`),
+      h("ul.pairs", {}, ...kinds)),
     pairs.length ? h("section", {}, h("h2", {}, "Mixed up"), h("ul.pairs", {}, ...pairs)) : null,
   ].filter(Boolean);
 }

@@ -7,15 +7,17 @@ const KEPT = 14;
 const STATES = { wait: ["…", "being saved"], saved: ["✓", "saved"], lost: ["✕", "not saved"] };
 
 export class Strip {
-  constructor(place) {
+  // again(token): a person clicked an answer to look at its question again.
+  constructor(place, again) {
     this.place = place;
+    this.again = again;
     this.entries = new Map(); // token -> element
   }
 
   add(token, [member, shown, count = 1], boot) {
     const mark = h("span.mark");
-    const element = h("li", {}, h(member.position === null ? "img.shot" : "img.glyph", { src: source(member, boot), alt: "" }), h("b", {}, name(shown)),
-      count > 1 ? h("span.quiet", { title: `and ${count - 1} more` }, `+${count - 1}`) : null, mark);
+    const element = h("li", {}, h("button", { type: "button", "aria-label": `answer again: ${name(shown)}`, onclick: () => this.again(token) }, h(member.position === null ? "img.shot" : "img.glyph", { src: source(member, boot), alt: "" }), h("b", {}, name(shown)),
+      count > 1 ? h("span.quiet", { title: `and ${count - 1} more` }, `+${count - 1}`) : null), mark);
     this.place.prepend(element);
     this.entries.set(token, element);
     this.set(token, "wait");

@@ -56,10 +56,18 @@ function disputed(question) {
     h("kbd", {}, name(label)), " keeps it");
 }
 
+// Glyphs that bear each of the two labels in question, side by side.
+function examples(question, boot) {
+  const rows = Object.entries(question.examples ?? {});
+  if (!rows.length) return null;
+  return h("div.examples", {}, ...rows.map(([value, places]) => h("figure", {}, h("figcaption", {}, h("b", {}, value)),
+    ...places.map(([image_id, position]) => glyph({ image_id, position }, boot)))));
+}
+
 function one({ question, boot }) {
   return h("section.question.one", {}, ask("Type the character you see"),
     glyph(question.members[0], boot, { class: "glyph big" }),
-    context(question, boot), disputed(question), proposal(question), why(question));
+    context(question, boot), disputed(question), examples(question, boot), proposal(question), why(question));
 }
 
 function cluster({ question, boot, cursor, leftOut }, act) {
@@ -77,7 +85,7 @@ function cluster({ question, boot, cursor, leftOut }, act) {
     h("div.likes", {},
       h("p", {}, h("b", {}, many(kept, "glyph")), " get your one key.",
         others.length ? h("span.quiet", {}, " Click a stray to throw it out.") : null),
-      h("div.members", { "data-rows": "1" }, ...tiles),
+      h("div.members", { "data-rows": "1", role: "group", tabindex: "0", "aria-label": "look-alikes" }, ...tiles),
       question.more ? h("p.quiet", {}, `and ${question.more.toLocaleString("en")} more like these`) : null));
 }
 
