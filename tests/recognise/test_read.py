@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import captcha_lab
 from captcha_lab.errors import CaptchaLabError, UsageError
@@ -78,6 +79,30 @@ def test_bytes_and_pixels_read_the_same(run: Path, drawn) -> None:
     recogniser = GlyphReader.load(run)
     assert recogniser.read_bytes([encode(image) for image in drawn[1][:9]]) == recogniser.read(drawn[1][:9])
     assert recogniser.read([]) == []
+
+
+def test_pictures_in_any_form_read_the_same(
+    run: Path, drawn: tuple[list[str], list[np.ndarray]], tmp_path: Path
+) -> None:
+    reader = GlyphReader.load(run)
+    image = drawn[1][0]
+    write_image(tmp_path / "a.png", image)
+    rgb = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
+    rgba = np.concatenate([rgb, np.full((*rgb.shape[:2], 1), 255, np.uint8)], axis=2)
+    forms = [
+        tmp_path / "a.png",
+        str(tmp_path / "a.png"),
+        encode(image),
+        Image.fromarray(image),
+        rgba,
+        rgb / 255.0,
+    ]
+    (wanted,) = reader.read([image])
+    assert [reading.text for reading in reader.read(forms)] == [wanted.text] * len(forms)
+    with pytest.raises(CaptchaLabError, match="Picture 1: an array of shape"):
+        reader.read([image, image[0]])
+    with pytest.raises(CaptchaLabError, match="list of pictures"):
+        reader.read(encode(image))
 
 
 def test_one_by_one_reads_as_in_a_batch(run: Path, drawn) -> None:

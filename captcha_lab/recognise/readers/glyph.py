@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -26,9 +26,9 @@ from captcha_lab.recognise.restore import restore
 from captcha_lab.recognise.tensors import SCALING
 from captcha_lab.segment import Segmenter
 from captcha_lab.segment.inspect import MIN_INK
-from captcha_lab.store.images import decode
 from captcha_lab.store.packed.packed import PackedSet
 from captcha_lab.store.packed.texts import TextSet
+from captcha_lab.store.pixels import pictures
 from captcha_lab.store.runs import Run, save_weights
 
 KIND = "glyph"
@@ -77,16 +77,21 @@ class GlyphReader:
         classifier = Classifier(network, tuple(facts["classes"]), int(facts["size"]))
         return cls(classifier, Segmenter.from_dict(facts["segmenter"]), float(facts.get("temperature", 1.0)))
 
-    def read(self, images: Sequence[np.ndarray]) -> list[Reading]:
-        """Texts of captchas of any sizes: uint8 [H, W] or RGB [H, W, 3] each; a cell without ink is no character."""
+    def read(self, images: Iterable[Any]) -> list[Reading]:
+        """Texts of captchas of any sizes, as arrays, paths, bytes or PIL images; a cell without ink is no character.
+
+        Raises:
+            CaptchaLabError: one of them is no picture (see `store.pixels.pixels_of`).
+        """
+        images = pictures(images)
         boxes = self.segmenter.boxes(images)
         glyphs = self.segmenter.crop(images, boxes)
         inked = (glyphs < 255).sum(axis=(1, 2)) >= MIN_INK
         return self.codec.decode(self.classifier.logits(glyphs).numpy(), inked, boxes)
 
     def read_bytes(self, files: Sequence[bytes]) -> list[Reading]:
-        """Texts of captchas as encoded image files (see `store.images.decode` for errors)."""
-        return self.read([decode(data) for data in files])
+        """As `read`, under the name of before."""
+        return self.read(files)
 
 
 def train_glyph_reader(
