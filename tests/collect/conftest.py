@@ -3,6 +3,7 @@
 import random
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ class Scraping:
         self.sleeps.append(seconds)
 
     def __call__(
-        self, url: str, *, confirm=None, on_progress=lambda done, total: None, **options
+        self, url: str, *, confirm: Any = None, on_progress: Any = lambda done, total: None, **options: Any
     ) -> ScrapeResult:
         config = ScrapeConfig(**{"silence": 5.0, "deadline": 8.0, **options})
         return scrape(
@@ -49,7 +50,7 @@ class Scraping:
             return catalog.fetches()
 
     @property
-    def provenance(self) -> list[dict]:
+    def provenance(self) -> list[dict[str, Any]]:
         with Catalog(self.folder.catalog_path) as catalog:
             return catalog.provenance()
 

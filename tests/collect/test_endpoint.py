@@ -2,6 +2,7 @@
 
 import io
 import socket
+from typing import Any
 
 import pytest
 import requests
@@ -21,7 +22,9 @@ def fetch(url: str, count: int) -> list[requests.Response]:
 @pytest.mark.parametrize(
     ("style", "size", "kind"), [("classic", (80, 20), "JPEG"), ("image", (160, 60), "PNG")]
 )
-def test_every_get_is_a_fresh_captcha_and_a_seed_repeats_them(style: str, size: tuple, kind: str) -> None:
+def test_every_get_is_a_fresh_captcha_and_a_seed_repeats_them(
+    style: str, size: tuple[int, int], kind: str
+) -> None:
     runs = []
     for _ in range(2):
         with running_endpoint(style=style, seed=7) as url:
@@ -94,7 +97,7 @@ def test_an_alphabet_the_font_lacks_is_refused_before_serving(style: str) -> Non
         ({"alphabet": "AA"}, "repeats A"),
     ],
 )
-def test_impossible_configurations(options: dict, said: str) -> None:
+def test_impossible_configurations(options: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         EndpointConfig(**options)
 

@@ -272,7 +272,7 @@ def test_a_frame_of_an_animation_or_all_of_them(ending: str, tmp_path: Path, dat
         return decode(BlobStore(folder.blobs).get(row.sha256, row.extension))
 
     def dark(pixels: np.ndarray) -> np.ndarray:
-        return pixels.min(axis=-1) < 128
+        return np.asarray(pixels.min(axis=-1) < 128)
 
     assert (dark(taken("2")) == dark(frames[1])).all()
     assert (dark(taken("merge")) == dark(np.minimum.reduce(frames))).all()

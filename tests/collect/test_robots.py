@@ -1,5 +1,7 @@
 """What robots.txt means for us."""
 
+from typing import Any
+
 import pytest
 
 from captcha_lab.collect.scrape.http import FetchError, Reply
@@ -9,7 +11,7 @@ from captcha_lab.collect.scrape.robots import RobotsUnknownError, fetch_rules
 URL = "http://example.org/captcha?id=1"
 
 
-def rules(body: str = "", status: int = 200, **headers: str):
+def rules(body: str = "", status: int = 200, **headers: str) -> Any:
     asked = []
 
     def get(url: str) -> Reply:

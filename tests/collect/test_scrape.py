@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from captcha_lab.collect.scrape.source import scrape_source
 from captcha_lab.errors import UsageError
 from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.workspace import Workspace
+from tests.collect.conftest import Scraping
 
 
 @contextmanager
@@ -74,7 +76,7 @@ def foreign(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "is_loopback", lambda url: False)
 
 
-def test_count_is_a_total_so_that_a_rerun_resumes(scraping) -> None:
+def test_count_is_a_total_so_that_a_rerun_resumes(scraping: Scraping) -> None:
     with running_endpoint(seed=1) as url:
         assert scraping(url, count=3).stored == 3
         assert scraping(url, count=5).stored == 2
@@ -84,14 +86,14 @@ def test_count_is_a_total_so_that_a_rerun_resumes(scraping) -> None:
     assert len(scraping.fetches) == 5
 
 
-def test_progress_is_told_after_each_captcha(scraping) -> None:
+def test_progress_is_told_after_each_captcha(scraping: Scraping) -> None:
     told = []
     with running_endpoint(seed=1) as url:
         scraping(url, count=3, on_progress=lambda done, total: told.append((done, total)))
     assert told == [(0, 3), (1, 3), (2, 3), (3, 3)]
 
 
-def test_bytes_are_kept_exactly_as_received(scraping) -> None:
+def test_bytes_are_kept_exactly_as_received(scraping: Scraping) -> None:
     with running_endpoint(seed=4) as url:
         scraping(url, count=2)
     painter = Painter(EndpointConfig(seed=4))
@@ -99,7 +101,7 @@ def test_bytes_are_kept_exactly_as_received(scraping) -> None:
     assert stored == {painter(0)[1], painter(1)[1]}
 
 
-def test_answers_of_a_loopback_endpoint_are_kept(scraping) -> None:
+def test_answers_of_a_loopback_endpoint_are_kept(scraping: Scraping) -> None:
     with running_endpoint(seed=4, with_answers=True) as url:
         scraping(url, count=3)
     painter = Painter(EndpointConfig(seed=4))
@@ -107,7 +109,9 @@ def test_answers_of_a_loopback_endpoint_are_kept(scraping) -> None:
         assert list(answers(catalog).values()) == [painter(k)[0] for k in range(3)]
 
 
-def test_it_says_who_it_is_and_sends_no_credentials_or_cookies(scraping, tmp_path: Path, monkeypatch) -> None:
+def test_it_says_who_it_is_and_sends_no_credentials_or_cookies(
+    scraping: Scraping, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password secret\n")
     (tmp_path / ".netrc").chmod(0o600)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -123,7 +127,7 @@ def test_it_says_who_it_is_and_sends_no_credentials_or_cookies(scraping, tmp_pat
         assert not {"Authorization", "Cookie"} & headers.keys()
 
 
-def test_cookies_are_sent_on_when_configured(scraping) -> None:
+def test_cookies_are_sent_on_when_configured(scraping: Scraping) -> None:
     with recording_site() as (url, seen):
         scraping(url, count=2, cookies=True)
     assert [headers.get("Cookie") for headers in seen] == [None, "id=1"]
@@ -132,14 +136,16 @@ def test_cookies_are_sent_on_when_configured(scraping) -> None:
 @pytest.mark.parametrize(
     "media_type", ["", "application/octet-stream", "image/png", "text/html", "text/plain", "application/json"]
 )
-def test_a_picture_is_known_by_its_bytes_whatever_type_is_declared(scraping, media_type: str) -> None:
+def test_a_picture_is_known_by_its_bytes_whatever_type_is_declared(
+    scraping: Scraping, media_type: str
+) -> None:
     with recording_site(media_type) as (url, _):
         scraping(url, count=1)
     assert [path.suffix for path in scraping.folder.blobs.rglob("*.*")] == [".jpg"]
 
 
 @pytest.mark.parametrize(("encoding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
-def test_a_packed_body_is_unpacked(scraping, encoding: str, pack: Callable) -> None:
+def test_a_packed_body_is_unpacked(scraping: Scraping, encoding: str, pack: Callable[[bytes], bytes]) -> None:
     with recording_site(encoding=encoding, pack=pack) as (url, _):
         assert scraping(url, count=1).stored == 1
     assert [path.read_bytes()[:2] for path in scraping.folder.blobs.rglob("*.jpg")] == [b"\xff\xd8"]
@@ -153,20 +159,22 @@ def test_a_packed_body_is_unpacked(scraping, encoding: str, pack: Callable) -> N
         ("br", lambda body: body, "the body is br-encoded, which was not asked for"),
     ],
 )
-def test_a_badly_packed_body_is_not_kept(scraping, encoding: str, pack: Callable, said: str) -> None:
+def test_a_badly_packed_body_is_not_kept(
+    scraping: Scraping, encoding: str, pack: Callable[[bytes], bytes], said: str
+) -> None:
     with recording_site(encoding=encoding, pack=pack) as (url, _), pytest.raises(ScrapeStopped, match=said):
         scraping(url, count=1)
     assert {fetch.outcome for fetch in scraping.fetches} == {"failed"}
 
 
-def test_a_dead_port_is_said(scraping) -> None:
+def test_a_dead_port_is_said(scraping: Scraping) -> None:
     with running_endpoint() as url:
         pass
     with pytest.raises(ScrapeStopped, match=r"robots.txt can't be read \(.*refused\)"):
         scraping(url, count=1)
 
 
-def test_tls_that_cannot_be_trusted_is_said(scraping) -> None:
+def test_tls_that_cannot_be_trusted_is_said(scraping: Scraping) -> None:
     with (
         running_endpoint() as url,
         pytest.raises(ScrapeStopped, match=r"the TLS connection can't be trusted"),
@@ -174,7 +182,7 @@ def test_tls_that_cannot_be_trusted_is_said(scraping) -> None:
         scraping(url.replace("http:", "https:"), count=1)
 
 
-def test_robots_are_asked_again_after_a_day(scraping) -> None:
+def test_robots_are_asked_again_after_a_day(scraping: Scraping) -> None:
     faults = "robots.ok,robots.disallow"
     with running_endpoint(seed=1, faults=faults) as url, pytest.raises(ScrapeStopped, match="forbids"):
         scraping(url, count=9, rate=1 / 50_000)
@@ -185,14 +193,14 @@ def test_robots_are_asked_again_after_a_day(scraping) -> None:
 
 
 @pytest.mark.usefixtures("foreign")
-def test_a_foreign_site_needs_a_contact(scraping) -> None:
+def test_a_foreign_site_needs_a_contact(scraping: Scraping) -> None:
     with pytest.raises(UsageError, match="--contact"):
         scraping("http://127.0.0.1:9/captcha", authorised=True)
     assert not scraping.folder.root.exists()
 
 
 @pytest.mark.usefixtures("foreign")
-def test_a_foreign_site_needs_authorisation(scraping) -> None:
+def test_a_foreign_site_needs_authorisation(scraping: Scraping) -> None:
     with pytest.raises(UsageError, match="say it with --i-am-authorised"):
         scraping("http://127.0.0.1:9/captcha", contact="me@example.org")
     with pytest.raises(UsageError, match="for sites you may test"):
@@ -201,7 +209,7 @@ def test_a_foreign_site_needs_authorisation(scraping) -> None:
 
 
 @pytest.mark.usefixtures("foreign")
-def test_authorisation_is_asked_once_remembered_and_bound_to_the_origin(scraping) -> None:
+def test_authorisation_is_asked_once_remembered_and_bound_to_the_origin(scraping: Scraping) -> None:
     asked = []
 
     def confirm(question: str) -> bool:
@@ -220,7 +228,7 @@ def test_authorisation_is_asked_once_remembered_and_bound_to_the_origin(scraping
 
 
 @pytest.mark.usefixtures("foreign")
-def test_a_foreign_site_is_asked_once_a_second_and_the_user_agent_is_recorded(scraping) -> None:
+def test_a_foreign_site_is_asked_once_a_second_and_the_user_agent_is_recorded(scraping: Scraping) -> None:
     with running_endpoint(seed=1) as url:
         scraping(url, count=4, contact="me@example.org", authorised=True)
     assert len(scraping.sleeps) == 4
@@ -232,13 +240,13 @@ def test_a_foreign_site_is_asked_once_a_second_and_the_user_agent_is_recorded(sc
     assert facts["scrape"]["url"] == url
 
 
-def test_loopback_is_not_slowed_or_asked_about(scraping) -> None:
+def test_loopback_is_not_slowed_or_asked_about(scraping: Scraping) -> None:
     with running_endpoint(seed=1) as url:
         scraping(url, count=3)
     assert scraping.sleeps == []
 
 
-def test_a_rate_is_kept_on_loopback_too(scraping) -> None:
+def test_a_rate_is_kept_on_loopback_too(scraping: Scraping) -> None:
     with running_endpoint(seed=1) as url:
         scraping(url, count=3, rate=0.1)
     assert min(scraping.sleeps) >= 10
@@ -248,11 +256,13 @@ def test_a_rate_is_kept_on_loopback_too(scraping) -> None:
 
 
 @pytest.mark.parametrize("fault", ["429=20", "503=date:20"])
-def test_retry_after_is_never_undercut(scraping, fault: str, monkeypatch) -> None:
+def test_retry_after_is_never_undercut(
+    scraping: Scraping, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     starts = []
     plain_get = scrape_http.Client.get
 
-    def get(client, url):
+    def get(client: Any, url: Any) -> Any:
         starts.append(scraping.clock.wall())
         return plain_get(client, url)
 
@@ -264,7 +274,7 @@ def test_retry_after_is_never_undercut(scraping, fault: str, monkeypatch) -> Non
     assert any("; waiting " in line for line in scraping.said)
 
 
-def test_a_wait_holds_for_the_next_run(scraping) -> None:
+def test_a_wait_holds_for_the_next_run(scraping: Scraping) -> None:
     with running_endpoint(seed=1, faults="429=2000") as url:
         with pytest.raises(ScrapeStopped, match="asks to come back after") as first:
             scraping(url, count=1)
@@ -310,6 +320,6 @@ def test_the_configured_source_and_contact_are_used(tmp_path: Path) -> None:
         ({"contact": "a@b\r\nX: y"}, "neither a mail address nor a URL"),
     ],
 )
-def test_impossible_configurations(options: dict, said: str) -> None:
+def test_impossible_configurations(options: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         scrape_config.ScrapeConfig(**options)

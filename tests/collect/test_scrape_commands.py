@@ -14,6 +14,7 @@ from captcha_lab.cli import app
 from captcha_lab.collect.endpoint.config import ANSWER_HEADER
 from captcha_lab.collect.endpoint.server import running_endpoint
 from captcha_lab.store.catalog.catalog import Catalog
+from tests.helpers import present
 
 
 @pytest.fixture
@@ -122,12 +123,12 @@ def test_serve_serves_until_interrupted() -> None:
         [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as server:
         try:
-            url = json.loads(server.stdout.readline())["url"]
+            url = json.loads(present(server.stdout).readline())["url"]
             reply = requests.get(url, timeout=10)  # right away: the URL is told when connections are taken
             assert reply.headers["Content-Type"] == "image/png"
             assert len(reply.headers[ANSWER_HEADER]) == 4
             server.send_signal(signal.SIGINT)
             assert server.wait(timeout=20) == 0
-            assert server.stderr.read() == ""
+            assert present(server.stderr).read() == ""
         finally:
             server.kill()

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,7 +88,7 @@ def test_an_animation_is_taken_on_request(frame: str, scraping: Scraping) -> Non
     assert_whole(scraping, 3)
 
 
-def assert_whole(scraping, count: int) -> None:
+def assert_whole(scraping: Any, count: int) -> None:
     """Every image row has its bytes, they decode, and no bytes lie there that no row names."""
     blobs = BlobStore(scraping.folder.blobs)
     with Catalog(scraping.folder.catalog_path) as catalog:
@@ -372,7 +373,7 @@ print(result.total, result.refused, result.failed, peak() - before)
 """
 
 
-def test_memory_stays_bounded_under_bombs(tmp_path) -> None:
+def test_memory_stays_bounded_under_bombs(tmp_path: Path) -> None:
     faults = "ok*2,damaged=claims,bomb=256,huge,endless,zero,bomb=256,huge,endless"
     huge_png()
     with running_endpoint(seed=1, faults=faults) as url:

@@ -15,6 +15,7 @@ from captcha_lab.store.blobs import BlobStore
 from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.images import decode
 from captcha_lab.store.workspace import DatasetFolder, Workspace
+from tests.helpers import present
 
 # Acknowledges each captcha on its standard output, as the progress bar does for a person.
 _SCRAPE = """
@@ -28,7 +29,7 @@ scrape(Workspace(Path(sys.argv[1])).dataset(), sys.argv[2], ScrapeConfig(count=i
 """
 
 
-def start(root: Path, url: str, count: int) -> subprocess.Popen:
+def start(root: Path, url: str, count: int) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", _SCRAPE, str(root), url, str(count)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
@@ -39,11 +40,11 @@ def kill_midway(root: Path, url: str, rng: random.Random) -> int:
         acknowledged = 0
         try:
             for _ in range(rng.randint(1, 12)):
-                acknowledged = int(process.stdout.readline())
+                acknowledged = int(present(process.stdout).readline())
             time.sleep(rng.uniform(0, 0.04))  # somewhere within the next captcha or two
         finally:
             process.send_signal(signal.SIGKILL)
-        for line in process.stdout:  # what it still said before it died counts as said
+        for line in present(process.stdout):  # what it still said before it died counts as said
             if line.endswith("\n"):
                 acknowledged = int(line)
         assert process.wait() == -signal.SIGKILL

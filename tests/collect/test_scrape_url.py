@@ -1,5 +1,7 @@
 """Which addresses are fetched."""
 
+from typing import Any
+
 import pytest
 
 from captcha_lab.collect.scrape.http import Reply
@@ -54,7 +56,7 @@ def test_origins_compare_in_one_spelling() -> None:
     assert origin("https://example.org") != origin("http://example.org")
 
 
-def site(**targets: str):
+def site(**targets: str) -> Any:
     def get(url: str) -> Reply:
         path = url.rsplit("/", 1)[1]
         return Reply(302, {"Location": targets[path]}) if path in targets else Reply(200, {}, path.encode())

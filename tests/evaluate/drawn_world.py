@@ -1,6 +1,7 @@
 """Drawn glyphs of six classes, and the settings that evaluate them in seconds."""
 
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -23,12 +24,12 @@ def draw_glyph(character: str, rng: np.random.Generator) -> np.ndarray:
     )  # fmt: skip
     turn = cv2.getRotationMatrix2D((30, 30), rng.uniform(-18, 18), 1.0)
     turn[0, 1] += rng.uniform(-0.25, 0.25)
-    turn[:, 2] += rng.uniform(-4, 4, 2)
+    turn[:, 2] = turn[:, 2] + rng.uniform(-4, 4, 2)
     turned = cv2.warpAffine(canvas, turn, (60, 60), borderValue=255)
     return cv2.resize(turned, (20, 20), interpolation=cv2.INTER_AREA)
 
 
-def draw_glyphs(labels, seed: int) -> np.ndarray:
+def draw_glyphs(labels: Any, seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     return np.stack([draw_glyph(CLASSES[k], rng) for k in labels])
 

@@ -1,17 +1,21 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.evaluate.reading import damage
 from captcha_lab.evaluate.reading.glyphs import measure_glyphs
+from captcha_lab.recognise.classifier import Classifier
+from captcha_lab.store.packed.packed import PackedSet
 
 
 @pytest.fixture(scope="module")
-def result(recogniser, world):
+def result(recogniser: Classifier, world: PackedSet) -> Any:
     return measure_glyphs(recogniser, world)
 
 
-def test_accuracy_and_calibration_of_a_trained_recogniser(result):
+def test_accuracy_and_calibration_of_a_trained_recogniser(result: Any) -> None:
     assert result.glyphs.value > 0.9
     assert result.captchas.trials == 120
     assert result.captchas.value <= result.glyphs.value
@@ -21,7 +25,7 @@ def test_accuracy_and_calibration_of_a_trained_recogniser(result):
     assert result.speed > 0
 
 
-def test_duplicates_are_taken_out(recogniser, world):
+def test_duplicates_are_taken_out(recogniser: Classifier, world: PackedSet) -> None:
     doubled = world.take(np.concatenate([np.arange(len(world)), np.flatnonzero(world.split == 2)[:40]]))
     duplicate = np.concatenate([np.zeros(len(world), np.uint8), np.ones(40, np.uint8)])
     doubled = type(doubled)(**{**vars(doubled), "duplicate": duplicate})
@@ -30,7 +34,7 @@ def test_duplicates_are_taken_out(recogniser, world):
     assert result.glyphs.trials - result.glyphs_distinct.trials == 40
 
 
-def test_damage_starts_at_the_clean_accuracy_and_ends_lower(result):
+def test_damage_starts_at_the_clean_accuracy_and_ends_lower(result: Any) -> None:
     assert {curve.name for curve in result.damages} == {"blur", "noise", "rotation", "shift"}
     for curve in result.damages:
         assert curve.levels[0] == 0
@@ -38,7 +42,7 @@ def test_damage_starts_at_the_clean_accuracy_and_ends_lower(result):
         assert curve.shares[-1].value < curve.shares[0].value - 0.1, curve.name
 
 
-def test_damages_do_what_their_names_say():
+def test_damages_do_what_their_names_say() -> None:
     rng = np.random.default_rng(0)
     image = np.full((20, 20), 255, np.uint8)
     image[10, 10] = 0
@@ -52,13 +56,13 @@ def test_damages_do_what_their_names_say():
     np.testing.assert_array_equal(damage.rotate(bar, 0, rng), bar)
 
 
-def test_paper_comes_in_in_its_own_colour():
+def test_paper_comes_in_in_its_own_colour() -> None:
     rng = np.random.default_rng(0)
     dark = np.full((20, 30, 3), (10, 40, 90), np.uint8)
     for change, level in ((damage.shift, 4), (damage.rotate, 30)):
         np.testing.assert_array_equal(change(dark, level, rng), dark)
 
 
-def test_without_labelled_test_glyphs_there_is_a_clear_line(recogniser, world):
+def test_without_labelled_test_glyphs_there_is_a_clear_line(recogniser: Classifier, world: PackedSet) -> None:
     with pytest.raises(CaptchaLabError, match="captcha-lab label"):
         measure_glyphs(recogniser, world.take(world.split == 0))

@@ -34,11 +34,11 @@ def circle(graph: dict[str, set[str]]) -> list[str]:
     return sorted(left)
 
 
-def test_no_circle_in_the_room():
+def test_no_circle_in_the_room() -> None:
     graph = {name: needs(path) for name, path in MODULES.items()}
     assert sum(map(len, graph.values())) > 50  # they are found
     assert circle(graph) == []
 
 
-def test_the_rule_itself_can_fail():
+def test_the_rule_itself_can_fail() -> None:
     assert circle({"a": {"b"}, "b": {"a"}, "c": {"a"}, "d": set()}) == ["a", "b", "c"]

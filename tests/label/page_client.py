@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.helpers import present
+
 
 @dataclass
 class Client:
@@ -32,7 +34,7 @@ class Client:
     def host(self) -> str:
         return f"127.0.0.1:{self.port}"
 
-    def request(self, method: str, path: str, body: bytes = b"", **headers: str | None):
+    def request(self, method: str, path: str, body: bytes = b"", **headers: str | None) -> Any:
         """Status, headers and body; a header given as None is left out."""
         standard = {"Host": self.host, "Cookie": self.cookie or None, "Sec-Fetch-Site": "same-origin"}
         if method == "POST":
@@ -64,7 +66,7 @@ class Client:
         parts = urlsplit(self.url)
         status, headers, _ = self.request("GET", f"{parts.path}?{parts.query}")
         assert status == 200
-        self.cookie = re.match(r"[^;]+", headers["set-cookie"])[0]
+        self.cookie = present(re.match(r"[^;]+", headers["set-cookie"]))[0]
         return self
 
     def wait(self) -> Client:
@@ -114,7 +116,7 @@ class Client:
         }
         if asked["kind"] == "cluster":
             asked["members"] = members[:1]
-        message = {
+        message: dict[str, Any] = {
             "question": asked,
             "value": None,
             "left_out": [],

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,17 +39,17 @@ class Model:
 
 
 @pytest.fixture
-def cut(dataset):
+def cut(dataset: Any) -> Any:
     segment_dataset(dataset[0], Segmenter(), only_new=True)
     return dataset[0]
 
 
-def current(folder) -> dict:
+def current(folder: Any) -> dict[Any, Any]:
     with Catalog(folder.catalog_path, create=False) as catalog:
         return LabelLog(catalog).current()
 
 
-def test_only_what_nobody_labelled_is_labelled(cut):
+def test_only_what_nobody_labelled_is_labelled(cut: Any) -> None:
     with Catalog(cut.catalog_path) as catalog:
         log = LabelLog(catalog)
         for k, source in enumerate(("human", "batch", "import")):
@@ -64,7 +66,7 @@ def test_only_what_nobody_labelled_is_labelled(cut):
     assert len(labels) == len(read_glyphs(cut).places)
 
 
-def test_a_better_model_replaces_a_model_and_the_same_changes_nothing(cut):
+def test_a_better_model_replaces_a_model_and_the_same_changes_nothing(cut: Any) -> None:
     label_by_model(cut, Model("A", 0.4), "run-1", ALPHABET)  # type: ignore[arg-type]
     again = label_by_model(cut, Model("A", 0.4), "run-1", ALPHABET)  # type: ignore[arg-type]
     assert (again.labelled, again.unchanged, again.below_half) == (0, 120, 120)
@@ -75,25 +77,27 @@ def test_a_better_model_replaces_a_model_and_the_same_changes_nothing(cut):
     assert {label.value for label in current(cut).values()} == {"B"}
 
 
-def test_one_undo_takes_it_all_back(cut):
+def test_one_undo_takes_it_all_back(cut: Any) -> None:
     label_by_model(cut, Model("A", 0.9), "run-1", ALPHABET)  # type: ignore[arg-type]
     with Catalog(cut.catalog_path) as catalog:
         LabelLog(catalog).undo()
     assert current(cut) == {}
 
 
-def test_a_model_of_another_alphabet_is_refused(cut):
+def test_a_model_of_another_alphabet_is_refused(cut: Any) -> None:
     with pytest.raises(CaptchaLabError, match="'H', which is not in the alphabet"):
         label_by_model(cut, Model("A", 0.9), "run-1", Alphabet("ABCDEFG234"))  # type: ignore[arg-type]
     assert current(cut) == {}
 
 
-def test_what_is_not_cut_can_not_be_labelled(dataset):
+def test_what_is_not_cut_can_not_be_labelled(dataset: Any) -> None:
     with pytest.raises(CaptchaLabError, match="captcha-lab segment"):
         label_by_model(dataset[0], Model("A", 0.9), "run-1", ALPHABET)  # type: ignore[arg-type]
 
 
-def test_the_command_labels_with_a_recogniser_trained_on_a_third(tmp_path, monkeypatch):
+def test_the_command_labels_with_a_recogniser_trained_on_a_third(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """From labels of 20 captchas to those of the other 40, by the commands a person would give."""
     folder, texts = page_data.make_dataset(tmp_path, captchas=60)
     truth = {(k + 1, p): character for k, text in enumerate(texts) for p, character in enumerate(text)}
@@ -102,10 +106,10 @@ def test_the_command_labels_with_a_recogniser_trained_on_a_third(tmp_path, monke
         LabelLog(catalog).record("captcha", given)
     monkeypatch.chdir(tmp_path)
 
-    def run(*arguments: str) -> dict:
+    def run(*arguments: str) -> dict[Any, Any]:
         result = CliRunner().invoke(app, [*arguments, "--json"])
         assert result.exit_code == 0, result.output
-        return json.loads(result.stdout.strip().splitlines()[-1])
+        return dict(json.loads(result.stdout.strip().splitlines()[-1]))
 
     run("train", "--epochs", "60", "--batch-size", "8", "--patience", "20")
     report = run("label", "--auto")

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from playwright.sync_api import Browser, BrowserContext
 
 from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.catalog.labels import LabelLog
 from tests.label.browser_steps import choose, labels, open_page, right, saved, texts
+from tests.label.page_client import Client
 
 pytestmark = pytest.mark.browser
 STRAY = (1, 0)  # a place whose proposal is wrong
 
 
-def test_one_key_labels_a_cluster_and_undo_takes_it_back(page, dataset):
+def test_one_key_labels_a_cluster_and_undo_takes_it_back(page: Any, dataset: Any) -> None:
     choose(page, "New shapes")
     page.wait_for_selector(".cluster .member")
     members = page.locator(".cluster .member").count() + 1
@@ -27,7 +31,7 @@ def test_one_key_labels_a_cluster_and_undo_takes_it_back(page, dataset):
     assert page.problems == []
 
 
-def test_a_stray_is_thrown_out_by_click_or_by_keys(page, dataset):
+def test_a_stray_is_thrown_out_by_click_or_by_keys(page: Any, dataset: Any) -> None:
     choose(page, "New shapes")
     page.wait_for_selector(".cluster .member")
     members = page.locator(".cluster .member").count() + 1
@@ -44,7 +48,9 @@ def test_a_stray_is_thrown_out_by_click_or_by_keys(page, dataset):
     assert len(labels(dataset)) == members - 1
 
 
-def test_a_page_is_accepted_in_one_act_without_its_strays(context, served, dataset):
+def test_a_page_is_accepted_in_one_act_without_its_strays(
+    context: BrowserContext, served: Client, dataset: Any
+) -> None:
     page = open_page(context, served, "Pages")
     page.wait_for_selector(f".tile img[alt='glyph 1 of captcha {STRAY[0]}']")
     tiles = page.locator(".tile").count()
@@ -67,7 +73,9 @@ def test_a_page_is_accepted_in_one_act_without_its_strays(context, served, datas
     assert page.problems == []
 
 
-def test_enter_accepts_space_skips_and_dash_is_not_a_glyph(context, served, dataset):
+def test_enter_accepts_space_skips_and_dash_is_not_a_glyph(
+    context: BrowserContext, served: Client, dataset: Any
+) -> None:
     page = open_page(context, served, "Closest calls")
 
     def shown() -> tuple[int, int]:
@@ -88,7 +96,7 @@ def test_enter_accepts_space_skips_and_dash_is_not_a_glyph(context, served, data
     assert second in labels(dataset)
 
 
-def test_typing_ahead_saves_every_key_in_order(context, served, dataset):
+def test_typing_ahead_saves_every_key_in_order(context: BrowserContext, served: Client, dataset: Any) -> None:
     page = open_page(context, served, "Closest calls")
     keys = "ABCDEF"
     page.keyboard.type(keys)
@@ -101,7 +109,9 @@ def test_typing_ahead_saves_every_key_in_order(context, served, dataset):
         assert log.keystrokes() == len(keys)
 
 
-def test_a_whole_captcha_is_typed_and_corrected(context, served, dataset):
+def test_a_whole_captcha_is_typed_and_corrected(
+    context: BrowserContext, served: Client, dataset: Any
+) -> None:
     page = open_page(context, served, "Whole captchas")
     page.wait_for_selector(".slots")
     page.keyboard.type("ab")
@@ -125,7 +135,7 @@ def test_a_whole_captcha_is_typed_and_corrected(context, served, dataset):
     assert page.problems == []
 
 
-def test_a_key_outside_the_alphabet_is_said_and_saves_nothing(page, dataset):
+def test_a_key_outside_the_alphabet_is_said_and_saves_nothing(page: Any, dataset: Any) -> None:
     page.keyboard.press("1")
     assert "not in the alphabet" in page.inner_text("#message")
     page.keyboard.press("?")
@@ -135,7 +145,9 @@ def test_a_key_outside_the_alphabet_is_said_and_saves_nothing(page, dataset):
     assert labels(dataset) == {}
 
 
-def test_the_blind_audit_shows_neither_label_nor_proposal(context, served, dataset):
+def test_the_blind_audit_shows_neither_label_nor_proposal(
+    context: BrowserContext, served: Client, dataset: Any
+) -> None:
     served.act([[1, 0, "A"]], 0)
     page = open_page(context, served, "Audit")
     page.wait_for_selector(".one")
@@ -144,7 +156,7 @@ def test_the_blind_audit_shows_neither_label_nor_proposal(context, served, datas
     assert all(m["label"] is None and m["proposal"] is None for asked in questions for m in asked["members"])
 
 
-def test_a_held_down_key_labels_one_glyph(context, served, dataset):
+def test_a_held_down_key_labels_one_glyph(context: BrowserContext, served: Client, dataset: Any) -> None:
     page = open_page(context, served, "Closest calls")
     page.keyboard.down("A")
     for _ in range(5):
@@ -155,7 +167,9 @@ def test_a_held_down_key_labels_one_glyph(context, served, dataset):
     assert len(labels(dataset)) == 1
 
 
-def test_the_phone_has_keys_to_tap_and_nothing_overflows(chromium, served, dataset):
+def test_the_phone_has_keys_to_tap_and_nothing_overflows(
+    chromium: Browser, served: Client, dataset: Any
+) -> None:
     phone = chromium.new_context(viewport={"width": 390, "height": 800}, has_touch=True, is_mobile=True)
     phone.set_default_timeout(6000)
     try:
@@ -172,7 +186,7 @@ def test_the_phone_has_keys_to_tap_and_nothing_overflows(chromium, served, datas
         phone.close()
 
 
-def test_the_whole_work_by_keyboard_alone(page, served, dataset):
+def test_the_whole_work_by_keyboard_alone(page: Any, served: Client, dataset: Any) -> None:
     """Every glyph gets its label with keys only, in far fewer keys than glyphs."""
     pressed = 0
     choose(page, "Pages")
@@ -199,7 +213,9 @@ def test_the_whole_work_by_keyboard_alone(page, served, dataset):
     assert page.problems == []
 
 
-def test_all_remaining_proposals_are_accepted_after_a_question_and_undone_by_one_key(page, dataset):
+def test_all_remaining_proposals_are_accepted_after_a_question_and_undone_by_one_key(
+    page: Any, dataset: Any
+) -> None:
     page.keyboard.press("Control+Enter")
     page.wait_for_selector("#rest[open]")
     said = page.inner_text("#rest")

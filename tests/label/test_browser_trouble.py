@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
+from playwright.sync_api import BrowserContext
 
 from captcha_lab.label.web.config import ReviewConfig
 from captcha_lab.label.web.server import running_review
@@ -15,7 +19,7 @@ from tests.label.page_client import Client
 pytestmark = pytest.mark.browser
 
 
-def test_a_stale_page_says_so_and_follows(context, served, dataset):
+def test_a_stale_page_says_so_and_follows(context: BrowserContext, served: Client, dataset: Any) -> None:
     page = open_page(context, served, "Closest calls")
     assert served.act([[9, 0, "H"]], 0)[0] == 200  # elsewhere
     page.keyboard.press("A")
@@ -30,7 +34,7 @@ def test_a_stale_page_says_so_and_follows(context, served, dataset):
     assert sorted(labels(dataset).values()) == ["B", "H"]
 
 
-def test_two_tabs_follow_each_other(context, served, dataset):
+def test_two_tabs_follow_each_other(context: BrowserContext, served: Client, dataset: Any) -> None:
     one = open_page(context, served, "Closest calls")
     two = open_page(context, served, "Closest calls")
     one.bring_to_front()
@@ -43,7 +47,9 @@ def test_two_tabs_follow_each_other(context, served, dataset):
     assert sorted(labels(dataset).values()) == ["A", "B"]
 
 
-def test_a_lost_line_keeps_the_answers_and_sends_them_once(context, served, dataset):
+def test_a_lost_line_keeps_the_answers_and_sends_them_once(
+    context: BrowserContext, served: Client, dataset: Any
+) -> None:
     page = open_page(context, served, "Closest calls")
     context.set_offline(True)
     page.keyboard.type("AB")
@@ -56,11 +62,13 @@ def test_a_lost_line_keeps_the_answers_and_sends_them_once(context, served, data
     assert sorted(labels(dataset).values()) == ["A", "B"]
 
 
-def test_an_answer_whose_acknowledgement_got_lost_is_applied_once(context, served, dataset):
+def test_an_answer_whose_acknowledgement_got_lost_is_applied_once(
+    context: BrowserContext, served: Client, dataset: Any
+) -> None:
     page = open_page(context, served, "Closest calls")
     lost: list[int] = []
 
-    def swallow(route) -> None:
+    def swallow(route: Any) -> None:
         if lost:
             route.continue_()
         else:
@@ -75,7 +83,9 @@ def test_an_answer_whose_acknowledgement_got_lost_is_applied_once(context, serve
         assert len(LabelLog(catalog).acts()) == 1
 
 
-def test_a_full_disk_is_said_and_the_answer_waits(context, served, dataset):
+def test_a_full_disk_is_said_and_the_answer_waits(
+    context: BrowserContext, served: Client, dataset: Any
+) -> None:
     page = open_page(context, served, "Closest calls")
     full = {"kind": "disk", "error": "The catalog can't be used: database or disk is full."}
     page.route("**/api/act", lambda route: route.fulfill(status=507, json=full))
@@ -88,7 +98,9 @@ def test_a_full_disk_is_said_and_the_answer_waits(context, served, dataset):
     assert list(labels(dataset).values()) == ["A"]
 
 
-def test_a_restarted_server_gets_what_waited_even_after_a_reload(context, tmp_path):
+def test_a_restarted_server_gets_what_waited_even_after_a_reload(
+    context: BrowserContext, tmp_path: Path
+) -> None:
     folder, texts = dataset = page_data.make_dataset(tmp_path / "restart")
     with running_review(page_data.desk(folder, texts), ReviewConfig(port=0, browser=False)) as url:
         client = Client(url)
@@ -103,9 +115,11 @@ def test_a_restarted_server_gets_what_waited_even_after_a_reload(context, tmp_pa
         assert sorted(labels(dataset).values()) == ["A", "B"]
 
 
-def test_nothing_is_shown_as_saved_before_the_commit(context, served, dataset):
+def test_nothing_is_shown_as_saved_before_the_commit(
+    context: BrowserContext, served: Client, dataset: Any
+) -> None:
     page = open_page(context, served, "Closest calls")
-    held: list = []
+    held: list[Any] = []
     page.route("**/api/act", lambda route: held.append(route))
     page.keyboard.press("A")
     page.wait_for_selector("#strip [data-state=wait]")

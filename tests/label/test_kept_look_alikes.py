@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from captcha_lab.alphabet import Alphabet
 from captcha_lab.label.proposals import kept
-from captcha_lab.label.proposals.lookalikes import LookAlikes
+from captcha_lab.label.proposals.lookalikes import LookAlikes, find_look_alikes
 from captcha_lab.label.questions.glyphs.opening import open_engine
 from tests.label import page_data
 from tests.label.test_label_engine import drawn
@@ -31,9 +32,9 @@ def same(a: LookAlikes, b: LookAlikes) -> bool:
 @pytest.fixture
 def compared(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many glyphs each comparison had."""
-    calls, plain = [], kept.find_look_alikes
+    calls, plain = [], find_look_alikes
 
-    def counted(glyphs, *args, **options):
+    def counted(glyphs: Any, *args: Any, **options: Any) -> Any:
         calls.append(len(glyphs))
         return plain(glyphs, *args, **options)
 

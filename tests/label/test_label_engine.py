@@ -25,7 +25,7 @@ def drawn(count: int, seed: int = 0, characters: str = TEXT) -> tuple[np.ndarray
 
     random = np.random.default_rng(seed)
     texts = ["".join(random.choice(list(characters), 4)) for _ in range(count // 4)]
-    images = np.stack([render(text, random) for text in texts])
+    images = [render(text, random) for text in texts]
     return np.concatenate(Segmenter().cut(images)), list("".join(texts))
 
 

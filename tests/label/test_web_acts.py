@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import sqlite3
 import threading
+from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -22,7 +24,7 @@ from tests.label.page_client import Client
 Drawn = tuple[DatasetFolder, list[str]]
 
 
-def labels_of(folder) -> dict:
+def labels_of(folder: Any) -> dict[Any, Any]:
     with Catalog(folder.catalog_path, create=False) as catalog:
         return {place: (label.value, label.source) for place, label in LabelLog(catalog).current().items()}
 
@@ -120,7 +122,9 @@ def test_room_and_cookie_end_with_their_server(dataset: Drawn) -> None:
         assert new.enter().cookie != old.cookie
 
 
-def test_a_full_disk_is_said_and_the_act_is_taken_later(dataset, monkeypatch):
+def test_a_full_disk_is_said_and_the_act_is_taken_later(
+    dataset: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder, texts = dataset
     desk = page_data.desk(folder, texts)
     with running_review(desk, ReviewConfig(port=0, browser=False)) as url:
@@ -216,7 +220,7 @@ def test_labels_given_by_another_program_are_seen(served: Client, dataset: Drawn
     assert served.act([[2, 0, "A"]], 0)[0] == 409
 
 
-def test_an_empty_dataset_says_what_to_do(tmp_path):
+def test_an_empty_dataset_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(CaptchaLabError, match="captcha-lab scrape"):
         Desk(
             DatasetFolder(tmp_path / "captcha"), *page_data.labelling(DatasetFolder(tmp_path / "captcha"), [])
@@ -228,11 +232,13 @@ def test_an_empty_dataset_says_what_to_do(tmp_path):
         )
 
 
-def test_a_catalog_locked_for_good_is_an_error_not_a_loss(served, dataset, monkeypatch):
+def test_a_catalog_locked_for_good_is_an_error_not_a_loss(
+    served: Client, dataset: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     other = sqlite3.connect(dataset[0].catalog_path, isolation_level=None)
     try:
         other.execute("BEGIN EXCLUSIVE")
-        results: list = []
+        results: list[Any] = []
         thread = threading.Thread(target=lambda: results.append(served.act([[1, 0, "A"]], 0)))
         thread.start()
         thread.join(0.3)

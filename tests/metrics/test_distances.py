@@ -1,5 +1,7 @@
 """Distances beside torchmetrics on the same features (a custom feature module) and by brute force."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -31,19 +33,19 @@ class PixelFeatures(nn.Module):
 
 
 @pytest.fixture(scope="module")
-def two_sets():
+def two_sets() -> Any:
     generator = torch.Generator().manual_seed(1)
     first = torch.randint(0, 256, (300, 3, 8, 8), generator=generator, dtype=torch.uint8)
     second = torch.randint(20, 200, (300, 3, 8, 8), generator=generator, dtype=torch.uint8)
     return first, second
 
 
-def features_of(images):
+def features_of(images: Any) -> Any:
     with torch.no_grad():
         return PixelFeatures()(images).numpy()
 
 
-def test_frechet_agrees_with_torchmetrics(two_sets):
+def test_frechet_agrees_with_torchmetrics(two_sets: Any) -> None:
     peer = FrechetInceptionDistance(feature=PixelFeatures(), input_img_size=(3, 8, 8)).set_dtype(
         torch.float64
     )
@@ -54,7 +56,7 @@ def test_frechet_agrees_with_torchmetrics(two_sets):
 
 
 @pytest.mark.filterwarnings("ignore:Metric `Kernel:UserWarning")  # it keeps every feature
-def test_kernel_agrees_with_torchmetrics(two_sets):
+def test_kernel_agrees_with_torchmetrics(two_sets: Any) -> None:
     peer = KernelInceptionDistance(feature=PixelFeatures(), subsets=1, subset_size=300)
     peer.update(two_sets[0], real=True)
     peer.update(two_sets[1], real=False)
@@ -62,11 +64,11 @@ def test_kernel_agrees_with_torchmetrics(two_sets):
     assert ours == pytest.approx(float(peer.compute()[0]), rel=1e-6)
 
 
-def test_kernel_by_brute_force_and_its_subsets():
+def test_kernel_by_brute_force_and_its_subsets() -> None:
     rng = np.random.default_rng(2)
     x, y = rng.normal(size=(7, 3)), rng.normal(size=(7, 3)) + 1
 
-    def k(a, b):
+    def k(a: Any, b: Any) -> Any:
         return (a @ b / 3 + 1) ** 3
 
     pairs = [(i, j) for i in range(7) for j in range(7)]
@@ -79,17 +81,17 @@ def test_kernel_by_brute_force_and_its_subsets():
     drawn = [kernel.kernel_distance(x, y, seed=s, subsets=9, subset_size=5) for s in (0, 0, 1)]
     assert drawn[0] == drawn[1] != drawn[2]
     whole = kernel.kernel_distance(x, y, seed=0, normalised=False)
-    assert whole == (pytest.approx(expected), 0.0)
+    assert whole == pytest.approx((expected, 0.0))
 
 
-def test_normalised_kernel_ignores_the_scale_of_an_extractor():
+def test_normalised_kernel_ignores_the_scale_of_an_extractor() -> None:
     rng = np.random.default_rng(3)
     x, y = rng.normal(size=(40, 6)), rng.normal(size=(40, 6)) + 0.5
     plain = kernel.kernel_distance(x, y, seed=0).value
     assert kernel.kernel_distance(1000 * x, 1000 * y, seed=0).value == pytest.approx(plain, rel=1e-9)
 
 
-def test_frechet_of_known_gaussians_and_against_a_matrix_root():
+def test_frechet_of_known_gaussians_and_against_a_matrix_root() -> None:
     rng = np.random.default_rng(4)
     x = rng.normal(size=(200, 5))
     assert frechet.frechet_distance(x, x + 3.0) == pytest.approx(9 * 5, rel=1e-9)
@@ -101,13 +103,13 @@ def test_frechet_of_known_gaussians_and_against_a_matrix_root():
     assert frechet.frechet_distance(x, y) == pytest.approx(expected, rel=1e-9)
 
 
-def test_frechet_with_fewer_samples_than_features_stays_real_and_symmetric():
+def test_frechet_with_fewer_samples_than_features_stays_real_and_symmetric() -> None:
     rng = np.random.default_rng(5)
     x, y = rng.normal(size=(10, 60)), rng.normal(size=(12, 60))
     assert frechet.frechet_distance(x, y) == pytest.approx(frechet.frechet_distance(y, x), rel=1e-9)
 
 
-def test_moments_in_batches_equal_moments_at_once():
+def test_moments_in_batches_equal_moments_at_once() -> None:
     x = np.random.default_rng(6).normal(size=(101, 4)) + 1e4
     streamed = frechet.moments(np.array_split(x, 7))
     assert streamed.size == 101
@@ -116,14 +118,14 @@ def test_moments_in_batches_equal_moments_at_once():
 
 
 @pytest.mark.parametrize("sizes", [(50, 50), (50, 20), (7, 11), (1, 4)])
-def test_columns_agree_with_scipys_wasserstein(sizes):
+def test_columns_agree_with_scipys_wasserstein(sizes: tuple[int, ...]) -> None:
     rng = np.random.default_rng(7)
     a, b = rng.normal(size=(sizes[0], 3)), rng.normal(size=(sizes[1], 3)) + 0.3
     expected = [wasserstein_distance(a[:, k], b[:, k]) for k in range(3)]
     np.testing.assert_allclose(sliced.wasserstein_columns(a, b), expected, rtol=1e-12)
 
 
-def test_sliced_distance_of_a_shift_follows_from_the_directions():
+def test_sliced_distance_of_a_shift_follows_from_the_directions() -> None:
     images = np.random.default_rng(8).random((30, 4, 4))
     assert sliced.sliced_wasserstein(images, images, seed=0) == 0
     # A shift by one vector of length L moves each projection by L·cos; the mean of |cos| in 16 dimensions:
@@ -136,7 +138,7 @@ def test_sliced_distance_of_a_shift_follows_from_the_directions():
 
 
 @pytest.mark.parametrize(("side", "scales"), [(16, 1), (64, 3), (128, 4), (192, 5)])
-def test_ms_ssim_agrees_with_two_libraries(side, scales):
+def test_ms_ssim_agrees_with_two_libraries(side: int, scales: int) -> None:
     """Contrast of the finer scales from torchmetrics, full similarity of the last one from scikit-image.
 
     torchmetrics' own multi-scale figure averages the last scale over its reflected border as well, which the
@@ -163,7 +165,7 @@ def test_ms_ssim_agrees_with_two_libraries(side, scales):
     np.testing.assert_allclose(similarity.ms_ssim(first, second), expected * last ** weights[-1], rtol=1e-6)
 
 
-def test_similarity_of_collapsed_faces_is_one():
+def test_similarity_of_collapsed_faces_is_one() -> None:
     face = np.random.default_rng(10).integers(0, 256, (1, 32, 32, 3), dtype=np.uint8)
     assert similarity.pair_similarity(np.repeat(face, 5, axis=0), seed=0, pairs=20) == pytest.approx(1)
     noise = np.random.default_rng(11).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
@@ -181,6 +183,6 @@ def test_similarity_of_collapsed_faces_is_one():
         lambda: similarity.pair_similarity(np.ones((1, 32, 32), np.uint8), seed=0),
     ],
 )
-def test_what_cannot_be_compared_is_refused(call):
+def test_what_cannot_be_compared_is_refused(call: Any) -> None:
     with pytest.raises(UsageError):
         call()

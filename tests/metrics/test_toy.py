@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
@@ -52,7 +54,7 @@ def test_transport_of_equal_masses_is_an_assignment_and_the_plan_adds_up() -> No
 
 
 @pytest.mark.parametrize("bad", [[0.5, 0.6], [-0.1, 1.1], [], [np.nan, 1.0], [[1.0]]])
-def test_what_is_no_distribution_is_refused(bad: list) -> None:
+def test_what_is_no_distribution_is_refused(bad: list[Any]) -> None:
     with pytest.raises(UsageError, match="none negative, their sum 1"):
         toy.kl_divergence(bad, bad)
 
