@@ -25,7 +25,9 @@ BATCH = 256  # captchas in memory at a time
 PREVIEWED = 24  # captchas drawn for a preview
 SAMPLE = 200  # captchas on which ways of cutting are compared
 SMALLEST = 8  # pixels; a picture that is narrower or lower shows nothing that can be read
-MARGIN = 0.02  # share of clean cells by which a method must be better than equal cells to be chosen
+GOOD = (
+    0.5  # share of clean cells from which equal cells are kept, because all glyphs then stand alike in them
+)
 BY_HAND = "segmenter_by_hand"  # in the catalog's settings: the segmenter was chosen by a person and stays
 
 
@@ -94,9 +96,9 @@ def captchas(
 def choose_segmenter(folder: DatasetFolder, catalog: Catalog, configured_length: int = 0) -> Segmenter:
     """The way of cutting that fits the dataset's labels best.
 
-    Where all texts have one length, that many cells; each method cuts a sample of labelled captchas, and the share of
-    cells without a flag and with the number that the text asks for decides, equal cells having the benefit of doubt.
-    Without labels the configured length, or the thesis's four.
+    Where all texts have one length, that many cells; each method cuts a sample of labelled captchas, and equal cells
+    are taken where they cut well, else the method with the largest share of clean cells (see `clean_share`). Without
+    labels the configured length, or the thesis's four.
     """
     facts = describe(catalog)
     length = configured_length or facts.length
@@ -111,11 +113,9 @@ def choose_segmenter(folder: DatasetFolder, catalog: Catalog, configured_length:
         for name in sorted(method_names(), key=lambda name: name != "equal")
         if length or name != "equal"
     ]
-    scores = [
-        clean_share(candidate, images, counts) - MARGIN * (candidate.method != "equal")
-        for candidate in candidates
-    ]
-    return candidates[int(np.argmax(scores))]
+    scores = [clean_share(candidate, images, counts) for candidate in candidates]
+    equal = candidates[0].method == "equal" and scores[0] >= GOOD
+    return candidates[0 if equal else int(np.argmax(scores))]
 
 
 def check_segmenter(folder: DatasetFolder, catalog: Catalog, segmenter: Segmenter) -> None:
