@@ -33,6 +33,7 @@ COMMANDS = {
     "prepare": "Pack a published set of pictures (faces, digits, any folder) for training.",
     "segment": "Cut the dataset's captchas into glyphs, and say what the cuts did to the ink.",
     "label": "Label captchas: in the terminal, on the review page, or by the recogniser.",
+    "drop": "Set pictures aside that are of no use, or put them back; nothing is deleted.",
     "train": "Train a reader on the labelled captchas.",
     "read": "Read captchas: text, and the confidence of the whole text and of each character.",
     "train-gen": "Train a generator of glyphs, digits or faces.",
