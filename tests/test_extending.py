@@ -77,6 +77,7 @@ def test_there_is_an_example_of_each_kind() -> None:
         "generate/networks",
         "generate/recipes",
         "metrics/samples",
+        "recognise/readers",
         "segment/methods",
     }
     for path in examples():
@@ -120,15 +121,30 @@ def test_a_metric(added: None) -> None:
     assert compute(sets)["brightness"] == pytest.approx(noise.mean() / 100)
 
 
-def test_a_segmenter(call: Callable[..., Result]) -> None:
-    from captcha_lab.segment.method import method_names
-
-    assert "halves" in method_names()
+def draw_pictures() -> None:
+    """Three pictures of two strokes each, named by their texts."""
     picture = np.full((20, 60), 255, np.uint8)
     picture[5:15, 10:14] = picture[5:15, 40:44] = 0
     for text in ("AB", "CD", "EF"):
         picture[0, ord(text[0]) % 60] = 0  # no two are the same picture
         write_image(Path("pictures") / f"{text}.png", picture)
+
+
+def test_a_reader(call: Callable[..., Result]) -> None:
+    draw_pictures()
+    call("import", "pictures", "--labels", "filename")
+    trained = call("train", "--reader", "constant", "--name", "same")
+    assert "same (constant reader)" in trained.stdout
+    readings = json.loads(call("read", "pictures", "--model", "same", "--json").stdout)["readings"]
+    assert len({reading["text"] for reading in readings}) == 1
+    assert {reading["text"] for reading in readings} <= {"AB", "CD", "EF"}
+
+
+def test_a_segmenter(call: Callable[..., Result]) -> None:
+    from captcha_lab.segment.method import method_names
+
+    assert "halves" in method_names()
+    draw_pictures()
     call("import", "pictures", "--labels", "filename")
     report = json.loads(call("segment", "--method", "halves", "--json").stdout)
     assert report["cells"] == 6

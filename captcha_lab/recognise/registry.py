@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
 from typing import Any
 
+from captcha_lab.discovery import discover
 from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.metrics.intervals import Share
 from captcha_lab.recognise.contract import CaptchaReader
@@ -82,8 +81,7 @@ class ReaderKind:
 
 def reader_kinds() -> dict[str, ReaderKind]:
     """All kinds of readers by name."""
-    modules = [import_module(f"{_FOLDER}.{m.name}") for m in iter_modules(import_module(_FOLDER).__path__)]
-    return {module.READER.name: module.READER for module in modules if hasattr(module, "READER")}
+    return {kind.name: kind for kind in discover(_FOLDER, "READER").values()}
 
 
 def reader_kind(name: str) -> ReaderKind:

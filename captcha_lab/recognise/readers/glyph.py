@@ -13,6 +13,7 @@ import torch
 from torch.nn import functional as F
 
 from captcha_lab.errors import CaptchaLabError
+from captcha_lab.extras import available
 from captcha_lab.metrics.accuracy import glyph_accuracy
 from captcha_lab.metrics.intervals import Share, share_of
 from captcha_lab.recognise.classifier import Classifier, lenet_of
@@ -275,16 +276,18 @@ def warnings_for(
 
 
 def _draw(run: Run, history: list[dict[str, Any]]) -> None:
-    from torch.utils.tensorboard import SummaryWriter
-
     from captcha_lab.recognise.curves import draw_curves
+
+    draw_curves(run.root / "curves.png", history)
+    if not available("tensorboard"):
+        return
+    from torch.utils.tensorboard import SummaryWriter
 
     with SummaryWriter(str(run.tensorboard)) as writer:
         for scalars in history:
             for key, value in scalars.items():
                 if key != "epoch":
                     writer.add_scalar(key.replace("_", "/", 1), value, scalars["epoch"])
-    draw_curves(run.root / "curves.png", history)
 
 
 def settings_of(values: dict[str, Any]) -> ClassifierConfig:
