@@ -55,7 +55,7 @@ def write_sets(folder: Path, pictures: int) -> tuple[np.ndarray, dict[str, Path]
         with h5py.File(paths[name], "w") as file:
             file.create_dataset("images", data=images, chunks=(rows, SIDE, SIDE, 3))
             file.create_dataset("split", data=split)
-            write_attributes(file, (), (), {})
+            write_attributes(file, columns)
     return images, paths
 
 

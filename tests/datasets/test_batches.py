@@ -32,7 +32,7 @@ def write_bare(path: Path, data: PackedSet) -> None:
     with h5py.File(path, "w") as file:
         for name in ("images", "split", "labels", "attributes"):
             file.create_dataset(name, data=getattr(data, name))
-        write_attributes(file, data.classes, data.attribute_names, {})
+        write_attributes(file, data)
 
 
 @pytest.fixture(params=["library", "bare"])

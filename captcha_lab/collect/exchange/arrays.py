@@ -16,6 +16,7 @@ from captcha_lab.collect.exchange.item import Item, Said, split_name, text_of
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.store.images import encode
 from captcha_lab.store.packed.packed import new_hdf5
+from captcha_lab.store.packed.safe import open_hdf5
 
 MAT_LIMIT = 2**31 - 1  # bytes of one variable in MATLAB's version 5 format
 NO_TEXT = -1  # the length of a captcha without a label; 0 is one that no person can read
@@ -132,7 +133,7 @@ def _read_mat(path: Path) -> CaptchaArrays:
 
 
 def _read_h5(path: Path) -> CaptchaArrays:
-    with h5py.File(path) as file:
+    with open_hdf5(path) as file:
         images: Any = file["images"]
         pixels = [images[k][()] for k in sorted(images)] if isinstance(images, h5py.Group) else images[()]
         texts, splits = file["texts"].asstr()[()], file["splits"].asstr()[()]

@@ -23,6 +23,7 @@ class Shard:
     failed: dict[int, str]  # row of the file -> reason
     remarks: dict[str, int]  # what was noticed -> how often
     digests: str  # hex, 16 characters a row
+    sums: str  # hex, 8 characters a row: CRC-32 of its pixels
 
 
 class Layout(NamedTuple):
@@ -31,6 +32,7 @@ class Layout(NamedTuple):
     head: bytes  # all that comes before the pixels
     images: int  # address of `/images`
     duplicate: int  # address of `/duplicate`
+    crc: int  # address of `/crc`, uint32 [rows + 2]: CRC-32 of each row, of `/duplicate`, and of these themselves
     size: int  # of the whole file
 
 
@@ -44,7 +46,8 @@ def lay_out(columns: PackedSet, rows: int) -> Layout:
                 file.create_dataset(name, data=column)
         duplicate = columns.duplicate if columns.duplicate is not None else np.zeros(rows, np.uint8)
         marks = file.create_dataset("duplicate", data=duplicate)
-        write_attributes(file, columns.classes, columns.attribute_names, columns.info)
+        crc = file.create_dataset("crc", data=np.zeros(rows + 2, np.uint32))
+        write_attributes(file, columns, ["images"])
         space = h5py.h5s.create_simple((rows, *columns.images.shape[1:]))
         layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
         layout.set_layout(h5py.h5d.CONTIGUOUS)
@@ -53,28 +56,41 @@ def lay_out(columns: PackedSet, rows: int) -> Layout:
         layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
         images = h5py.h5d.create(file.id, b"images", h5py.h5t.NATIVE_UINT8, space, layout)
         file.flush()
-        addresses = int(images.get_offset()), int(marks.id.get_offset())
-        size = int(file.id.get_filesize())
-    return Layout(head.getvalue(), *addresses, size)
+        at, size = int(images.get_offset()), int(file.id.get_filesize())
+        if rows and at + rows * int(np.prod(columns.images.shape[1:])) != size:
+            raise RuntimeError(
+                "HDF5 did not put the pixels last"
+            )  # more names than a group's first heap holds
+        addresses = int(marks.id.get_offset()), int(crc.id.get_offset())
+    return Layout(head.getvalue(), at, *addresses, size)
 
 
 def read_journal(path: Path) -> tuple[dict[str, Any], dict[int, Shard]]:
-    """Head and finished shards; a line that a kill cut off counts for nothing."""
+    """Head and finished shards; a line that a kill cut off, or that is damaged, counts for nothing."""
     head: dict[str, Any] = {}
     shards: dict[int, Shard] = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             value = json.loads(line)
-        except ValueError:
+            if isinstance(value, dict):
+                head = value
+            else:
+                number, shard = _shard(value)
+                shards[number] = shard
+        except (ValueError, TypeError, AttributeError, RecursionError):
             continue
-        if isinstance(value, dict):
-            head = value
-        else:
-            number, total, failed, remarks, digests = value
-            shards[number] = Shard(
-                total, {int(row): reason for row, reason in failed.items()}, remarks, digests
-            )
     return head, shards
+
+
+def _shard(value: Any) -> tuple[int, Shard]:
+    number, total, failed, remarks, digests, sums = value
+    bytes.fromhex(digests), bytes.fromhex(sums)
+    if type(number) is not int or type(total) is not int or len(digests) != 2 * len(sums):
+        raise ValueError("no shard")
+    seen = {str(kind): int(count) for kind, count in remarks.items()}
+    return number, Shard(
+        total, {int(row): str(reason) for row, reason in failed.items()}, seen, digests, sums
+    )
 
 
 def row_digest(data: bytes) -> bytes:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
+import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import numpy as np
 
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.store.files import atomic_path
+from captcha_lab.store.packed.safe import open_hdf5
 
 SCHEMA_VERSION = 1
 SPLITS = ("train", "validation", "test")
@@ -102,7 +105,7 @@ def write_packed(path: Path, data: PackedSet) -> None:
                 column = getattr(data, name)
                 if column is not None:
                     file.create_dataset(name, data=column, fletcher32=True)
-            write_attributes(file, data.classes, data.attribute_names, data.info)
+            write_attributes(file, data)
         reread = read_packed(temporary)
         for name in COLUMNS:
             if not np.array_equal(getattr(data, name), getattr(reread, name)):
@@ -124,19 +127,33 @@ def new_hdf5(path: Path) -> Iterator[h5py.File]:
     path.write_bytes(content.getbuffer())
 
 
-def write_attributes(
-    file: h5py.File, classes: tuple[str, ...], attribute_names: tuple[str, ...], info: dict[str, Any]
-) -> None:
-    """Put the schema facts on an open file."""
+def write_attributes(file: h5py.File, data: PackedSet, later: Sequence[str] = ()) -> None:
+    """Put the schema facts on an open file, and a checksum over them, the small columns and the names of all columns.
+
+    `later`: columns that the file does not have yet.
+    """
     file.attrs["schema_version"] = SCHEMA_VERSION
-    file.attrs["classes"] = json.dumps(classes)
-    file.attrs["attribute_names"] = json.dumps(attribute_names)
-    file.attrs["info"] = json.dumps(info, sort_keys=True)
+    file.attrs["classes"] = json.dumps(data.classes)
+    file.attrs["attribute_names"] = json.dumps(data.attribute_names)
+    file.attrs["info"] = json.dumps(data.info, sort_keys=True)
+    file.attrs["facts_sha256"] = _facts_digest(data, [*file, *later])
+
+
+def _facts_digest(data: PackedSet, names: Sequence[str]) -> str:
+    """SHA-256 over all but pixels and duplicates (which are known last, and have a checksum of their own)."""
+    facts = [sorted(names), list(data.classes), list(data.attribute_names), data.info]
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    for name in ("split", "labels", "attributes", "source"):
+        column = getattr(data, name)
+        digest.update(
+            name.encode() + (b"-" if column is None else np.ascontiguousarray(column[()]).tobytes())
+        )
+    return digest.hexdigest()
 
 
 @contextmanager
 def open_packed(path: Path) -> Iterator[tuple[h5py.File, PackedSet]]:
-    """The open file, and its facts as a `PackedSet` whose columns are h5py datasets: nothing is read yet.
+    """The open file, and its facts as a `PackedSet` whose columns are h5py datasets: no pixel is read yet.
 
     Raises:
         CaptchaLabError: the file is absent, damaged, or from another schema version.
@@ -145,31 +162,80 @@ def open_packed(path: Path) -> Iterator[tuple[h5py.File, PackedSet]]:
         raise CaptchaLabError(
             f"There is no packed set at {path}: run `captcha-lab train` or `captcha-lab train-gen`, which pack."
         )
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise _damaged(path, str(error)) from error
-    with file:
-        version = file.attrs.get("schema_version")
-        if version != SCHEMA_VERSION or "images" not in file or "split" not in file:
-            raise _damaged(path, f"schema version {version!r}, this captcha-lab reads {SCHEMA_VERSION}")
-        facts = PackedSet(
-            **{name: file.get(name) for name in COLUMNS},
-            classes=tuple(json.loads(file.attrs["classes"])),
-            attribute_names=tuple(json.loads(file.attrs["attribute_names"])),
-            info=json.loads(file.attrs["info"]),
-        )
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(open_hdf5(path))
+            facts = _facts(file)
+        except (CaptchaLabError, KeyError, ValueError, TypeError, OSError, RuntimeError) as error:
+            raise _damaged(path, str(error)) from error
         yield file, facts
+
+
+def _facts(file: h5py.File) -> PackedSet:
+    """What stands beside the pixels.
+
+    Raises:
+        CaptchaLabError: it contradicts itself or its checksum.
+    """
+    version = file.attrs.get("schema_version")
+    if version != SCHEMA_VERSION or "images" not in file or "split" not in file:
+        raise CaptchaLabError(f"schema version {version!r}, this captcha-lab reads {SCHEMA_VERSION}")
+    columns = {name: file.get(name) for name in COLUMNS}
+    facts = PackedSet(
+        **columns,
+        classes=tuple(json.loads(file.attrs["classes"])),
+        attribute_names=tuple(json.loads(file.attrs["attribute_names"])),
+        info=json.loads(file.attrs["info"]),
+    )
+    lengths = {name: column.shape[:1] for name, column in columns.items() if column is not None}
+    if len(set(lengths.values())) > 1 or facts.images.dtype != np.uint8 or not isinstance(facts.info, dict):
+        raise CaptchaLabError("its columns do not fit each other")
+    stated = file.attrs.get("facts_sha256")  # files made before have none
+    if stated is not None and stated != _facts_digest(facts, list(file)):
+        raise CaptchaLabError("its checksum is wrong: it was changed after it was written")
+    crc = row_sums(file)
+    if (
+        crc is not None
+        and file["crc"][-2:].tolist() != with_own_sums(crc, file["duplicate"][()])[-2:].tolist()
+    ):
+        raise CaptchaLabError("its checksum is wrong: it was changed after it was written")
+    return facts
+
+
+def row_sums(file: h5py.File) -> np.ndarray | None:
+    """The CRC-32 of each row of an open packed file, uint32 [N]; None where it was written without."""
+    return file["crc"][:-2] if "crc" in file else None
+
+
+def with_own_sums(crc: np.ndarray, duplicate: np.ndarray) -> np.ndarray:
+    """Uint32 [N + 2]: the rows' checksums, then those of the column of duplicates and of the rows' checksums."""
+    crc = crc.astype(np.uint32)
+    own = [zlib.crc32(np.ascontiguousarray(column).tobytes()) for column in (duplicate, crc)]
+    return np.append(crc, np.array(own, np.uint32))
+
+
+def check_rows(images: np.ndarray, sums: np.ndarray | None) -> None:
+    """Compare images uint8 [M, ...] with the CRC-32 of each, uint32 [M], where there are any.
+
+    Raises:
+        CaptchaLabError: one differs; the message gives the reason only.
+    """
+    if sums is None:
+        return
+    for image, expected in zip(images, sums.tolist(), strict=True):
+        if zlib.crc32(image.data if image.flags.c_contiguous else image.tobytes()) != expected:
+            raise CaptchaLabError("the checksum of a picture is wrong: it was changed after it was written")
 
 
 def read_packed(path: Path) -> PackedSet:
     """The whole set in memory (see `open_packed` for errors)."""
-    with open_packed(path) as (_, facts):
+    with open_packed(path) as (file, facts):
         try:
             columns: dict[str, Any] = {
                 name: None if getattr(facts, name) is None else getattr(facts, name)[()] for name in COLUMNS
             }
-        except OSError as error:
+            check_rows(columns["images"], row_sums(file))
+        except (CaptchaLabError, OSError, RuntimeError, ValueError) as error:
             raise _damaged(path, str(error)) from error
         return PackedSet(
             **columns, classes=facts.classes, attribute_names=facts.attribute_names, info=facts.info

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.store.packed.packed import PackedSet, open_packed
+from captcha_lab.store.packed.packed import PackedSet, check_rows, open_packed, row_sums
 from captcha_lab.store.portable import BINARY, expect_random_reads, pread_into
 
 
@@ -34,7 +34,8 @@ class RowReader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._context = open_packed(path)
-        self._file, lazy = self._context.__enter__()
+        file, lazy = self._context.__enter__()
+        self._sums = row_sums(file)
         self._lock = threading.Lock()
         images: Any = lazy.images  # an h5py dataset
         self._images = images
@@ -78,6 +79,10 @@ class RowReader:
             else:
                 self._read_bare(rows, out)
         except OSError as error:
+            raise self._damaged(str(error)) from error
+        try:
+            check_rows(out, None if self._sums is None else self._sums[rows])
+        except CaptchaLabError as error:
             raise self._damaged(str(error)) from error
         return out
 

@@ -13,7 +13,9 @@ from __future__ import annotations
 import errno
 import json
 import os
+import struct
 import threading
+import zlib
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain, pairwise
 from pathlib import Path
@@ -23,7 +25,7 @@ import numpy as np
 
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.store.packed.bare import Shard, checksum, lay_out, read_journal, runs
-from captcha_lab.store.packed.packed import PackedSet, open_packed
+from captcha_lab.store.packed.packed import PackedSet, open_packed, with_own_sums
 from captcha_lab.store.portable import BINARY, allocate, cores, pread, pwrite, sync_folder, try_lock
 
 SHARD_BYTES = 4 << 20  # pixels a worker holds before it writes them
@@ -130,8 +132,9 @@ class ShardedWriter:
             CaptchaLabError: the disk refuses.
         """
         data = pixels.reshape(-1).data
-        shard = Shard(checksum(data), failed, remarks, b"".join(digests).hex())
-        line = json.dumps([number, shard.checksum, failed, remarks, shard.digests]) + "\n"
+        sums = struct.pack(f"<{len(pixels)}I", *(zlib.crc32(row.tobytes()) for row in pixels))
+        shard = Shard(checksum(data), failed, remarks, b"".join(digests).hex(), sums.hex())
+        line = json.dumps([number, shard.checksum, failed, remarks, shard.digests, shard.sums]) + "\n"
         try:
             pwrite(self._descriptor, data, self._layout.images + number * self.shard_rows * self.row_bytes)
             with self._lock:
@@ -166,8 +169,7 @@ class ShardedWriter:
             duplicate = self._duplicates(rows)
             if failed:
                 self._compact(rows, duplicate)
-            else:
-                pwrite(self._descriptor, duplicate.data, self._layout.duplicate)
+            self._write_sums(rows, duplicate)
             os.fsync(self._descriptor)
             if not self._readable(len(rows) - 1):
                 raise self._spoilt()
@@ -202,7 +204,9 @@ class ShardedWriter:
         pwrite(self._descriptor, memoryview(self._layout.head), 0)
         if resumes:
             os.write(self._journal, b"\n")  # ends a line that a kill may have cut off
-            self.done = shards
+            self.done = {
+                n: s for n, s in shards.items() if n >= 0 and len(s.sums) == 8 * len(self.shard(n)) > 0
+            }
             for number in self._differing():
                 del self.done[number]
             return
@@ -250,6 +254,13 @@ class ShardedWriter:
         duplicate = np.ones(len(rows), np.uint8)
         duplicate[order[np.unique(digests[order], return_index=True)[1]]] = 0
         return duplicate
+
+    def _write_sums(self, rows: np.ndarray, duplicate: np.ndarray) -> None:
+        """Put the columns that are known last into their places: duplicates, and checksums of rows and columns."""
+        text = "".join(self.done[n].sums for n in range(len(self.done)))
+        crc = np.frombuffer(bytes.fromhex(text), "<u4")[rows]
+        pwrite(self._descriptor, duplicate.data, self._layout.duplicate)
+        pwrite(self._descriptor, with_own_sums(crc, duplicate).data, self._layout.crc)
 
     def _compact(self, rows: np.ndarray, duplicate: np.ndarray) -> None:
         """Close the gaps of the failed rows, which needs no further space.

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.store.files import atomic_path
 from captcha_lab.store.packed.packed import SPLITS, new_hdf5
+from captcha_lab.store.packed.safe import open_hdf5
 
 SCHEMA_VERSION = 1
 PADDING = -1  # in `/text` after the last character
@@ -126,7 +126,7 @@ def read_texts(path: Path) -> TextSet:
         CaptchaLabError: the file is absent or damaged; it is rebuildable.
     """
     try:
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as file:
             if file.attrs.get("schema_version") != SCHEMA_VERSION:
                 raise ValueError(f"schema version {file.attrs.get('schema_version')!r}")
             read = {name: file[name][()] for name in file}
@@ -142,7 +142,7 @@ def read_texts(path: Path) -> TextSet:
             for codes, length in zip(read["text"].tolist(), read["length"].tolist(), strict=True)
         )
         return TextSet(images, texts, read["split"], read["image"], read["duplicate"], info)
-    except (OSError, KeyError, ValueError, TypeError, OverflowError) as error:
+    except (CaptchaLabError, OSError, KeyError, ValueError, TypeError, OverflowError) as error:
         raise CaptchaLabError(
             f"The packed texts {path} can't be read ({error}). They are rebuildable: delete the file and run the "
             "command again."
@@ -152,8 +152,8 @@ def read_texts(path: Path) -> TextSet:
 def texts_info(path: Path) -> dict[str, Any] | None:
     """The facts of a text view, or None where there is none that can be read (it is rebuildable)."""
     try:
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as file:
             value = json.loads(file.attrs["info"])
             return value if isinstance(value, dict) else None
-    except (OSError, KeyError, ValueError, TypeError):
+    except CaptchaLabError:
         return None

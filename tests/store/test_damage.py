@@ -1,0 +1,155 @@
+"""Damage is always one clear line, and never a silently wrong result."""
+
+import random
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from captcha_lab.collect.exchange.arrays import read_arrays
+from captcha_lab.datasets.base import PrepareOptions, prepare
+from captcha_lab.errors import CaptchaLabError
+from captcha_lab.store.images import write_image
+from captcha_lab.store.packed.bare import read_journal
+from captcha_lab.store.packed.packed import PackedSet, packed_info, read_packed, write_packed
+from captcha_lab.store.packed.rows import RowReader
+from captcha_lab.store.packed.safe import open_hdf5
+from captcha_lab.store.workspace import DatasetFolder
+
+
+def packed_set() -> PackedSet:
+    rng = np.random.default_rng(0)
+    return PackedSet(
+        rng.integers(0, 256, (30, 8, 8), np.uint8),
+        np.arange(30, dtype=np.uint8) % 3,
+        labels=(np.arange(30) % 4).astype(np.int16),
+        source=np.arange(30, dtype=np.int64),
+        duplicate=np.zeros(30, np.uint8),
+        classes=tuple("abcd"),
+        info={"dataset": "x"},
+    )
+
+
+@pytest.fixture(scope="module", params=["library", "bare", "with gaps"])
+def packed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("packed")
+    if request.param == "library":
+        write_packed(root / "packed.h5", packed_set())
+        return root / "packed.h5"
+    rng = np.random.default_rng(0)
+    for k in range(30):
+        write_image(root / "set" / "ab"[k % 2] / f"{k:02d}.png", rng.integers(0, 256, (9, 9, 3), np.uint8))
+    if request.param == "with gaps":
+        (root / "set" / "a" / "10.png").write_bytes(b"no picture")
+    prepare("folder", root / "set", DatasetFolder(root), PrepareOptions(size=8, crop="none"))
+    return root / "packed.h5"
+
+
+def everything(path: Path) -> list[object]:
+    data = read_packed(path)
+    with RowReader(path) as rows:
+        drawn = rows.read(np.arange(len(rows)))
+    columns = (data.images, data.split, data.labels, data.source, data.duplicate, drawn)
+    facts = [data.classes, data.attribute_names, data.info]
+    return [*facts, *(None if c is None else (c.dtype.str, c.tobytes()) for c in columns)]
+
+
+def test_a_flipped_bit_anywhere_in_a_packed_set_is_said_or_harmless(packed: Path, tmp_path: Path) -> None:
+    whole, sound = packed.read_bytes(), everything(packed)
+    rng = random.Random(0)
+    said = 0
+    for _ in range(250):
+        data = bytearray(whole)
+        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+        path = tmp_path / "packed.h5"
+        path.write_bytes(data)
+        try:
+            assert everything(path) == sound  # a byte that means nothing
+        except CaptchaLabError as error:
+            said += "can't be read" in str(error) and "rebuildable" in str(error)
+        packed_info(path)  # never raises
+    assert said > 20
+
+
+def test_a_packed_set_without_checksums_is_still_read(packed: Path, tmp_path: Path) -> None:
+    path = tmp_path / "packed.h5"
+    path.write_bytes(packed.read_bytes())
+    with h5py.File(path, "r+") as file:
+        del file.attrs["facts_sha256"]
+        if "crc" in file:
+            del file["crc"]
+    assert everything(path) == everything(packed)
+
+
+def secret_file(tmp_path: Path) -> Path:
+    path = tmp_path / "secret.bin"
+    path.write_bytes(b"very secret text" * 4)
+    return path
+
+
+def hostile(path: Path, kind: str, secret: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file.attrs["alphabet"] = "ab"
+        for name in ("texts", "splits"):
+            file.create_dataset(name, data=["ab"], dtype=h5py.string_dtype())
+        if kind == "external storage":
+            file.create_dataset("images", (1, 8, 8), "u1", external=[(str(secret), 0, 64)])
+        elif kind == "external link":
+            with h5py.File(secret.with_suffix(".h5"), "w") as other:
+                other["x"] = np.zeros((1, 8, 8), np.uint8)
+            file["images"] = h5py.ExternalLink(str(secret.with_suffix(".h5")), "x")
+        elif kind == "soft link":
+            file["real"] = np.zeros((1, 8, 8), np.uint8)
+            file["images"] = h5py.SoftLink("/real")
+        elif kind == "virtual":
+            with h5py.File(secret.with_suffix(".h5"), "w") as other:
+                other["x"] = np.zeros((8, 8), np.uint8)
+            layout = h5py.VirtualLayout((1, 8, 8), "u1")
+            layout[0] = h5py.VirtualSource(str(secret.with_suffix(".h5")), "x", (8, 8))
+            file.create_virtual_dataset("images", layout)
+        elif kind == "inside a group":
+            file.create_group("images").create_dataset("0", (8, 8), "u1", external=[(str(secret), 0, 64)])
+        else:
+            file.create_dataset("images", (100_000, 1000, 1000), "u1", chunks=(1, 1000, 1000))
+
+
+KINDS = ("external storage", "external link", "soft link", "virtual", "inside a group", "a hundred gigabytes")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_strangers_hdf5_reads_no_other_file(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "captchas.h5"
+    hostile(path, kind, secret_file(tmp_path))
+    with pytest.raises(CaptchaLabError, match=r"never|more than the file can hold"):
+        read_arrays(path)
+    with pytest.raises(CaptchaLabError, match=r"never|more than the file can hold"), open_hdf5(path):
+        pass
+
+
+def test_a_group_that_holds_itself_is_walked_once(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["again"] = file["/"]
+        file["again/x"] = 1
+    with open_hdf5(tmp_path / "a.h5") as file:
+        assert file["x"][()] == 1
+
+
+def test_a_damaged_journal_of_packing_counts_for_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    lines = [
+        '{"fingerprint": "f"}',
+        '[0, 5, {}, {}, "00", "0"]',
+        "[1, 2]",
+        '["x", 5, {}, {}, "", ""]',
+        '[2, 5, [], {}, "", ""]',
+        "[" * 100_000,
+        "null",
+        '[3, 5, {"1": "why"}, {"grey": 2}, "0011223344556677", "00112233"]',
+    ]
+    path.write_bytes("\n".join(lines).encode() + b"\n\xff\xfe[4,")
+    head, shards = read_journal(path)
+    assert head == {"fingerprint": "f"}
+    assert list(shards) == [3]
+    assert sys.getrecursionlimit() < 100_000
