@@ -7,10 +7,16 @@ from typing import Annotated
 
 import typer
 
-from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, progress, tell_next
+from captcha_lab.cli.output import DatasetOption, JsonFlag, ModelOption, emit, progress, say, tell_next
 from captcha_lab.errors import UsageError
 
-EXAMPLES = (("captcha-lab segment --preview cells.png", "Cut, and draw the cells over some captchas."),)
+EXAMPLES = (
+    ("captcha-lab segment --preview cells.png", "Cut, and draw the cells over some captchas."),
+    (
+        "captcha-lab segment --by-reader",
+        "Cut captchas that no threshold cuts, by a trained reader of whole ones.",
+    ),
+)
 
 
 def threshold_value(text: str) -> str | int:
@@ -44,6 +50,14 @@ def run(
     fit: Annotated[
         str | None, typer.Option(help="'pad' a cell to a square, or 'stretch' it [default: pad].")
     ] = None,
+    by_reader: Annotated[
+        bool,
+        typer.Option(
+            "--by-reader",
+            help="Cut where a trained reader of whole captchas sees the characters (see --model).",
+        ),
+    ] = False,
+    model: ModelOption = None,
     preview: Annotated[Path | None, typer.Option(help="Draw the cells over some captchas, as PNG.")] = None,
     dataset: DatasetOption = None,
     json: JsonFlag = False,
@@ -62,6 +76,8 @@ def run(
     settings = {name: value for name, value in given.items() if value is not None}
     workspace, folder = pipeline.locate(dataset)
     with progress("Segmenting") as bar:
-        report = pipeline.segment(workspace, folder, settings, preview, bar)
+        report = pipeline.segment(
+            workspace, folder, settings, preview, bar, by_reader=by_reader, model=model, say=say
+        )
     emit(report, json, *pipeline.describe_segmentation(report, preview))
     tell_next(dataset, json)

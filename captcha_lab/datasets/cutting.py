@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,17 @@ GOOD = (
     0.5  # share of clean cells from which equal cells are kept, because all glyphs then stand alike in them
 )
 BY_HAND = "segmenter_by_hand"  # in the catalog's settings: the segmenter was chosen by a person and stays
+
+
+# Captchas and the numbers of their characters, where known, to their cells.
+Finder = Callable[[Sequence[np.ndarray], Sequence[int | None]], list[list[Box]]]
+
+
+class ReadCells(Protocol):
+    """What is needed of a reading: where its characters stand."""
+
+    @property
+    def boxes(self) -> tuple[Box, ...] | None: ...  # noqa: D102
 
 
 def silent(done: int, total: int) -> None:
@@ -156,6 +168,7 @@ def segment_dataset(
     *,
     only_new: bool = False,
     by_hand: bool = False,
+    find: Finder | None = None,
 ) -> SegmentReport:
     """Cut the dataset's captchas and remember the cells; a labelled captcha into as many as its text has characters.
 
@@ -169,6 +182,7 @@ def segment_dataset(
         progress: told (done, total) captchas.
         only_new: cut only captchas that have no such cut yet, and those whose label asks for another number of cells.
         by_hand: a person chose this segmenter: labels that come later do not change it.
+        find: finds the cells where the segmenter cannot (see `reader_cells`).
 
     Raises:
         CaptchaLabError: there is no dataset.
@@ -189,7 +203,7 @@ def segment_dataset(
                 row.id: why for row, image in batch if (why := _useless(image)) and row.id not in texts
             }
             batch = [(row, image) for row, image in batch if row.id not in useless]
-            found = _cut(segmenter, batch, texts)
+            found = _cut(segmenter, batch, texts, find)
             with catalog.transaction():
                 for image_id, why in useless.items():
                     catalog.set_aside([image_id], why)
@@ -214,11 +228,19 @@ def unlike_their_text(catalog: Catalog, texts: dict[int, str]) -> list[int]:
 
 
 def _miscut(catalog: Catalog, segmenter: Segmenter, texts: dict[int, str]) -> list[ImageRow]:
-    """Captchas to be cut again because their label came later; equal cells are as many as they are."""
-    if segmenter.method == "equal":
-        return []
-    wrong = set(unlike_their_text(catalog, texts))
+    wrong = set(miscut(catalog, segmenter, texts))
     return [row for row in catalog.images() if row.id in wrong]
+
+
+def miscut(catalog: Catalog, segmenter: Segmenter, texts: dict[int, str]) -> list[int]:
+    """Captchas to be cut again because their label came later, and the method can do with it what the label says.
+
+    Equal cells and those that a reader sees are as many as they are; what could not be cut before cannot be now.
+    """
+    if segmenter.method in ("equal", "reader"):
+        return []
+    cuts = catalog.cuts()
+    return [k for k in unlike_their_text(catalog, texts) if cuts[k]]
 
 
 def _useless(image: np.ndarray) -> str:
@@ -229,12 +251,31 @@ def _useless(image: np.ndarray) -> str:
     return "blank: all pixels are alike" if (image == image[:1, :1]).all() else ""
 
 
+def reader_cells(read: Callable[[Sequence[np.ndarray]], Sequence[ReadCells]]) -> Finder:
+    """Cells as a reader of whole captchas sees the characters stand.
+
+    A captcha has none where the reader sees another number of characters than its label has.
+    """
+
+    def find(images: Sequence[np.ndarray], counts: Sequence[int | None]) -> list[list[Box]]:
+        seen = [list(reading.boxes or ()) for reading in read(images)]
+        return [own if count in (None, len(own)) else [] for own, count in zip(seen, counts, strict=True)]
+
+    return find
+
+
 def _cut(
-    segmenter: Segmenter, batch: Sequence[tuple[ImageRow, np.ndarray]], texts: dict[int, str]
+    segmenter: Segmenter,
+    batch: Sequence[tuple[ImageRow, np.ndarray]],
+    texts: dict[int, str],
+    find: Finder | None,
 ) -> dict[int, list[GlyphRow]]:
     images = [image for _, image in batch]
     wanted = [len(texts[row.id]) if row.id in texts else None for row, _ in batch]
-    boxes = segmenter.boxes(images, None if segmenter.method == "equal" else wanted)
+    if find is not None:
+        boxes = find(images, wanted)
+    else:
+        boxes = segmenter.boxes(images, None if segmenter.method == "equal" else wanted)
     flags = segmenter.flags(images, boxes)
     return {
         row.id: [

@@ -7,13 +7,13 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from captcha_lab.errors import CaptchaLabError
+from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.pipeline.common import Progress, Say, StageProgress, find_model, silent
 from captcha_lab.segment import Segmenter
 from captcha_lab.store.workspace import DEFAULT_LENGTH, DatasetFolder, Workspace
 
 if TYPE_CHECKING:
-    from captcha_lab.datasets.cutting import SegmentReport
+    from captcha_lab.datasets.cutting import Finder, SegmentReport
     from captcha_lab.recognise.contract import CaptchaReader
     from captcha_lab.recognise.files import ReadReport
     from captcha_lab.recognise.registry import ReaderReport
@@ -29,6 +29,10 @@ def segment(
     settings: dict[str, Any],
     preview: Path | None = None,
     progress: Progress = silent,
+    *,
+    by_reader: bool = False,
+    model: str | None = None,
+    say: Say = lambda message: None,
 ) -> SegmentReport:
     """Cut all captchas of a dataset, and draw some of them where a path is given.
 
@@ -39,9 +43,12 @@ def segment(
             among them, the labels choose these.
         preview: the picture to draw, or None.
         progress: told (done, total) captchas.
+        by_reader: cut where a trained reader of whole captchas sees the characters stand.
+        model: that reader's run; None for the one that is used by default.
+        say: told which it is.
 
     Raises:
-        CaptchaLabError: there is no dataset, or it holds no captchas.
+        CaptchaLabError: there is no dataset, or it holds no captchas; the reader does not say where characters stand.
         UsageError: a setting is impossible.
     """
     from captcha_lab.datasets.cutting import check_segmenter, choose_segmenter, segment_dataset
@@ -52,6 +59,14 @@ def segment(
 
     if preview is not None:
         check_target(preview)
+    find = None
+    if by_reader:
+        if settings.get("method", "reader") != "reader":
+            raise UsageError(
+                f"--by-reader cannot go with --method {settings['method']}: leave one of them out."
+            )
+        path = find_model(workspace, model, "recogniser", say=say)
+        settings, find = {"method": "reader", "run": path.name, "glyphs": 0} | settings, _finder(path)
     named = {"method", "glyphs"} & settings.keys()
     method_named(Segmenter(**{"glyphs": DEFAULT_LENGTH, **settings}).method)  # says what is impossible
     with Catalog(folder.catalog_path, create=False) as catalog:
@@ -61,8 +76,9 @@ def segment(
             chosen = Segmenter(**{"glyphs": length or default, **settings})
         else:
             chosen = replace(choose_segmenter(folder, catalog, workspace.config.length), **settings)
-        check_segmenter(folder, catalog, chosen)
-    report = segment_dataset(folder, chosen, progress, by_hand=bool(settings))
+        if find is None:
+            check_segmenter(folder, catalog, chosen)
+    report = segment_dataset(folder, chosen, progress, by_hand=bool(settings), find=find)
     if report.captchas == 0:
         raise CaptchaLabError(
             f"Dataset {folder.name} holds no captchas that can be cut: run `captcha-lab scrape` or `captcha-lab "
@@ -71,6 +87,20 @@ def segment(
     if preview is not None:
         _draw_preview(folder, preview)
     return report
+
+
+def _finder(path: Path) -> Finder:
+    """Cells by a trained reader that says where characters stand."""
+    from captcha_lab.datasets.cutting import reader_cells
+    from captcha_lab.recognise.registry import load_reader
+
+    reader = load_reader(path)
+    if reader.kind == "glyph":
+        raise CaptchaLabError(
+            f"{path.name} reads cells and needs a cut itself: train a reader of whole captchas with "
+            "`captcha-lab train --reader sequence`."
+        )
+    return reader_cells(reader.read)
 
 
 def _draw_preview(folder: DatasetFolder, path: Path) -> None:
@@ -121,7 +151,17 @@ def ensure_segmented(
     segmenter, pending = wanted_segmenter(workspace, folder)
     if not pending:
         return
-    report = segment_dataset(folder, segmenter, progress, only_new=True)
+    find = None
+    if segmenter.method == "reader":
+        path = workspace.models / segmenter.run
+        if not path.exists():
+            say(
+                f"New captchas stay uncut: the reader {segmenter.run}, which cut the others, is gone. "
+                "`captcha-lab segment` cuts all anew."
+            )
+            return
+        find = _finder(path)
+    report = segment_dataset(folder, segmenter, progress, only_new=True, find=find)
     if report.captchas:
         say(f"Segmented {report.captchas} captchas into {report.cells} glyphs (method {segmenter.method}).")
     for image_id, why in report.aside.items():
@@ -138,7 +178,13 @@ def wanted_segmenter(workspace: Workspace, folder: DatasetFolder) -> tuple[Segme
     Raises:
         CaptchaLabError: there is no dataset.
     """
-    from captcha_lab.datasets.cutting import BY_HAND, choose_segmenter, segmenter_of, unlike_their_text
+    from captcha_lab.datasets.cutting import (
+        BY_HAND,
+        choose_segmenter,
+        miscut,
+        segmenter_of,
+        unlike_their_text,
+    )
     from captcha_lab.datasets.facts import USUAL
     from captcha_lab.store.catalog.catalog import Catalog
     from captcha_lab.store.catalog.labels import LabelLog
@@ -152,7 +198,7 @@ def wanted_segmenter(workspace: Workspace, folder: DatasetFolder) -> tuple[Segme
             segmenter = segmenter_of(catalog)
         else:
             segmenter = choose_segmenter(folder, catalog, workspace.config.length)
-        again = segmenter.method != "equal" and unlike > 0
+        again = bool(stored) and bool(miscut(catalog, segmenter, texts))
         return segmenter, again or not stored or bool(catalog.unsegmented(segmenter.version))
 
 

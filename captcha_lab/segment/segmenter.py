@@ -29,6 +29,7 @@ class Segmenter:
     size: int = 20  # side of a glyph in pixels
     fit: str = "pad"  # "pad" keeps the cell's proportions on a white square, "stretch" does not
     method: str = "equal"  # the name of a file in `segment.methods`
+    run: str = ""  # where the method is `reader`: the name of the run that sees the cells
 
     def __post_init__(self) -> None:
         if self.glyphs < 0 or (self.glyphs == 0 and self.method == "equal"):
@@ -45,7 +46,9 @@ class Segmenter:
         """What the catalog stores beside each cut: the method's version and all settings."""
         from captcha_lab.segment.method import method_named
 
-        settings = {key: value for key, value in asdict(self).items() if key != "method"}
+        settings = {key: value for key, value in asdict(self).items() if key not in ("method", "run")}
+        if self.run:
+            settings["run"] = self.run
         return " ".join(
             (method_named(self.method).version, *(f"{key}={value}" for key, value in settings.items()))
         )

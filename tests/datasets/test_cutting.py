@@ -9,7 +9,7 @@ import pytest
 
 from captcha_lab.datasets import cutting
 from captcha_lab.datasets.captcha import load_texts, pack_glyphs
-from captcha_lab.datasets.cutting import choose_segmenter, read_glyphs, segment_dataset
+from captcha_lab.datasets.cutting import choose_segmenter, read_glyphs, reader_cells, segment_dataset
 from captcha_lab.datasets.facts import alphabet_of, describe
 from captcha_lab.segment import Segmenter
 from captcha_lab.store.blobs import BlobStore
@@ -215,3 +215,28 @@ def test_the_alphabet_is_what_labels_say(folder: DatasetFolder) -> None:
         assert alphabet_of(catalog).characters == "01ABab"
         assert alphabet_of(catalog, "01ABCabc").characters == "01ABCabc"
         assert describe(catalog).case_sensitive
+
+
+def test_a_reader_of_whole_captchas_cuts_where_it_sees_the_characters(folder: DatasetFolder) -> None:
+    images, texts = uneven(12)
+    ids = add(folder, images, texts[:6])
+
+    class Seen:
+        def __init__(self, boxes: tuple[tuple[int, int, int, int], ...] | None) -> None:
+            self.boxes = boxes
+
+    def read(pictures: Sequence[np.ndarray]) -> list[Seen]:
+        """Sees two characters in each, and in the first nothing that it could place."""
+        return [Seen(((2, 0, 22, 30), (30, 0, 50, 30)) if k else None) for k, _ in enumerate(pictures)]
+
+    segmenter = Segmenter(glyphs=0, method="reader", run="whole")
+    report = segment_dataset(folder, segmenter, by_hand=True, find=reader_cells(read))
+    assert report.captchas == 12
+    with Catalog(folder.catalog_path) as catalog:
+        cuts = catalog.cuts()
+        assert [len(cuts[k]) for k in ids[:6]] == [0] * 6  # labelled with other numbers of characters
+        assert [len(cuts[k]) for k in ids[6:]] == [2] * 6
+        assert catalog.box(ids[7], 1) == (30, 0, 50, 30)
+        assert choose_segmenter(folder, catalog).method == "ink"  # it is never chosen without its reader
+    glyphs = read_glyphs(folder)
+    np.testing.assert_array_equal(glyphs.images[0], segmenter.crop([images[6]], [[(2, 0, 22, 30)]])[0])

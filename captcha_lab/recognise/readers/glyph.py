@@ -269,7 +269,7 @@ def warnings_for(
         )
     if validation is None:
         found.append("No captcha was left for validation: label more, or trust no figure here.")
-    few = [f"{name} ({count})" for name, count in zip(classes, counts, strict=True) if count < FEW]
+    few = [f"{name} ({count})" for name, count in zip(classes, counts, strict=True) if 0 < count < FEW]
     if few:
         found.append(f"Fewer than {FEW} training glyphs of {', '.join(few)}: label more of these.")
     return found
@@ -315,6 +315,8 @@ def _suits(views: CaptchaViews) -> str | None:
         data = views.glyphs()
     except CaptchaLabError as error:
         return str(error)
+    if (data.info.get("segmenter") or {}).get("method") == "reader":
+        return "the captchas are cut by another reader"
     labelled = len(data.part("train", labelled=True))
     characters = sum(map(len, views.texts.part("train").texts))
     if not labelled and not characters:
