@@ -23,7 +23,7 @@ from captcha_lab.evaluate.config import EvalConfig
 from captcha_lab.evaluate.request import EvalRequest
 
 if TYPE_CHECKING:
-    from captcha_lab.pipeline.evaluation import Evaluated
+    from captcha_lab.pipeline.evaluation.evaluate import Evaluated
 
 EXAMPLES = (
     ("captcha-lab eval", "The recogniser and the generator in use, beside real data."),
@@ -66,7 +66,7 @@ def run(
 ) -> None:
     """Measure the recogniser and generators beside real data, and write a report."""
     from captcha_lab import pipeline
-    from captcha_lab.pipeline.evaluation import evaluate
+    from captcha_lab.pipeline.evaluation.evaluate import evaluate
     from captcha_lab.pipeline.models import sort_models
 
     config = EvalConfig(

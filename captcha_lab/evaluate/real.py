@@ -121,6 +121,11 @@ class RealData:
         held = data.take(usable & (data.split == SPLITS.index("test")))
         if len(held) < FEW_HELD_OUT:
             held = data.take(usable & (data.split != SPLITS.index("train")))
+        if len(train) and not len(held) and (usable.sum() < len(data) and (data.split != 0).any()):
+            raise CaptchaLabError(
+                f"Every held-out image repeats one of the {len(train)} different training images, pixel by pixel: a "
+                "table of them reads these captchas, and there is nothing to measure generators against."
+            )
         if not len(train) or not len(held):
             raise CaptchaLabError(
                 f"The packed set has {len(train)} training and {len(held)} held-out images: "

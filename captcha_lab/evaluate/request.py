@@ -42,3 +42,8 @@ class EvalRequest:
             raise UsageError(
                 "--retrain would train every run again: name the runs with --model instead of --all."
             )
+
+    @property
+    def generators(self) -> bool:
+        """Whether generators or printed grids were asked for by name."""
+        return bool(self.runs) or self.every or self.figures is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from captcha_lab.errors import CaptchaLabError
+from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.store.workspace import DatasetFolder, Workspace
 
 Say = Callable[[str], None]
@@ -53,3 +53,15 @@ def find_model(
             return path
     names = ", ".join(run.name for run in all_runs(workspace.models, kind)) or "none"
     raise CaptchaLabError(f"There is no model {model} (a path, or one of the runs: {names}).")
+
+
+def check_folder(path: Path) -> None:
+    """Make a folder that results go to, before the work that makes them.
+
+    Raises:
+        UsageError: it can't be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{path} can't be made a folder ({error.strerror}): name another one.") from error

@@ -210,7 +210,7 @@ def _evaluate(
 ) -> tuple[CandidateResult, dict[str, float], tuple[str, Path]]:
     from captcha_lab.evaluate.config import EvalConfig
     from captcha_lab.evaluate.request import EvalRequest
-    from captcha_lab.pipeline.evaluation import evaluate
+    from captcha_lab.pipeline.evaluation.evaluate import evaluate
 
     settings = EvalConfig(samples=config.samples, seed=config.seed)
     with bars("Evaluating") as bar:

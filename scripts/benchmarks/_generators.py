@@ -24,9 +24,9 @@ from captcha_lab.evaluate.readers import main_reader
 from captcha_lab.evaluate.real import RealData
 from captcha_lab.generate.choose import Choice
 from captcha_lab.generate.training.config import GeneratorConfig
-from captcha_lab.pipeline.candidates import run_candidate
 from captcha_lab.pipeline.common import silent
-from captcha_lab.pipeline.evaluation_data import ensure_attribute_judge, load_data
+from captcha_lab.pipeline.evaluation.candidates import run_candidate
+from captcha_lab.pipeline.evaluation.data import ensure_attribute_judge, load_data
 from captcha_lab.recognise.classifier import Classifier
 from captcha_lab.store.runs import Run
 from captcha_lab.store.workspace import DatasetFolder, Workspace
@@ -76,7 +76,8 @@ def prepared(config: EvalConfig, dataset: str = "captcha") -> Iterator[Bench]:
             module = dataset_module(dataset)
             module.prepare(shared_data() / dataset, folder.packed_path, options, silent)
         if dataset == "celeba":
-            real, _ = load_data(workspace, folder, say, config.seed)
+            real = load_data(workspace, folder, say, config.seed).real
+            assert real is not None  # it has no classes, so it was held out or refused
             attributes, _ = ensure_attribute_judge(workspace, folder, say, lambda what, done, total: None)
             yield Bench(workspace, folder, Evaluator(real, {}, config, attributes=attributes))
             return

@@ -10,7 +10,7 @@ from captcha_lab.evaluate.audit.effort import EffortPoint, spread_text, time_tex
 from captcha_lab.evaluate.audit.result import Audit
 from captcha_lab.evaluate.page.html import interval_text, page, share_text, table, tile
 from captcha_lab.evaluate.page.plots import line_plot
-from captcha_lab.evaluate.reading.section import recogniser_section
+from captcha_lab.evaluate.reading.section import glyph_section
 from captcha_lab.store.files import write_bytes
 from captcha_lab.store.plain import plain
 
@@ -43,11 +43,11 @@ def audit_html(found: Audit) -> str:
     if found.resisting:
         parts += [_characters(found)]
     if found.reading is not None:
-        parts += [recogniser_section(found.reading)]
+        parts += [glyph_section(found.reading)]
     notes = "".join(f"<li>{escape(note)}</li>" for note in found.notes)
     parts += [f"<h2>Not measured</h2>\n<ul>{notes}</ul>"] if notes else []
     parts += ["<p>No answer was submitted anywhere: the captchas were only looked at.</p>"]
-    return page("captcha-lab: audit", "captcha-lab audit", found.verdict, "\n".join(parts))
+    return page("captcha-lab audit", found.verdict, None, "\n".join(parts))
 
 
 def _tiles(found: Audit) -> str:

@@ -27,6 +27,7 @@ class Candidate:
         facts: whatever the report should show of it (recipe, iterations, seconds, configuration).
         attributes: those it is conditioned on, in the order of its condition; empty where that is a class.
         strips: draws walks from one sample to another, each uint8 [steps, …], for the report.
+        growth: sheets of samples from earlier in its training, each with its iteration, for the report.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Candidate:
     facts: dict[str, Any] = field(default_factory=dict)
     attributes: tuple[str, ...] = ()
     strips: Callable[[], list[Images]] | None = None
+    growth: Callable[[], list[tuple[int, NDArray[np.uint8]]]] | None = None
 
     @property
     def capacity(self) -> int | None:

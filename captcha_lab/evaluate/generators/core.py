@@ -172,6 +172,7 @@ class Evaluator:
             neighbours=self._neighbourhood(comparisons[0]),
             attributes=attributes,
             strips=candidate.strips() if candidate.strips is not None else [],
+            growth=candidate.growth() if candidate.growth is not None else [],
             facts=candidate.facts,
             seconds=time.perf_counter() - started,
         )

@@ -45,6 +45,7 @@ class CandidateResult:
     neighbours: Neighbourhood | None = None
     attributes: AttributeResult | None = None  # of the first seed, where it is conditioned on attributes
     strips: list[Images] = field(default_factory=list)  # walks from one sample to another, [steps, …] each
+    growth: list[tuple[int, NDArray[np.uint8]]] = field(default_factory=list)  # (iteration, sheet of samples)
     facts: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
 

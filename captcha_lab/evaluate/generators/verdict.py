@@ -24,6 +24,7 @@ MISREAD_CLASS = 0.5  # share of one class's samples read as asked, of …
 LEAST_SAMPLES = 8  # … at least so many
 ROUGH, SMOOTH = 1.3, 0.8
 CLOSE_TO_REAL = 1.5  # times the baseline's Fréchet distance
+WEAK_CLASS = 0.95  # upper end of a class's share below which it is named as the weakest
 NAMED = 5  # classes named in a sentence
 
 # Worst first; the first one found opens the sentence.
@@ -79,9 +80,9 @@ def judge_figures(
     misread = misread_classes(per_class or {})
     found = _symptoms(figures, baseline, bool(misread))
     faults = tuple(fault for fault in FAULTS if found[fault])
-    return Verdict(
-        faults, _sentence(name, figures, baseline, faults, misread), _letter(faults, figures, baseline)
-    )
+    weakest = "" if misread else _weakest(per_class or {})
+    sentence = _sentence(name, figures, baseline, faults, misread, weakest)
+    return Verdict(faults, sentence, _letter(faults, figures, baseline))
 
 
 def misread_classes(per_class: Mapping[str, Share]) -> dict[str, Share]:
@@ -151,6 +152,7 @@ def _sentence(
     baseline: Mapping[str, Value],
     faults: tuple[str, ...],
     misread: Mapping[str, Share],
+    weakest: str,
 ) -> str:
     said = [_misread(misread) if fault == "classes misread" else FAULTS[fault] for fault in faults]
     text = f"{name} {joined(said)}" if said else f"{name} shows no fault in any measure"
@@ -160,12 +162,22 @@ def _sentence(
         if key in figures:
             base = f" ({real}: {100 * baseline[key].value:.1f} %)" if key in baseline else ""
             text += f"; {100 * figures[key].value:.1f} % {what}{base}"
+    text += weakest
     times = _distance_ratio(figures, baseline)
     if times is not None:
         near = "as near to real ones as real ones are to each other"
         far = f"{times:.3g} times as far from real ones as other real ones are"
         text += f"; {near if times <= CLOSE_TO_REAL else far}"
     return text + "."
+
+
+def _weakest(per_class: Mapping[str, Share]) -> str:
+    """`; of its weakest class, 5, 78 %`; nothing where that is no worse than chance explains."""
+    known = [(share, name) for name, share in per_class.items() if share.trials >= LEAST_SAMPLES]
+    if not known or min(known)[0].high > WEAK_CLASS:
+        return ""
+    share, name = min(known)
+    return f"; of its weakest class, {name}, {100 * share.value:.0f} %"
 
 
 def _misread(classes: Mapping[str, Share]) -> str:

@@ -1,13 +1,11 @@
-"""Plots and pictures of a page: SVG whose ink is the page's text colour, so that it suits light and dark."""
+"""Plots of a page: SVG whose ink is the page's text colour, so that it suits light and dark."""
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Sequence
 from typing import Any
 
-import cv2
 import matplotlib as mpl
 import numpy as np
 from cycler import cycler
@@ -59,15 +57,6 @@ def svg(figure: Figure, name: str, alternative: str) -> str:
         f'<svg viewBox="{box}" role="img" aria-label="{alternative}" xmlns="http://www.w3.org/2000/svg" '
         f'xmlns:xlink="http://www.w3.org/1999/xlink">{rest}'
     )
-
-
-def png_uri(image: NDArray[np.uint8], scale: int = 1) -> str:
-    """An image uint8 [H, W] or RGB [H, W, 3] as a `data:` address."""
-    if scale > 1:
-        image = image.repeat(scale, axis=0).repeat(scale, axis=1)
-    data = image if image.ndim == 2 else np.ascontiguousarray(image[..., ::-1])
-    encoded = cv2.imencode(".png", data, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1]
-    return "data:image/png;base64," + base64.b64encode(encoded.tobytes()).decode()
 
 
 def confusion_plot(confusion: NDArray[np.int64], classes: Sequence[str], name: str) -> str:

@@ -14,8 +14,8 @@ from captcha_lab.evaluate.reading.damage import DamageCurve
 from captcha_lab.metrics.calibration import Reliability
 
 
-def reliability_plot(bins: Reliability) -> str:
-    """Reliability diagram: accuracy over confidence, with the number of glyphs in each bin below."""
+def reliability_plot(bins: Reliability, what: str) -> str:
+    """Reliability diagram: accuracy over confidence, with the number of `what` in each bin below."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(4.4, 4.0), layout="constrained")
         top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
@@ -26,11 +26,11 @@ def reliability_plot(bins: Reliability) -> str:
         top.plot(bins.confidence[filled], bins.accuracy[filled], "o", color=COLOURS[1], markersize=4)
         top.set(ylabel="read right", ylim=(0, 1.02))
         bottom.bar(centres, bins.counts, width=width * 0.9, alpha=0.75)
-        bottom.set(xlabel="confidence", ylabel="glyphs", yscale="symlog")
-        return svg(figure, "reliability", "reliability diagram")
+        bottom.set(xlabel="confidence", ylabel=what, yscale="symlog")
+        return svg(figure, f"reliability-{what}", "reliability diagram")
 
 
-def damage_plot(curves: Sequence[DamageCurve]) -> str:
+def damage_plot(curves: Sequence[DamageCurve], name: str) -> str:
     """Accuracy over the strength of each damage, with Wilson's interval."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9, 2.5), layout="constrained")
@@ -43,4 +43,4 @@ def damage_plot(curves: Sequence[DamageCurve]) -> str:
                 title=curve.name, xlabel=curve.unit.replace("standard deviation in", "sd in"), ylim=(0, 1.02)
             )
             axes.yaxis.set_major_formatter(PercentFormatter(1))
-        return svg(figure, "damages", "accuracy under blur, noise, rotation and shift")
+        return svg(figure, f"damages-{name}", "accuracy under blur, noise, rotation and shift")

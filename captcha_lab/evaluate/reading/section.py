@@ -1,44 +1,117 @@
-"""The recogniser's part of the report."""
+"""How well a reader reads, as sections of a page: whole captchas, and glyphs."""
 
 from __future__ import annotations
 
 from html import escape
 
-from captcha_lab.evaluate.page.html import interval_text, share_text, tile
+from captcha_lab.evaluate.page.html import interval_text, share_cell, share_text, table, tile, tiles
+from captcha_lab.evaluate.page.pictures import captcha
 from captcha_lab.evaluate.page.plots import confusion_plot
 from captcha_lab.evaluate.reading.glyphs import GlyphResult
 from captcha_lab.evaluate.reading.plots import damage_plot, reliability_plot
+from captcha_lab.evaluate.reading.texts import ReadCaptcha, TextResult
 from captcha_lab.metrics.accuracy import worst_confusions
 
+SHOWN_ERRORS, SHOWN_EXAMPLES = 24, 6
+COMMON = 12  # confusions named
 
-def recogniser_section(reading: GlyphResult) -> str:
-    """Accuracy, calibration, damages and confusion of the recogniser."""
-    distinct, whole = reading.glyphs_distinct, reading.glyphs
-    tiles = [
-        tile(share_text(distinct), f"test glyphs, no duplicates ({interval_text(distinct)})"),
-        tile(share_text(whole), f"all test glyphs ({interval_text(whole)})"),
+
+def text_section(found: TextResult) -> str:
+    """Whole captchas: figures, errors as pictures, what is taken for what, calibration, damages."""
+    figures = [
+        tile(share_text(found.captchas), f"whole captchas right ({interval_text(found.captchas)})"),
+        tile(share_text(found.characters), f"characters right ({interval_text(found.characters)})"),
+        tile(f"{100 * found.error_rate:.2f} %", "character error rate: edits per character"),
+        tile(f"{100 * found.calibration.expected_error:.1f} %", "how far its confidence is off, on average"),
+        tile(f"{found.speed:,.0f}", "captchas per CPU-second"),
     ]
-    if reading.captchas is not None:
-        tiles += [tile(share_text(reading.captchas), f"whole captchas ({interval_text(reading.captchas)})")]
-    tiles += [
-        tile(f"{100 * reading.calibration.expected_error:.2f} %", "expected calibration error"),
-        tile(f"{reading.speed:,.0f}", "glyphs per CPU-second"),
+    lengths = [("", [f"{length}", share_cell(share)]) for length, share in found.by_length.items()]
+    parts = [
+        f"<h2>Whole captchas, read by the {escape(found.kind)} reader</h2>",
+        tiles(figures),
+        _errors(found),
     ]
-    errors = worst_confusions(reading.confusion, 8)
-    said = (
-        ", ".join(
-            f"{escape(str(reading.classes[a]))} as {escape(str(reading.classes[b]))} ({n})"
-            for a, b, n in errors
-        )
-        or "none"
+    if len(lengths) > 1:
+        parts += ["<h3>By length</h3>", table(["characters", "captchas right"], lengths)]
+    parts += [
+        f"<p>Most frequent errors of characters: {text_confusions(found)}.</p>",
+        f'<h3>Is its confidence honest?</h3><div class="plot small">{reliability_plot(found.calibration, "captchas")}'
+        "</div>",
+        f'<h3>Damaged captchas</h3>\n<div class="plot">{damage_plot(found.damages, "text")}</div>',
+    ]
+    return "\n".join(parts)
+
+
+def text_confusions(found: TextResult) -> str:
+    """`0 as O (12), nothing as 1 (3)`; "none" where nothing was misread."""
+    said = [
+        f"{escape(true) or 'nothing'} as {escape(read) or 'nothing'} ({count})"
+        for true, read, count in found.confusions[:COMMON]
+    ]
+    return ", ".join(said) or "none"
+
+
+def _errors(found: TextResult) -> str:
+    wrong = "".join(map(read_captcha, found.errors[:SHOWN_ERRORS]))
+    right = "".join(map(read_captcha, found.examples[:SHOWN_EXAMPLES]))
+    shown = (
+        f'<div class="captchas">{wrong}</div>' if wrong else "<p>None of the test captchas was misread.</p>"
     )
-    confusion = confusion_plot(reading.confusion, reading.classes, "reading")
+    said = "The text, then what was read and how sure the reader was; the surest first."
+    head = f"<h3>Misread captchas</h3>\n<p>{said}</p>"
+    also = f'<h3>Read right, the least sure</h3>\n<div class="captchas">{right}</div>' if right else ""
+    return f"{head}\n{shown}\n{also}"
+
+
+def read_captcha(one: ReadCaptcha) -> str:
+    """One captcha with its text and what was read of it."""
+    sure = f"{100 * one.reading.confidence:.0f} %"
+    if one.reading.text == one.truth:
+        return captcha(one.picture, f"<b>{escape(one.truth)}</b> {sure}", "", f"{one.truth}, read right")
+    said = escape(one.reading.text) or "nothing"
+    return captcha(
+        one.picture,
+        f"<b>{escape(one.truth)}</b> read as <b>{said}</b> {sure}",
+        "bad",
+        f"{one.truth}, misread",
+    )
+
+
+def glyph_section(found: GlyphResult) -> str:
+    """Glyphs: accuracy, calibration, damages and confusion of the recogniser."""
+    made = [tile(share_text(found.glyphs), f"all test glyphs ({interval_text(found.glyphs)})")]
+    if not found.repeats:
+        new = found.glyphs_distinct
+        made = [tile(share_text(new), f"test glyphs that are new to it ({interval_text(new)})"), *made]
+    if found.captchas is not None and found.captchas.trials:
+        made += [
+            tile(share_text(found.captchas), f"fully labelled captchas ({interval_text(found.captchas)})")
+        ]
+    made += [
+        tile(f"{100 * found.calibration.expected_error:.2f} %", "how far its confidence is off, on average"),
+        tile(f"{found.speed:,.0f}", "glyphs per CPU-second"),
+    ]
+    note = f"<p>{LOOK_UP}</p>\n" if found.repeats else ""
+    confusion = confusion_plot(found.confusion, found.classes, "reading")
     return (
-        f'<h2>The recogniser</h2>\n<div class="tiles">{"".join(tiles)}</div>\n'
-        f"<p>Most frequent errors: {said}.</p>\n"
-        '<div class="columns">'
-        f'<div><h3>Confusion</h3><div class="plot small">{confusion}'
-        f'</div></div><div><h3>Is its confidence honest?</h3><div class="plot small">'
-        f"{reliability_plot(reading.calibration)}</div></div></div>\n"
-        f'<h3>What throws it</h3>\n<div class="plot">{damage_plot(reading.damages)}</div>'
+        f"<h2>Glyphs, read by the recogniser</h2>\n{tiles(made)}\n{note}{_weakest(found)}"
+        f'<div class="columns"><div><h3>Confusion</h3><div class="plot small">{confusion}'
+        '</div></div><div><h3>Is its confidence honest?</h3><div class="plot small">'
+        f"{reliability_plot(found.calibration, 'glyphs')}</div></div></div>\n"
+        f'<h3>Damaged glyphs</h3>\n<div class="plot">{damage_plot(found.damages, "glyph")}</div>'
     )
+
+
+LOOK_UP = "Every test glyph repeats a training glyph, pixel by pixel: a table of them reads this captcha."
+
+
+def _weakest(found: GlyphResult) -> str:
+    """The classes read worst, and the most frequent errors."""
+    shares = sorted(zip(found.classes, found.per_class, strict=True), key=lambda item: item[1].value)
+    worst = [(name, share) for name, share in shares if share.trials and share.value < 1][:5]
+    said = ", ".join(f"{escape(str(name))} ({share_text(share)})" for name, share in worst) or "none"
+    errors = ", ".join(
+        f"{escape(str(found.classes[a]))} as {escape(str(found.classes[b]))} ({n})"
+        for a, b, n in worst_confusions(found.confusion, 8)
+    )
+    return f"<p>Classes read worst: {said}. Most frequent errors: {errors or 'none'}.</p>\n"

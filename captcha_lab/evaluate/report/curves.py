@@ -6,52 +6,41 @@ from collections.abc import Sequence
 from typing import Any
 
 import matplotlib as mpl
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from captcha_lab.evaluate.page.plots import STYLE, svg
 
+# (title, kind of row, keys with their names): a curve is drawn once, where the run recorded it.
+PANELS = (
+    ("Loss", "train", (("critic_loss", "critic"), ("generator_loss", "generator"))),
+    (
+        "Progress by the critic",
+        "train",
+        (("wasserstein", "Wasserstein estimate"), ("score_gap", "mean score, real less samples")),
+    ),
+    (
+        "Quality while training",
+        "evaluation",
+        (("gan_test", "read as asked"), ("recall", "recall"), ("coverage", "coverage"), ("score", "score")),
+    ),
+)
+
 
 def learning_curves(history: Sequence[dict[str, Any]], name: str) -> str:
-    """Loss, Wasserstein estimate and quality over seconds (left) and iterations (right); "" where unknown."""
-    panels = [
-        ("loss", "train", [("critic_loss", "critic"), ("generator_loss", "generator")]),
-        (
-            "progress by the critic",
-            "train",
-            [("wasserstein", "Wasserstein estimate"), ("score_gap", "mean score, real less samples")],
-        ),
-        (
-            "quality while training",
-            "evaluation",
-            [("gan_test", "read as asked"), ("recall", "recall"), ("coverage", "coverage"), ("score", "score")],
-        ),
-    ]  # fmt: skip
-    known = [
-        (
-            title,
-            [(k, label) for k, label in keys if any(r.get("kind") == kind and k in r for r in history)],
-            kind,
-        )
-        for title, kind, keys in panels
-    ]
-    known = [panel for panel in known if panel[1]]
+    """Loss, Wasserstein estimate and quality over iterations, side by side; "" where nothing was recorded."""
+    known = []
+    for title, kind, keys in PANELS:
+        rows = [row for row in history if row.get("kind") == kind and "iteration" in row]
+        lines = [(label, [(r["iteration"], r[key]) for r in rows if key in r]) for key, label in keys]
+        if lines := [line for line in lines if line[1]]:
+            known.append((title, lines))
     if not known:
         return ""
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9, 2.3 * len(known)), layout="constrained")
-        grid = figure.subplots(len(known), 2, squeeze=False)
-        for row, (title, keys, kind) in zip(grid, known, strict=True):
-            for axes, across in zip(row, ("seconds", "iteration"), strict=True):
-                _curves(axes, history, kind, keys, across)
-                axes.set(title=title, xlabel=across)
-            row[0].legend(fontsize=8)
-        return svg(figure, f"curves-{name}", "learning curves over seconds and iterations")
-
-
-def _curves(
-    axes: Axes, history: Sequence[dict[str, Any]], kind: str, keys: list[tuple[str, str]], across: str
-) -> None:
-    for key, label in keys:
-        rows = [r for r in history if r.get("kind") == kind and key in r and across in r]
-        axes.plot([r[across] for r in rows], [r[key] for r in rows], label=label)
+        figure = Figure(figsize=(3.6 * len(known), 2.8), layout="constrained")
+        for axes, (title, lines) in zip(figure.subplots(1, len(known), squeeze=False)[0], known, strict=True):
+            for label, points in lines:
+                axes.plot([x for x, _ in points], [y for _, y in points], label=label)
+            axes.set(title=title, xlabel="iteration")
+            axes.legend(fontsize=8)
+        return svg(figure, f"curves-{name}", "learning curves over iterations")

@@ -9,9 +9,13 @@ from typing import Any
 from captcha_lab.evaluate.generators.figures import Value
 from captcha_lab.evaluate.generators.groups import Entry, entries
 from captcha_lab.evaluate.generators.result import CandidateResult, Evaluation
+from captcha_lab.evaluate.generators.verdict import misread_classes
+from captcha_lab.evaluate.grade import Grade, graded
 from captcha_lab.evaluate.reading.glyphs import GlyphResult
+from captcha_lab.evaluate.reading.texts import TextResult
 from captcha_lab.metrics.samples.measure import measures
 from captcha_lab.store.plain import plain
+from captcha_lab.version import __version__
 
 
 @dataclass(frozen=True)
@@ -21,10 +25,14 @@ class Report:
     Attributes:
         verdict: the one sentence.
         evaluation: of generators or printed grids, or None.
-        reading: of the recogniser, or None.
+        reading: of the recogniser on glyphs, or None.
         dataset: its name.
         command: the command line that reproduces it.
         notes: what could not be measured, and why; one line each.
+        texts: of the reader on whole captchas, or None.
+        reader: name of the run that reads.
+        date: of the evaluation, as people write it.
+        seconds: it took.
     """
 
     verdict: str
@@ -33,22 +41,63 @@ class Report:
     dataset: str
     command: str
     notes: list[str] = field(default_factory=list)
+    texts: TextResult | None = None
+    reader: str = ""
+    date: str = ""
+    seconds: float = 0.0
 
 
-def verdict_sentence(evaluation: Evaluation | None, reading: GlyphResult | None) -> str:
-    """The best candidate's sentence, else the recogniser's figure."""
+# Of a reader, by the share of whole captchas (or of new glyphs) that it reads.
+READING_GRADES = (
+    (0.99, "reads nearly everything"),
+    (0.95, "reads all but a few in a hundred"),
+    (0.80, "errs in up to a fifth"),
+    (0.50, "errs in up to half"),
+    (0.0, "errs in more than half"),
+)
+
+
+def report_grade(report: Report) -> Grade | None:
+    """The best candidate's grade, else the reader's; None where nothing was measured."""
+    if report.evaluation is not None and report.evaluation.results:
+        return report.evaluation.results[0].verdict.grade
+    share = report.texts.captchas if report.texts else report.reading.main if report.reading else None
+    return None if share is None or not share.trials else graded(share.value, READING_GRADES)
+
+
+def verdict_sentence(
+    evaluation: Evaluation | None, reading: GlyphResult | None, texts: TextResult | None = None
+) -> str:
+    """The best candidate's sentence, else the reader's figures, the worst first."""
     if evaluation is not None and evaluation.results:
         board = entries(evaluation.results)
         lead = f"Best of {len(board)}: " if len(board) > 1 else ""
         return lead + board[0].members[0].verdict.sentence.removesuffix(".") + _over_seeds(board[0]) + "."
-    if reading is not None:
-        share = reading.glyphs_distinct
-        whole = f" and {100 * reading.captchas.value:.1f} % of whole captchas" if reading.captchas else ""
-        return (
-            f"The recogniser reads {100 * share.value:.1f} % ({100 * share.low:.1f} to {100 * share.high:.1f}) "
-            f"of {share.trials} unseen glyphs{whole}."
-        )
-    return "There was nothing to evaluate."
+    said = [_said_of_texts(texts)] if texts is not None else []
+    said += [_said_of_glyphs(reading, whole=texts is None)] if reading is not None else []
+    return " ".join(said) or "There was nothing to evaluate."
+
+
+def _said_of_texts(texts: TextResult) -> str:
+    share = texts.captchas
+    return (
+        f"The {texts.kind} reader reads {100 * share.value:.1f} % ({100 * share.low:.1f} to {100 * share.high:.1f}) of "
+        f"{share.trials} unseen captchas; its character error rate is {100 * texts.error_rate:.2f} %."
+    )
+
+
+def _said_of_glyphs(reading: GlyphResult, whole: bool) -> str:
+    share, captchas = reading.main, reading.captchas
+    known = whole and captchas is not None and captchas.trials
+    also = f" and {100 * captchas.value:.1f} % of whole captchas" if known and captchas is not None else ""
+    worst = misread_classes(dict(zip(reading.classes, reading.per_class, strict=True)))
+    bad = ", ".join(f"{name} ({100 * part.value:.0f} %)" for name, part in list(worst.items())[:5])
+    lead = f"The recogniser hardly reads {bad}; overall it reads" if bad else "The recogniser reads"
+    kind = "glyphs, all of which repeat training glyphs: a look-up table reads this captcha"
+    return (
+        f"{lead} {100 * share.value:.1f} % ({100 * share.low:.1f} to {100 * share.high:.1f}) of {share.trials} "
+        f"{kind if reading.repeats else 'unseen glyphs'}{also}."
+    )
 
 
 def _over_seeds(entry: Entry) -> str:
@@ -72,6 +121,11 @@ def report_json(report: Report) -> dict[str, Any]:
         "dataset": report.dataset,
         "command": report.command,
         "notes": report.notes,
+        "grade": report_grade(report),
+        "reader": report.reader,
+        "date": report.date,
+        "seconds": round(report.seconds, 1),
+        "version": __version__,
     }
     if report.evaluation is not None:
         e = report.evaluation
@@ -93,6 +147,8 @@ def report_json(report: Report) -> dict[str, Any]:
         }
     if report.reading is not None:
         facts["recogniser"] = _reading(report.reading)
+    if report.texts is not None:
+        facts["texts"] = _texts(report.texts)
     result: dict[str, Any] = plain(facts)
     return result
 
@@ -118,6 +174,7 @@ def _candidate(result: CandidateResult, classes: tuple[str, ...]) -> dict[str, A
         "sentence": result.verdict.sentence,
         "faults": list(result.verdict.faults),
         "disqualified": result.verdict.disqualified,
+        "grade": result.verdict.letter,
         "figures": _values(result.figures),
         "distance_samples": result.distance_samples,
         "read_samples": result.read_samples,
@@ -133,4 +190,17 @@ def _reading(reading: GlyphResult) -> dict[str, Any]:
     facts = {f.name: getattr(reading, f.name) for f in dataclasses.fields(reading)}
     facts["expected_calibration_error"] = reading.calibration.expected_error
     facts["per_class"] = dict(zip(reading.classes, reading.per_class, strict=True))
+    return facts
+
+
+def _texts(texts: TextResult) -> dict[str, Any]:
+    facts = {
+        f.name: getattr(texts, f.name)
+        for f in dataclasses.fields(texts)
+        if f.name not in ("errors", "examples")
+    }
+    facts["expected_calibration_error"] = texts.calibration.expected_error
+    facts["errors"] = [
+        [one.truth, one.reading.text, round(one.reading.confidence, 4)] for one in texts.errors
+    ]
     return facts

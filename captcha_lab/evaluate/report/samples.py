@@ -1,8 +1,8 @@
-"""Samples on a page: contact sheets of real beside generated, and nearest neighbours."""
+"""Samples on a page: contact sheets of real beside generated, their growth, walks, and nearest neighbours."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from html import escape
 
 import numpy as np
@@ -11,27 +11,15 @@ from numpy.typing import NDArray
 from captcha_lab.evaluate.generators.attributes import AttributeResult
 from captcha_lab.evaluate.generators.result import Neighbourhood
 from captcha_lab.evaluate.generators.stream import Shown
-from captcha_lab.evaluate.page.plots import png_uri
+from captcha_lab.evaluate.page.pictures import cell, png_uri
 from captcha_lab.evaluate.real import RealData
-from captcha_lab.evaluate.subject import Images, shrink
+from captcha_lab.evaluate.subject import Images
 
-LARGE = 48  # pixels: images from this side on are shown larger
-MOST = 96  # pixels: larger images are shrunk before they are put into the page
-
-
-def cell(image: NDArray[np.uint8], caption: str = "", mark: str = "", title: str = "") -> str:
-    """One image with a caption; `mark` is "bad", "doubt" or nothing."""
-    size = "big" if image.shape[0] >= LARGE else ""
-    small = shrink(image[None], MOST)[0]
-    below = escape(caption) or "&nbsp;"
-    return (
-        f'<span class="cell {mark} {size}" title="{escape(title)}"><img src="{png_uri(small)}" alt="{escape(title)}">'
-        f"{below}</span>"
-    )
+REAL_SHOWN = 3  # real images beside the samples of a class
 
 
-def contact_sheet(shown: Shown, real: RealData, per_class: int, independent: Collection[str]) -> str:
-    """Real training images (left) beside samples (right), a row for each class, with what each is read as."""
+def contact_sheet(shown: Shown, real: RealData, independent: Collection[str]) -> str:
+    """A few real training images (left) beside samples (right), a row for each class, with what each is read as."""
     if not real.labelled:
         pictures = "".join(cell(image, title="sample") for image in shown.images)
         reals = "".join(cell(image, title="real") for image in real.train[: len(shown.images)])
@@ -47,19 +35,16 @@ def contact_sheet(shown: Shown, real: RealData, per_class: int, independent: Col
             for n in range(len(shown.images))
             if (shown.asked[n] if conditioned else _by_main(shown, n)) == k
         ]
-        examples = real.train[np.flatnonzero(real.train_conditions == k)[:per_class]]
+        examples = real.train[np.flatnonzero(real.train_conditions == k)[:REAL_SHOWN]]
         left = "".join(cell(image, title=f"real {name}") for image in examples)
         right = "".join(_sample(shown, n, real.classes, independent) for n in mine) or "<i>none</i>"
         rows.append(
-            f'<div class="kind"><b>{escape(str(name))}</b><div class="strips"><span class="strip">{left}</span>'
-            f'<span class="strip">{right}</span></div></div>'
+            f'<div class="kind"><b>{escape(str(name))}</b><span class="strip real">{left}</span>'
+            f'<span class="strip">{right}</span></div>'
         )
-    legend = (
-        "Real first, then samples with what the recogniser reads; red: not what was asked for, "
-        "yellow: judge and counter-reader differ about it."
-        if conditioned
-        else "Real first, then samples by what they are read as; yellow: judge and counter-reader differ."
-    )
+    legend = "On the left real glyphs, then samples, each with what the recogniser reads. "
+    legend += "Red and ✗: not the class that was asked for. " if conditioned else ""
+    legend += "Yellow and ?: the independent readers differ about it." if independent else ""
     return f'<h3>Samples</h3>\n<p>{legend}</p>\n<div class="sheet">{"".join(rows)}</div>'
 
 
@@ -69,7 +54,7 @@ def _by_main(shown: Shown, n: int) -> int:
 
 
 def _sample(shown: Shown, n: int, classes: tuple[str, ...], independent: Collection[str]) -> str:
-    """One sample: red where it is not read as asked, yellow where independent readers differ about it."""
+    """One sample: marked where it is not read as asked, or where independent readers differ about it."""
     asked, read, said = shown.asked[n], shown.read[n], _by_main(shown, n)
     opinions = {read[name] for name in independent if name in read}
     opinions = opinions if len(independent) > 1 else opinions | {said}
@@ -81,32 +66,49 @@ def _sample(shown: Shown, n: int, classes: tuple[str, ...], independent: Collect
 
 
 def attribute_sheet(found: AttributeResult, count: int) -> str:
-    """For each attribute, samples asked to show it and samples asked not to; red: read otherwise."""
+    """For each attribute, samples asked to show it and samples asked not to."""
     rows = []
     for k, name in enumerate(found.names):
-        for wanted, title in ((1, f"{name}"), (0, f"not {name}")):
-            chosen = np.flatnonzero((found.asked[:, k] > 0) == bool(wanted))[:count]
+        for wanted, title in ((True, name), (False, f"not {name}")):
+            chosen = np.flatnonzero((found.asked[:, k] > 0) == wanted)[:count]
+            marks = ["" if found.read[n, k] == wanted else "bad" for n in chosen]
             cells = "".join(
-                cell(
-                    found.images[n],
-                    mark="" if found.read[n, k] == bool(wanted) else "bad",
-                    title=f"asked: {title}",
-                )
-                for n in chosen
+                cell(found.images[n], mark=mark, title=f"asked: {title}")
+                for n, mark in zip(chosen, marks, strict=True)
             )
             strip = f'<span class="strip">{cells or "<i>none</i>"}</span>'
-            rows.append(f'<div class="kind"><b>{escape(title)}</b><div class="strips">{strip}</div></div>')
-    legend = "Samples by what they were asked to show; red: the attribute network reads the opposite."
-    return f'<p>{legend}</p>\n<div class="sheet">{"".join(rows)}</div>'
+            rows.append(f'<div class="kind long"><b>{escape(title)}</b>{strip}</div>')
+    said = "Samples by what they were asked to show. Red and ✗: the attribute network reads the opposite."
+    return f'<p>{said}</p>\n<div class="sheet one">{"".join(rows)}</div>'
 
 
-def walks(strips: list[Images]) -> str:
-    """Walks from one sample to another, a row each: a generator that knows no between jumps or fades."""
+def growth(sheets: Sequence[tuple[int, NDArray[np.uint8]]]) -> str:
+    """Samples of the same noise as training went on: (iteration, a sheet of samples)."""
+    if not sheets:
+        return ""
+    pictures = "".join(
+        f'<figure><img src="{png_uri(sheet)}" alt="samples after {iteration} iterations">'
+        f"<figcaption>{iteration:,} iterations</figcaption></figure>"
+        for iteration, sheet in sheets
+    )
+    return (
+        "<h3>Samples as training went on</h3>\n<p>The same noise each time, from early (left) to late.</p>\n"
+        f'<div class="growth">{pictures}</div>'
+    )
+
+
+def walks(strips: Sequence[Images]) -> str:
+    """Walks from one sample to another, a row each."""
+    if not strips:
+        return ""
     rows = "".join(
         f'<div class="strip">{"".join(cell(image, title=f"step {k + 1}") for k, image in enumerate(strip))}</div>'
         for strip in strips
     )
-    return f"<h3>Interpolation</h3>\n<p>From one sample (left) to another (right) in equal steps.</p>\n{rows}"
+    said = (
+        "From one sample (left) to another (right) in equal steps of the noise: smooth where it generalises."
+    )
+    return f"<h3>Interpolation</h3>\n<p>{said}</p>\n{rows}"
 
 
 def neighbour_pairs(neighbours: Neighbourhood) -> str:

@@ -158,7 +158,8 @@ MEASURES = (
     Measure(
         "variance", "Variance within classes",
         "Variance of features within a class, over that of real training images: 0 is one image per class.",
-        FeatureSets, _variance, "baseline", "ratio", "diversity", brief="vary",
+        FeatureSets, _variance, "baseline", "ratio", "diversity",
+        brief="vary", heading="variety within a class",
     ),
     Measure(
         "variance_pixels", "Variance within classes (pixels)", "The same of pixels.",

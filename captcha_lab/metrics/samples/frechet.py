@@ -93,12 +93,14 @@ MEASURES = (
     Measure(
         "attribute_frechet", "Attribute-Fréchet distance",
         "Fréchet distance in the features of a network trained to read attributes off this data; not FID.",
-        FeatureSets, _of, "low", "number", "distance", brief="attr.-Fréchet", features=("attributes",),
+        FeatureSets, _of, "low", "number", "distance",
+        brief="attr.-Fréchet", heading="distance from real", features=("attributes",),
     ),
     Measure(
         "frechet", "Fréchet distance",
         "Distance between Gaussians fitted to the features of samples and to those of real images.",
-        FeatureSets, _of, "low", "number", "distance", brief="Fréchet", every_reader=True,
+        FeatureSets, _of, "low", "number", "distance",
+        brief="Fréchet", heading="distance from real", every_reader=True,
         features=("reader", "pixels"),
     ),
     Measure(

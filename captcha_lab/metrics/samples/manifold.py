@@ -65,7 +65,7 @@ MEASURES = (
     Measure(
         "recall", "Recall", "Real images that lie among the samples (%): how much of their variety is reached.",
         FeatureSets, lambda sets: sets.once(_of).recall, "high", "share", "diversity",
-        high=1.0, brief="recall", every_reader=True,
+        high=1.0, brief="recall", heading="variety reached", every_reader=True,
     ),
     Measure(
         "density", "Density", "How deep samples lie among real images; near 1 for real ones.",
@@ -74,6 +74,6 @@ MEASURES = (
     Measure(
         "coverage", "Coverage", "Real images that have a sample nearby (%).",
         FeatureSets, lambda sets: sets.once(_of).coverage, "high", "share", "diversity",
-        high=1.0, brief="cover", every_reader=True,
+        high=1.0, brief="cover", heading="real kinds covered", every_reader=True,
     ),
 )  # fmt: skip

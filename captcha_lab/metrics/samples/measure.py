@@ -14,6 +14,7 @@ from typing import Any
 
 from captcha_lab.discovery import discover
 from captcha_lab.metrics.intervals import Share
+from captcha_lab.metrics.samples.subjects import ReadSamples
 
 # One number; a share of samples; or the same share by each network of a panel. None: not to be had of this subject.
 Result = float | Share | tuple[Share, ...] | None
@@ -38,6 +39,7 @@ class Measure:
         low: smallest possible value.
         high: largest possible value.
         brief: column head of the terminal's table; empty: the table leaves it to the report.
+        heading: column head of the report in plain words; empty: the title.
         every_reader: computed for every reader, or in every reader's features, not in the first one's alone.
         features: kinds of features it is defined for ("reader", "pixels", "attributes", "inception").
     """
@@ -53,16 +55,21 @@ class Measure:
     low: float = 0.0
     high: float = math.inf
     brief: str = ""
+    heading: str = ""
     every_reader: bool = False
     features: tuple[str, ...] = ("reader", "pixels", "attributes")
 
     def by(self, suffix: str, reader: str, column: str = "") -> Measure:
-        """The same measure by a further reader: its key gets a suffix, its title the reader's name."""
+        """The same measure by a further reader: its key gets a suffix, its title the reader's name.
+
+        Only what it reads has a column in the terminal's table; distances in its features are left to the report.
+        """
         return replace(
             self,
             key=with_suffix(self.key, suffix),
             title=f"{self.title} ({reader})",
-            brief=column if self.brief else "",
+            heading=f"{self.heading}, by the {reader}" if self.heading else "",
+            brief=column if self.subject is ReadSamples else "",
         )
 
     def show(self, value: float | None) -> str:

@@ -79,7 +79,8 @@ MEASURES = (
         "neighbour", "Distance to training",
         "How far the nearest training image is, in pixels, over the same of held-out real images: well below 1 "
         "samples are memorised, well above 1 they are speckled.",
-        PixelSets, lambda sets: sets.once(_pixels).ratio, "baseline", "ratio", "copies", brief="near",
+        PixelSets, lambda sets: sets.once(_pixels).ratio, "baseline", "ratio", "copies",
+        brief="near", heading="distance from copies",
     ),
     Measure(
         "neighbour_features", "Distance to training (features)", "The same distance between features.",

@@ -29,12 +29,13 @@ def _attributes(view: AttributeReadings) -> Share:
 MEASURES = (
     Measure(
         "gan_test", "GAN-test", "Samples that are read as the class that was asked for (%).",
-        ReadSamples, _as_asked, "high", "share", "reading", high=1.0, brief="reads", every_reader=True,
+        ReadSamples, _as_asked, "high", "share", "reading", high=1.0,
+        brief="reads", heading="read as asked", every_reader=True,
     ),
     Measure(
         "agreement", "Independent readers agree",
         "Samples that readers trained on disjoint halves of the data read alike, whatever was asked (%).",
-        SampleStream, _agreement, "high", "share", "reading", high=1.0, brief="agree",
+        SampleStream, _agreement, "high", "share", "reading", high=1.0, brief="agree", heading="judges agree",
     ),
     Measure(
         "confidence", "Confidence", "Mean probability that the recogniser gives its own reading (%).",
@@ -49,12 +50,13 @@ MEASURES = (
         "gan_train", "GAN-train",
         "Held-out real glyphs read right by a recogniser that was trained on samples only (%).",
         HeldOutReadings, lambda view: glyph_accuracy(view.truth, view.read), "high", "share", "reading",
-        high=1.0, brief="trains",
+        high=1.0, brief="trains", heading="teach reading",
     ),
     Measure(
         "attributes", "Attributes as asked",
         "Attributes that the attribute network reads off samples as they were asked for (%); on real images: as "
         "they are.",
-        AttributeReadings, _attributes, "high", "share", "reading", high=1.0, brief="asked",
+        AttributeReadings, _attributes, "high", "share", "reading", high=1.0,
+        brief="asked", heading="attributes as asked",
     ),
 )  # fmt: skip

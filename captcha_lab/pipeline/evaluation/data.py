@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from captcha_lab.errors import CaptchaLabError
 from captcha_lab.pipeline.captchas import ensure_packed_file
 from captcha_lab.pipeline.common import Say, StageProgress
 from captcha_lab.store.workspace import DatasetFolder, Workspace
@@ -17,15 +19,53 @@ if TYPE_CHECKING:
 LESS_THAN = 0.05  # above the commoner answer, on average: such a network hardly reads anything
 
 
-def load_data(
-    workspace: Workspace, folder: DatasetFolder, say: Say, seed: int
-) -> tuple[RealData, PackedSet | None]:
+@dataclass(frozen=True)
+class EvaluationData:
+    """What there is to measure with.
+
+    Attributes:
+        packed: the whole packed set where it has classes, in memory.
+        real: images to compare samples with; None where they can't be compared.
+        problem: why they can't be, as a sentence; empty where they can.
+    """
+
+    packed: PackedSet | None
+    real: RealData | None
+    problem: str = ""
+
+    @property
+    def labelled(self) -> bool:
+        """Whether readings have classes to be compared with."""
+        if self.real is not None:
+            return self.real.labelled
+        return self.packed is not None and self.packed.part("test", labelled=True).labels is not None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes; empty without labels."""
+        return (
+            self.real.classes
+            if self.real is not None
+            else self.packed.classes
+            if self.packed is not None
+            else ()
+        )
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """(H, W) or (H, W, 3)."""
+        if self.real is not None:
+            return self.real.image_shape
+        return () if self.packed is None else tuple(self.packed.images.shape[1:])
+
+
+def load_data(workspace: Workspace, folder: DatasetFolder, say: Say, seed: int) -> EvaluationData:
     """The real data to compare with, and the whole packed set where it has classes.
 
     Sets without classes may be larger than memory: of these a random sample is taken, and said.
 
     Raises:
-        CaptchaLabError: see `ensure_packed_file` and `RealData`.
+        CaptchaLabError: see `ensure_packed_file`; or a set without classes has nothing held out.
     """
     from captcha_lab.evaluate.real import MOST_BYTES, RealData
     from captcha_lab.store.packed.packed import open_packed, read_packed
@@ -35,11 +75,14 @@ def load_data(
         rows, classes, shape = len(facts.split), facts.classes, facts.images.shape
     if classes:
         data = read_packed(folder.packed_path)
-        return RealData.from_packed(data), data
+        try:
+            return EvaluationData(data, RealData.from_packed(data))
+        except CaptchaLabError as error:
+            return EvaluationData(data, None, str(error))
     real = RealData.from_file(folder.packed_path, seed)
     if math.prod(shape) > MOST_BYTES:
         say(f"Compared with {len(real.train)} training and {len(real.held)} held-out pictures of {rows}.")
-    return real, None
+    return EvaluationData(None, real)
 
 
 def ensure_attribute_judge(

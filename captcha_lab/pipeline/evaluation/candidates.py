@@ -13,6 +13,7 @@ from captcha_lab.store.workspace import DatasetFolder, Workspace
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
 
     from captcha_lab.evaluate.generators.candidate import Candidate
     from captcha_lab.evaluate.real import RealData
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from captcha_lab.generate.sampling.sample import Generator
 
 STRIPS, STEPS = 4, 9  # walks through a generator, and pictures in each
+SHEETS = 5  # of samples from earlier in training
 
 
 def generator_candidates(
@@ -88,7 +90,18 @@ def run_candidate(run: Run) -> Candidate:
         facts=facts,
         attributes=() if generator.exclusive else generator.classes,
         strips=lambda: _strips(generator),
+        growth=lambda: _growth(run),
     )
+
+
+def _growth(run: Run) -> list[tuple[int, NDArray[np.uint8]]]:
+    """Some of the sheets of samples that training left behind, evenly from the first to the last."""
+    from captcha_lab.store.images import read_image
+
+    files = [file for file in sorted(run.samples.glob("*.png")) if file.stem.isdigit()]
+    last = len(files) - 1
+    chosen = sorted({round(k * last / (SHEETS - 1)) for k in range(SHEETS)}) if files else []
+    return [(int(files[k].stem), read_image(files[k])) for k in chosen]
 
 
 def _strips(generator: Generator) -> list[Images]:
@@ -97,12 +110,12 @@ def _strips(generator: Generator) -> list[Images]:
 
     strips = []
     for k in range(STRIPS):
-        told: tuple[int, int] | np.ndarray | None = None
+        asked: tuple[int, int] | np.ndarray | None = None
         if generator.labelled and generator.exclusive:
-            told = (2 * k % len(generator.classes), (2 * k + 1) % len(generator.classes))
+            asked = (2 * k % len(generator.classes), (2 * k + 1) % len(generator.classes))
         elif generator.labelled:
             # From nothing to one attribute: what changes beside the noise is that attribute.
-            told = np.zeros((2, len(generator.classes)), np.float32)
-            told[1, k % len(generator.classes)] = 1
-        strips.append(generator.walk(2 * k, 2 * k + 1, STEPS, told))
+            asked = np.zeros((2, len(generator.classes)), np.float32)
+            asked[1, k % len(generator.classes)] = 1
+        strips.append(generator.walk(2 * k, 2 * k + 1, STEPS, asked))
     return strips

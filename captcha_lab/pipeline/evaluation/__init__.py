@@ -1,0 +1,1 @@
+"""Chains the stages for `eval`: data, readers, generators, report."""
