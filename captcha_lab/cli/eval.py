@@ -97,27 +97,6 @@ def run(
 
 
 def _lines(done: Evaluated) -> list[str]:
-    report = done.report
-    lines = [report.verdict]
-    if report.evaluation is not None:
-        from captcha_lab.evaluate.generators.groups import entries
-        from captcha_lab.evaluate.report.board import board_lines
+    from captcha_lab.evaluate.report.board import report_lines
 
-        lines += ["", *board_lines(report.evaluation), ""]
-        lines += [f"{e.name}: {', '.join(e.faults)}" for e in entries(report.evaluation.results) if e.faults]
-    if report.reading is not None:
-        from captcha_lab.cli.output import percent
-
-        lines += [
-            "",
-            f"Recogniser on test glyphs without duplicates: {percent(report.reading.glyphs_distinct)}",
-        ]
-        if report.reading.captchas is not None:
-            share = report.reading.captchas
-            lines += [
-                f"Whole captchas: {100 * share.value:.1f} % ({100 * share.low:.1f} to {100 * share.high:.1f}); "
-                f"calibration error {100 * report.reading.calibration.expected_error:.2f} %; "
-                f"{report.reading.speed:,.0f} glyphs per CPU-second"
-            ]
-    lines += [f"Note: {note}" for note in report.notes]
-    return [*lines, f"Report: {done.html_path}"]
+    return [*report_lines(done.report), f"Report: {done.html_path}"]
