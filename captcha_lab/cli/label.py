@@ -74,8 +74,9 @@ def _simulate(truth: Path, error_rate: float, json: bool) -> None:
     emit(
         found.to_dict(),
         json,
-        f"{found.glyphs} glyphs of {found.captchas} captchas ({found.left_out} left out), labelled from nothing:",
-        table(("keystrokes", "labels right", "glyphs shown"), found.table()),
+        found.why,
+        f"{found.labels} {found.unit}s of {found.captchas} captchas ({found.left_out} left out), from nothing:",
+        table(("keystrokes", "labels right", f"{found.unit}s shown"), found.table()),
         f"Keystrokes to {', '.join(reached)}.",
     )
 

@@ -1,4 +1,4 @@
-"""Pictures of captchas and glyphs by number, cut anew from the received bytes."""
+"""DatasetPictures of captchas and glyphs by number, cut anew from the received bytes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST_CELLS = 256  # of a captcha; further places are asked for by mistake or mal
 KEPT = 512  # captchas whose pixels stay in memory; 80x20 RGB: 2.5 MB in all
 
 
-class Pictures:
+class DatasetPictures:
     """PNG bytes of what lies in one dataset; None for numbers it doesn't have. Safe to share between threads."""
 
     def __init__(self, folder: DatasetFolder, catalog: Catalog) -> None:

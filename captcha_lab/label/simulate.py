@@ -20,10 +20,12 @@ from captcha_lab.errors import UsageError
 from captcha_lab.label.questions.glyphs.engine import GlyphEngine
 from captcha_lab.label.questions.glyphs.pages import STRAY_KEYS
 from captcha_lab.label.questions.texts.engine import TextEngine
+from captcha_lab.label.questions.texts.proposer import TextProposer
 from captcha_lab.label.questions.types import Answer, LabelConfig, Member, Place, Question
 from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.catalog.labels import LabelLog
 
+ASKED_TEXTS = ("grid", "captcha")  # queues that a labeller of whole captchas is asked in
 IN_MEMORY = Path(":memory:")  # SQLite's own name for a database that is on no disk
 
 
@@ -177,6 +179,34 @@ def simulate(
     engine = GlyphEngine(glyphs, places, alphabet, memory_log(places), config)
     labeller = Labeller(truth, alphabet, error_rate, seed)
     return play(engine, labeller, most_keys, queues)
+
+
+def simulate_texts(
+    truth: Sequence[str],
+    alphabet: Alphabet,
+    proposer: TextProposer | None,
+    *,
+    error_rate: float = 0.0,
+    most_keys: int = 200,
+    config: LabelConfig | None = None,
+    seed: int = 0,
+) -> Curve:
+    """Label whole captchas from nothing, always in the queue whose next key is worth most, and record the curve.
+
+    Args:
+        truth: N texts, what the labeller sees.
+        alphabet: the characters that slips hit.
+        proposer: proposes texts for the captchas, numbered from 1; without one, every text is typed.
+        error_rate: chance that a typed character is another one.
+        most_keys: stop after so many keys, or when nothing is left to ask.
+        config: of the engine.
+        seed: of the slips of the finger.
+    """
+    images = range(1, len(truth) + 1)
+    engine = TextEngine(images, memory_log(places_of(len(truth), 1)), alphabet, config)
+    engine.proposer = proposer
+    engine.read(lambda done, total: None)
+    return play(engine, Labeller(truth, alphabet, error_rate, seed), most_keys, ASKED_TEXTS)
 
 
 def play(

@@ -17,7 +17,7 @@ LEARNING = "learning from your labels"
 
 
 @dataclass(frozen=True)
-class Step:
+class WorkStep:
     """A piece of work before the engine is complete: its name for the person, and what does it."""
 
     phase: str
@@ -25,7 +25,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Status:
+class WorkerStatus:
     """What the worker is doing: `phase` in words, empty when idle; `problem` when it had to give up."""
 
     phase: str
@@ -38,7 +38,7 @@ class Status:
 class Worker:
     """Does the steps that complete an engine, then trains whenever enough has changed or somebody asks."""
 
-    def __init__(self, engine: MixedEngine, steps: Sequence[Step]) -> None:
+    def __init__(self, engine: MixedEngine, steps: Sequence[WorkStep]) -> None:
         self._engine, self._steps = engine, list(steps)
         self.changes = 0  # grows whenever proposals may have changed without a label
         self._phase, self._progress, self._problem = "starting", (0, 0), ""
@@ -74,9 +74,9 @@ class Worker:
         self._wake.set()
         return True
 
-    def status(self) -> Status:
+    def status(self) -> WorkerStatus:
         """What is going on at this moment."""
-        return Status(self._phase, *self._progress, self._ready, self._problem)
+        return WorkerStatus(self._phase, *self._progress, self._ready, self._problem)
 
     def _run(self) -> None:
         try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 from captcha_lab.label.questions.mixed import MixedEngine
 from captcha_lab.label.questions.protocol import Progress as Report
 from captcha_lab.label.web.config import ReviewConfig
-from captcha_lab.label.worker import Step, Worker
+from captcha_lab.label.worker import Worker, WorkStep
 from captcha_lab.pipeline.captchas import ensure_segmented
 from captcha_lab.pipeline.common import Progress, Say, find_model, silent
 from captcha_lab.store.catalog.catalog import Catalog
@@ -16,15 +16,20 @@ from captcha_lab.store.workspace import DatasetFolder, Workspace
 
 if TYPE_CHECKING:
     from captcha_lab.label.auto import AutoReport
-    from captcha_lab.label.questions.texts.proposer import TextProposer
     from captcha_lab.label.terminal.labeller import TerminalReport
 
+SAMPLE = 300  # captchas whose lengths tell whether the cut fits
 SURE = 0.5  # confidence from which a reading tells how long a captcha's text is
 
 
 def open_labelling(
-    workspace: Workspace, folder: DatasetFolder, say: Say = lambda message: None, *, glyphs: bool = True
-) -> tuple[MixedEngine, list[Step]]:
+    workspace: Workspace,
+    folder: DatasetFolder,
+    say: Say = lambda message: None,
+    *,
+    reads: bool = True,
+    glyphs: bool = True,
+) -> tuple[MixedEngine, list[WorkStep]]:
     """What asks about a dataset, and the slow steps that complete it.
 
     Whole captchas can be asked about at once. The steps cut what is new, read whole captchas where there is a reader
@@ -34,6 +39,7 @@ def open_labelling(
         workspace: around the dataset.
         folder: the dataset.
         say: told what a step did.
+        reads: whether texts are proposed; without, captchas are asked in the order they came.
         glyphs: whether glyphs are asked about where the cut fits.
 
     Raises:
@@ -47,32 +53,35 @@ def open_labelling(
         ensure_segmented(workspace, folder, say, progress)
 
     def read(progress: Report) -> None:
-        engine.texts.proposer = text_proposer(folder)
-        engine.texts.retrain(progress)
+        from captcha_lab.label.pictures import DatasetPictures
+        from captcha_lab.pipeline.proposing import text_proposer
+
+        engine.texts.proposer = text_proposer(DatasetPictures(folder, engine.texts.log.catalog).captcha)
+        engine.texts.read(progress, SAMPLE if glyphs else None)
 
     def compare(progress: Report) -> None:
         # Imported here: the page must be there before scikit-learn is.
-        from captcha_lab.label.questions.glyphs.opening import open_glyphs
+        from captcha_lab.label.questions.glyphs.opening import compare_cut, glyph_engine
 
-        opened = open_glyphs(
-            folder,
-            engine.texts.alphabet,
-            progress,
-            engine.texts.sure_texts(SURE),
-            otherwise=engine.texts.proposer is not None,
-        )
-        engine.why = opened.why
-        say(opened.why)
-        if opened.engine is not None:
-            engine.use_glyphs(opened.engine)
+        otherwise = engine.texts.proposer is not None
+        cut = compare_cut(folder, progress, engine.texts.sure_texts(SURE), otherwise=otherwise)
+        engine.why = cut.why
+        say(cut.why)
+        opened = glyph_engine(folder, engine.texts.alphabet, cut)
+        if opened is not None:
+            engine.use_glyphs(opened)
 
-    steps = [Step("cutting new captchas", cut), Step("reading captchas", read)]
-    return engine, [*steps, Step("comparing shapes", compare)] if glyphs else steps
+    def propose(progress: Report) -> None:
+        if not engine.asks_glyphs:
+            engine.texts.read(progress)
 
-
-def text_proposer(folder: DatasetFolder) -> TextProposer | None:
-    """Proposals for whole captchas by the reader that comes with the program, which learns from the labels."""
-    return None
+    steps = [
+        (True, WorkStep("cutting new captchas", cut)),
+        (reads, WorkStep("reading captchas", read)),
+        (glyphs, WorkStep("comparing shapes", compare)),
+        (glyphs and reads, WorkStep("reading captchas", propose)),
+    ]
+    return engine, [step for wanted, step in steps if wanted]
 
 
 def label_by_model(
@@ -128,7 +137,8 @@ def label_in_terminal(
 ) -> TerminalReport:
     """Ask a queue's questions in the terminal; training goes on behind it only where a person sits before it.
 
-    On a pipe it happens between two questions, so that the same input gives the same labels.
+    On a pipe it happens between two questions, so that the same input gives the same labels; whole captchas come in
+    the order in which they were received, without proposals.
 
     Raises:
         UsageError: there is no such queue.
@@ -136,7 +146,10 @@ def label_in_terminal(
     """
     from captcha_lab.label.terminal.labeller import Terminal
 
-    engine, steps = open_labelling(workspace, folder, say, glyphs=queue != "captcha")
+    typing = queue == "captcha"
+    engine, steps = open_labelling(
+        workspace, folder, say, reads=source.isatty() or not typing, glyphs=not typing
+    )
     worker = Worker(engine, steps)
     with Catalog(folder.catalog_path, create=False) as catalog:
         terminal = Terminal(folder, catalog, engine, worker, queue, source, out)

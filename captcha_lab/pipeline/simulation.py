@@ -30,14 +30,16 @@ class Simulation:
     """A simulated session on a folder: what was labelled, and the curve keystrokes → label accuracy."""
 
     truth: Path
+    unit: str  # what the questions were about and the accuracy counts: glyph or captcha
+    why: str  # they were about that, in one sentence
     captchas: int
-    glyphs: int
-    left_out: int  # captchas without a label, or with one of another length
+    labels: int  # glyphs or captchas
+    left_out: int  # captchas without a label, or with one of another length than the cut has cells
     error_rate: float
     curve: Curve
 
     def table(self) -> list[tuple[int, str, int]]:
-        """Keystrokes, accuracy in percent and glyphs shown, at the milestones reached and at the end."""
+        """Keystrokes, accuracy in percent and glyphs or captchas shown, at the milestones reached and at the end."""
         points = self.curve.points
         rows = [next((p for p in points if p.keystrokes >= keys), None) for keys in MILESTONES]
         chosen = {p.keystrokes: p for p in (*rows, points[-1] if points else None) if p is not None}
@@ -51,8 +53,10 @@ class Simulation:
         """Plain values for JSON."""
         return {
             "truth": str(self.truth),
+            "unit": self.unit,
+            "why": self.why,
             "captchas": self.captchas,
-            "glyphs": self.glyphs,
+            "labels": self.labels,
             "left_out": self.left_out,
             "error_rate": self.error_rate,
             "keystrokes_to": self.targets(),
@@ -70,6 +74,9 @@ def simulate_labelling(
 ) -> Simulation:
     """Play a labeller who knows a folder's own labels; no dataset of the workspace is touched.
 
+    The questions are those that the review page would ask: of glyphs where the cut fits, else of whole captchas, whose
+    reader is trained again and again meanwhile.
+
     Args:
         workspace: its alphabet holds, where it names one.
         truth: what `captcha-lab import` takes: labelled captchas.
@@ -83,9 +90,12 @@ def simulate_labelling(
         UsageError: an impossible error rate.
     """
     from captcha_lab.collect.exchange.importer import import_path
-    from captcha_lab.datasets.cutting import read_glyphs, segment_dataset
+    from captcha_lab.datasets.cutting import segment_dataset
     from captcha_lab.datasets.facts import alphabet_of
-    from captcha_lab.label.simulate import simulate
+    from captcha_lab.label.pictures import DatasetPictures
+    from captcha_lab.label.questions.glyphs.opening import compare_cut
+    from captcha_lab.label.simulate import simulate, simulate_texts
+    from captcha_lab.pipeline.proposing import text_proposer
     from captcha_lab.segment import Segmenter
     from captcha_lab.store.catalog.catalog import Catalog
     from captcha_lab.store.catalog.labels import LabelLog
@@ -97,12 +107,27 @@ def simulate_labelling(
             texts = LabelLog(catalog).texts()
             alphabet = alphabet_of(catalog, workspace.config.alphabet)
             images = len(catalog.images())
-        if not texts:
-            raise CaptchaLabError(f"{truth} holds no labelled captchas: name the files by their text.")
-        length = Counter(len(text) for text in texts.values()).most_common(1)[0][0]
-        segment_dataset(folder, Segmenter(glyphs=length), progress)
-        table = read_glyphs(folder, progress)
+            if not texts:
+                raise CaptchaLabError(f"{truth} holds no labelled captchas: name the files by their text.")
+            length = Counter(len(text) for text in texts.values()).most_common(1)[0][0]
+            segment_dataset(folder, Segmenter(glyphs=length), progress)
+            ids, pictures = list(texts), DatasetPictures(folder, catalog)
+            proposer = text_proposer(lambda number: pictures.captcha(ids[number - 1]))
+            cut = compare_cut(folder, progress, texts, otherwise=proposer is not None)
+            if cut.look is None:
+                curve = simulate_texts(
+                    list(texts.values()),
+                    alphabet,
+                    proposer,
+                    error_rate=error_rate,
+                    most_keys=most_keys,
+                    seed=seed,
+                )
+                return Simulation(
+                    truth, "captcha", cut.why, len(ids), len(ids), images - len(ids), error_rate, curve
+                )
     known = {image_id: text for image_id, text in texts.items() if len(text) == length}
+    table = cut.glyphs
     rows = [row for row, (image_id, _) in enumerate(table.places) if image_id in known]
     seen = [known[table.places[row][0]][table.places[row][1]] for row in rows]
     curve = simulate(
@@ -114,7 +139,7 @@ def simulate_labelling(
         most_keys=most_keys,
         seed=seed,
     )
-    return Simulation(truth, len(known), len(rows), images - len(known), error_rate, curve)
+    return Simulation(truth, "glyph", cut.why, len(known), len(rows), images - len(known), error_rate, curve)
 
 
 def guided_sessions(

@@ -22,16 +22,16 @@ from captcha_lab.label.questions.types import (
     Confusion,
     CurvePoint,
     Estimate,
+    LabelPanel,
     Member,
     Outcome,
-    Panel,
     Question,
     Queue,
     QueueName,
     Target,
 )
 from captcha_lab.label.web.desk import Desk
-from captcha_lab.label.worker import Step
+from captcha_lab.label.worker import WorkStep
 from captcha_lab.recognise.contract import Reading
 from captcha_lab.segment import Segmenter
 from captcha_lab.store.blobs import BlobStore
@@ -204,12 +204,12 @@ class KnowingEngine:
             found.append(Queue.named(name, len(made), made[0].worth if made else 0.0))
         return found
 
-    def panel(self) -> Panel:
+    def panel(self) -> LabelPanel:
         """Plain counts; the estimates are made up, which only the looks of the page depend on."""
         current = self.log.current()
         hand = sum(label.source == "human" for label in current.values())
         total = len(self.texts) * LENGTH
-        return Panel(
+        return LabelPanel(
             self.log.revision,
             "glyph",
             total,
@@ -296,7 +296,7 @@ def labelling(
     texts: list[str],
     wrong: frozenset[Place] = frozenset(),
     make: Callable[[], KnowingEngine] | None = None,
-) -> tuple[MixedEngine, list[Step]]:
+) -> tuple[MixedEngine, list[WorkStep]]:
     """What asks about the drawn captchas, and its steps: cutting, and a `KnowingEngine` (or what `make` makes)."""
     engine = MixedEngine(open_texts(folder))
 
@@ -306,7 +306,7 @@ def labelling(
     def compare(progress: Progress) -> None:
         engine.use_glyphs(make() if make else KnowingEngine(folder, texts, wrong))
 
-    return engine, [Step("cutting new captchas", cut), Step("comparing shapes", compare)]
+    return engine, [WorkStep("cutting new captchas", cut), WorkStep("comparing shapes", compare)]
 
 
 def desk(folder: DatasetFolder, texts: list[str], wrong: frozenset[Place] = frozenset()) -> Desk:
@@ -345,4 +345,4 @@ def text_desk(folder: DatasetFolder, texts: list[str], wrong: frozenset[int] = f
         engine.texts.proposer = KnowingProposer(texts, wrong)
         engine.texts.retrain(progress)
 
-    return Desk(folder, engine, [Step("reading captchas", read)])
+    return Desk(folder, engine, [WorkStep("reading captchas", read)])

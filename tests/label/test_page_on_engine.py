@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from captcha_lab.label.questions.types import QUEUE_NAMES
@@ -186,7 +187,7 @@ def test_the_simulated_labeller_reads_a_folder(tmp_path: Path, monkeypatch: pyte
     result = CliRunner().invoke(app, ["label", "--simulate", str(truth), "--json"])
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout.strip().splitlines()[-1])
-    assert (found["captchas"], found["glyphs"], found["left_out"]) == (25, 100, 0)
+    assert (found["captchas"], found["labels"], found["left_out"], found["unit"]) == (25, 100, 0, "glyph")
     keys = [point["keystrokes"] for point in found["points"]]
     assert keys == sorted(keys)
     assert found["points"][-1]["accuracy"] > 0.9
@@ -197,3 +198,30 @@ def test_the_simulated_labeller_reads_a_folder(tmp_path: Path, monkeypatch: pyte
     wrong = CliRunner().invoke(app, ["label", "--simulate", str(truth), "--error-rate", "1"])
     assert wrong.exit_code == 2
     assert "--error-rate is 1.0" in wrong.output
+
+
+def test_texts_of_several_lengths_are_simulated_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each captcha is typed, for lack of a reader; the command says that its questions were whole captchas, and why."""
+    from typer.testing import CliRunner
+
+    from captcha_lab.cli import app
+    from captcha_lab.pipeline import proposing
+    from captcha_lab.store.images import encode
+
+    truth = tmp_path / "truth"
+    truth.mkdir()
+    random = np.random.default_rng(0)
+    for text in ("AB", "BADE", "CABFE", "DAFBEC", "EACFD", "FA"):
+        picture = random.integers(0, 256, (20, 80), dtype=np.uint8)
+        (truth / f"{text}.png").write_bytes(encode(picture))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(proposing, "text_proposer", lambda pixels: None)
+    result = CliRunner().invoke(app, ["label", "--simulate", str(truth), "--json"])
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout.strip().splitlines()[-1])
+    assert (found["unit"], found["captchas"], found["labels"]) == ("captcha", 6, 6)
+    assert "texts have 2 to 6 characters" in found["why"]
+    assert found["points"][-1]["keystrokes"] == 2 + 4 + 5 + 6 + 5 + 2 + 6
+    assert found["points"][-1]["accuracy"] == 1.0

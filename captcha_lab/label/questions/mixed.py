@@ -14,8 +14,8 @@ from captcha_lab.label.questions.types import (
     BEST,
     QUEUE_NAMES,
     Answer,
+    LabelPanel,
     Outcome,
-    Panel,
     Question,
     Queue,
     Target,
@@ -87,6 +87,11 @@ class MixedEngine:
             self._glyphs.set_aside(self._aside)
 
     @property
+    def asks_glyphs(self) -> bool:
+        """Whether glyphs are asked about."""
+        return self._glyphs is not None
+
+    @property
     def leading(self) -> QuestionEngine:
         """The engine whose labels are counted: of glyphs where they are asked about, else of captchas."""
         return self._glyphs or self.texts
@@ -135,7 +140,7 @@ class MixedEngine:
                 taken |= targets
         return chosen
 
-    def panel(self) -> Panel:
+    def panel(self) -> LabelPanel:
         """Where the work stands."""
         return self.leading.panel()
 
@@ -172,4 +177,6 @@ class MixedEngine:
     def retrain(self) -> None:
         """Work out the proposals again; slow, and the other methods go on meanwhile."""
         self.leading.retrain()
+        if self._glyphs is None:
+            self.texts.check()
         self.texts.refresh()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Protocol
 
-from captcha_lab.label.questions.types import Answer, Outcome, Panel, Question, Queue
+from captcha_lab.label.questions.types import Answer, LabelPanel, Outcome, Question, Queue
 from captcha_lab.recognise.contract import Reading
 
 Progress = Callable[[int, int], None]  # (done, total)
@@ -25,7 +25,7 @@ class QuestionEngine(Protocol):
             UsageError: there is no such queue.
         """
 
-    def panel(self) -> Panel:
+    def panel(self) -> LabelPanel:
         """Where the work stands."""
 
     def answer(self, answer: Answer) -> Outcome:

@@ -195,7 +195,7 @@ class CurvePoint:
 
 
 @dataclass(frozen=True)
-class Panel:
+class LabelPanel:
     """The small panel: where the work stands and when to stop."""
 
     revision: int

@@ -27,7 +27,7 @@ def to_lines(pixels: np.ndarray, width: int, *, colour: bool) -> list[str]:
 
 
 def side_by_side(pictures: list[list[str]], titles: list[str], cell: int, width: int) -> list[str]:
-    """Pictures of `cell` columns each in rows that fit `width`, every one under its title."""
+    """DatasetPictures of `cell` columns each in rows that fit `width`, every one under its title."""
     per_row = max(1, (width + 2) // (cell + 2))
     lines: list[str] = []
     for start in range(0, len(pictures), per_row):

@@ -28,7 +28,7 @@ HELP = """\
 
 
 @dataclass(frozen=True)
-class Command:
+class Instruction:
     """A line that is no answer."""
 
     verb: Verb
@@ -39,7 +39,7 @@ class NotUnderstoodError(Exception):
     """The line means nothing here; the message says what would."""
 
 
-def parse(line: str, question: Question, alphabet: Alphabet, keystrokes: int = 1) -> Command | Answer:
+def parse(line: str, question: Question, alphabet: Alphabet, keystrokes: int = 1) -> Instruction | Answer:
     """Understand a line (without its line end).
 
     Args:
@@ -53,9 +53,9 @@ def parse(line: str, question: Question, alphabet: Alphabet, keystrokes: int = 1
     """
     text = line.strip()
     if not text:
-        return Command("skip") if line else _accepted(question, keystrokes)
+        return Instruction("skip") if line else _accepted(question, keystrokes)
     if text in (UNDO, "?") and text not in alphabet:
-        return Command("undo" if text == UNDO else "help")
+        return Instruction("undo" if text == UNDO else "help")
     if text.startswith("/") and len(text) > 1:
         return _slash(text)
     if question.kind == "page":
@@ -79,11 +79,11 @@ def _accepted(question: Question, keystrokes: int) -> Answer:
     return question.answer(question.proposal if question.kind != "page" else None, keystrokes=keystrokes)
 
 
-def _slash(text: str) -> Command:
+def _slash(text: str) -> Instruction:
     word, _, argument = text[1:].partition(" ")
     for verb in VERBS:
         if verb.startswith(word):
-            return Command(verb, argument.strip())
+            return Instruction(verb, argument.strip())
     raise NotUnderstoodError(f"There is no command /{word}; ? shows all.")
 
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from captcha_lab.errors import UsageError
-from captcha_lab.label.pictures import Pictures
+from captcha_lab.label.pictures import DatasetPictures
 from captcha_lab.label.questions.mixed import MixedEngine
 from captcha_lab.label.questions.types import BEST, QUEUE_NAMES, TITLES, Answer, Question
-from captcha_lab.label.terminal.commands import HELP, Command, NotUnderstoodError, parse
+from captcha_lab.label.terminal.commands import HELP, Instruction, NotUnderstoodError, parse
 from captcha_lab.label.terminal.keyboard import read_key, read_line
 from captcha_lab.label.terminal.view import prompt, show
 from captcha_lab.label.worker import Worker
@@ -64,7 +64,7 @@ class Terminal:
         self.queue = _known(queue)
         self._engine, self._worker = engine, worker
         self._log = LabelLog(catalog)
-        self._pictures = Pictures(folder, catalog)
+        self._pictures = DatasetPictures(folder, catalog)
         self._source, self._out = source, out
         self._session = secrets.token_hex(8)
         self._skipped: set[str] = set()
@@ -117,7 +117,7 @@ class Terminal:
             except (NotUnderstoodError, UsageError) as error:
                 self._print(f"  {error}")
 
-    def _perform(self, command: Command, question: Question, keys: int) -> bool:
+    def _perform(self, command: Instruction, question: Question, keys: int) -> bool:
         if command.verb == "skip":
             self._skipped.add(question.id)
             self.report.skipped += 1

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from captcha_lab.label.pictures import Pictures
+from captcha_lab.label.pictures import DatasetPictures
 from captcha_lab.label.questions.types import Member, Question
 from captcha_lab.label.terminal.blocks import side_by_side, to_lines
 
 MOST_SHOWN = 60  # look-alikes drawn at once
 
 
-def show(question: Question, pictures: Pictures, width: int, *, colour: bool) -> Iterator[str]:
+def show(question: Question, pictures: DatasetPictures, width: int, *, colour: bool) -> Iterator[str]:
     """The lines of a question, for a terminal of `width` columns.
 
     Raises:
@@ -28,7 +28,7 @@ def show(question: Question, pictures: Pictures, width: int, *, colour: bool) ->
         yield f"  {question.why}"
 
 
-def _tiles(question: Question, pictures: Pictures, width: int, colour: bool) -> Iterator[str]:
+def _tiles(question: Question, pictures: DatasetPictures, width: int, colour: bool) -> Iterator[str]:
     shown, titles, sizes = [], [], set()
     for number, member in enumerate(question.members[:MOST_SHOWN], 1):
         image_id, position = member.target

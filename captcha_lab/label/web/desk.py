@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from captcha_lab.label.pictures import Pictures, png
+from captcha_lab.label.pictures import DatasetPictures, png
 from captcha_lab.label.questions.mixed import MixedEngine
 from captcha_lab.label.questions.texts.opening import CASE
 from captcha_lab.label.questions.types import Answer, Question
 from captcha_lab.label.web.guard import RefusedError
-from captcha_lab.label.worker import Step, Worker
+from captcha_lab.label.worker import Worker, WorkStep
 from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.catalog.labels import LabelLog
 from captcha_lab.store.workspace import DatasetFolder
@@ -34,12 +34,12 @@ class Desk:
         CaptchaLabError: there is no dataset.
     """
 
-    def __init__(self, folder: DatasetFolder, engine: MixedEngine, steps: Sequence[Step]) -> None:
+    def __init__(self, folder: DatasetFolder, engine: MixedEngine, steps: Sequence[WorkStep]) -> None:
         self.folder, self.engine = folder, engine
         self.boot = secrets.token_hex(4)  # pages reload their pictures when this changes
         self._catalog = Catalog(folder.catalog_path, create=False)
         self._log = LabelLog(self._catalog)
-        self._pictures = Pictures(folder, self._catalog)
+        self._pictures = DatasetPictures(folder, self._catalog)
         self._known: tuple[tuple[int, int, int], dict[str, Any]] | None = None
         self._changes = 0  # of what is asked, other than by labels
         self._worker = Worker(engine, steps)

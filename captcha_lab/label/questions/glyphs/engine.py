@@ -27,8 +27,8 @@ from captcha_lab.label.questions.protocol import Readings
 from captcha_lab.label.questions.types import (
     Answer,
     LabelConfig,
+    LabelPanel,
     Outcome,
-    Panel,
     Place,
     Question,
     Queue,
@@ -116,7 +116,7 @@ class GlyphEngine:
         with self._lock:
             return list(islice(self._queues().iterate(names[queue], exclude), count))
 
-    def panel(self) -> Panel:
+    def panel(self) -> LabelPanel:
         """Where the work stands and when to stop."""
         with self._lock:
             return panel_of(

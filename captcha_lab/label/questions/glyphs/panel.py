@@ -18,7 +18,7 @@ from captcha_lab.label.questions.types import (
     Confusion,
     CurvePoint,
     Estimate,
-    Panel,
+    LabelPanel,
     Queue,
     Target,
 )
@@ -36,7 +36,7 @@ def panel_of(
     revision: int,
     keystrokes: int,
     stale: bool,
-) -> Panel:
+) -> LabelPanel:
     """The panel of a state.
 
     Args:
@@ -45,7 +45,7 @@ def panel_of(
         audits: audited places and whether their label was right.
         by_hand: rows labelled by a person, oldest first.
         target: share of right labels to be reached.
-        revision, keystrokes, stale: as in `Panel`.
+        revision, keystrokes, stale: as in `LabelPanel`.
     """
     estimate = model_estimate(state)
     labelled = int(((state.labels != UNLABELLED) & ~state.aside).sum())
@@ -54,7 +54,7 @@ def panel_of(
     curve = learning_curve(state, by_hand, estimate.value)
     waiting = state.waiting()
     best, stop, advice = advise(queues, estimate, audit, labelled, glyphs, target, "glyphs")
-    return Panel(
+    return LabelPanel(
         revision=revision,
         unit="glyph",
         total=glyphs,
