@@ -34,6 +34,7 @@ def numbered(folder: Path, stems: list[str]) -> None:
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "raw").mkdir()
+    (tmp_path / "set.zip").write_bytes(b"PK")
     rng = np.random.default_rng(1)
     for text in ("AB23", "CD45"):
         cv2.imwrite(f"raw/{text}_1.png", rng.integers(0, 256, (20, 80), np.uint8))
@@ -64,6 +65,7 @@ def test_problems_are_listed_and_exit_1(workspace: Path) -> None:
     ("arguments", "code", "message"),
     [
         (["import", "nowhere"], 1, "nowhere does not exist"),
+        (["import", "set.zip"], 1, "set.zip is an archive: unpack it"),
         (["import", "raw", "--labels", "xml"], 2, "choose one of auto, filename"),
         (["import", "raw", "--labels", "csv"], 2, "0 .csv files"),
         (["import", "raw", "--pattern", "("], 2, "no regular expression"),
@@ -110,7 +112,9 @@ def test_counters_come_without_labels_and_the_option_is_named(workspace: Path) -
     assert "0 labelled" in result.stdout
     assert "8 file names look like NUMBER (0001.png, 0002.png, 0003.png): a running number" in result.stderr
     assert "--labels filename" in result.stderr
-    assert "8 labelled" in invoke("import", "numbered", "--labels", "filename").stdout
+    result = invoke("import", "numbered", "--labels", "filename")
+    assert "8 labelled" in result.stdout
+    assert "Taken from the file names: 0001.png is 0001, 0002.png is 0002, 0003.png is 0003." in result.stderr
 
 
 def test_the_report_shows_what_the_data_say(workspace: Path) -> None:

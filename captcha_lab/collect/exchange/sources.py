@@ -21,6 +21,7 @@ from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.store.files import read_file
 
 UNLABELLED_FOLDER, UNREADABLE_FOLDER = "_unlabelled", "_unreadable"
+ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 MAX_TEXT_BYTES = 1 << 16  # of a file that holds the text of one picture
 _OFFERED = 3  # lists that are named where it is not clear that they are lists
 _MOST_BESIDE = 20  # lists beside a folder that are looked at
@@ -41,6 +42,8 @@ def find_items(path: Path, options: ImportOptions) -> tuple[list[Item], list[str
         files = files_of(path.parent)
         name = path.name
         return _from_lists(files, [_read_list(path, name, files, required=True)], options)
+    if path.suffix.lower() in ARCHIVES and path.is_file():
+        raise CaptchaLabError(f"{path} is an archive: unpack it, and import the folder.")
     files = files_of(path) if path.is_dir() else one_file(path)
     if not files.pictures and not files.left_out:
         if len(files.arrays) == 1:
@@ -115,7 +118,10 @@ def _of_all_names(
             return {n: _of_folder(n, base, False) if "/" in n else Said() for n in names}, [note]
         offer = f"The folders may be named by the texts ({shown}): --labels folder takes them."
         return {name: Said(why=found.message) for name in names}, [found.message, offer]
-    notes = [found.message] if found.sure else []
+    taken = [f"{PurePosixPath(n).name} is {t}" for n, t in zip(names, found.texts, strict=True) if t]
+    notes = [
+        found.message if found.sure else f"Taken from the file names: {', '.join(taken[:3]) or 'nothing'}."
+    ]
     if found.outliers:
         first = ", ".join(found.outliers[:3])
         notes.append(f"{len(found.outliers)} names don't fit and give no label: {first} …")
