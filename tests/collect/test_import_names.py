@@ -54,7 +54,7 @@ CONVENTIONS: dict[str, Callable[[str, int], str]] = {
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
 @pytest.mark.parametrize("alphabet", ALPHABETS)
-@pytest.mark.parametrize("count", [12, 200])
+@pytest.mark.parametrize("count", [4, 12, 200])
 def test_texts_are_found_in_every_convention(convention: str, alphabet: str, count: int) -> None:
     wanted = texts(alphabet, count, seed=count)
     names = [CONVENTIONS[convention](text, k) for k, text in enumerate(wanted)]

@@ -146,22 +146,23 @@ def _column(fields: list[list[str]], folders: list[str], index: int) -> _Column 
 
 
 def _common(values: list[str]) -> tuple[str, str]:
-    """Letters that all values start with, and end with: at least two, of at least five different values."""
-    if len(values) < 5:
-        return "", ""
-    prefix = _start_of_all(values)
+    """Letters that all values start with, and end with: more of them than texts have in common by chance."""
+    least = 2 if len(values) >= 5 else 3
+    prefix = _start_of_all(values, least)
     rest = [v[len(prefix) :] for v in values]
-    suffix = _start_of_all([v[::-1] for v in rest])[::-1]
+    suffix = _start_of_all([v[::-1] for v in rest], least)[::-1]
     return prefix, suffix
 
 
-def _start_of_all(values: list[str]) -> str:
+def _start_of_all(values: list[str], least: int) -> str:
+    if len(values) < 2:
+        return ""
     length = 0
     for places in zip(*values, strict=False):
         if len(set(places)) > 1 or not places[0].isalpha():
             break
         length += 1
-    return values[0][:length] if length >= 2 and min(map(len, values)) > length else ""
+    return values[0][:length] if length >= least and min(map(len, values)) > length else ""
 
 
 def _doubt(best: _Column, rivals: list[_Column], columns: list[_Column], names: Sequence[str]) -> str:
@@ -178,7 +179,7 @@ def _doubt(best: _Column, rivals: list[_Column], columns: list[_Column], names: 
         timed = any(c.kind == "time stamps" or len(c.values[0] or "") >= 14 for c in before)
         if timed or (before and all(re.fullmatch(r"([01]\d|2[0-3])[0-5]\d", v) for v in values)):
             return "what follows the date may be a part of the time"
-        if bare and (len(names) < (4 if equal else 10) or len(values[0]) > 6):
+        if bare and (len(names) < (3 if equal else 10) or len(values[0]) > 6):
             return "numbers"
     mixed = all(any(c.isdigit() for c in v) and any(c.isalpha() for c in v) for v in values)
     words = [c for c in columns if c.kind == "a few groups" and any(v and v.isalpha() for v in c.values)]
