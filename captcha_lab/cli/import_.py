@@ -80,7 +80,7 @@ def run(
         return
     with progress("Importing") as bar:
         report = import_path(path, workspace.dataset(dataset), workspace.config, options, bar)
-    for name, reason in (*report.skipped, *report.kept[:SHOWN]):
+    for name, reason in (*report.skipped, *report.aside[:SHOWN], *report.kept[:SHOWN]):
         say(f"{name}: {reason}")
     for note in report.notes:
         say(note)
@@ -106,6 +106,8 @@ def _summary(report: ImportReport) -> list[str]:
         f"{report.duplicates} were there already, {report.labelled} labelled, {report.changed} labels changed, "
         f"{len(report.skipped)} problems."
     ]
+    if report.aside:
+        lines.append(f"{len(report.aside)} of them are of no use to any reader and were set aside.")
     if report.kept:
         lines.append(f"{len(report.kept)} labels that a person gave stay; --replace takes the imported ones.")
     return [*lines, *([_facts(report.facts)] if report.facts is not None else [])]

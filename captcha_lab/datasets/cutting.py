@@ -200,7 +200,7 @@ def segment_dataset(
         for start in range(0, len(rows), BATCH):
             batch = list(captchas(folder, rows[start : start + BATCH], problems))
             useless = {
-                row.id: why for row, image in batch if (why := _useless(image)) and row.id not in texts
+                row.id: why for row, image in batch if (why := useless_because(image)) and row.id not in texts
             }
             batch = [(row, image) for row, image in batch if row.id not in useless]
             found = _cut(segmenter, batch, texts, find)
@@ -243,8 +243,8 @@ def miscut(catalog: Catalog, segmenter: Segmenter, texts: dict[int, str]) -> lis
     return [k for k in unlike_their_text(catalog, texts) if cuts[k]]
 
 
-def _useless(image: np.ndarray) -> str:
-    """Why nobody could read a picture; empty where there is something to be seen."""
+def useless_because(image: np.ndarray) -> str:
+    """Why nobody could read a picture, uint8 [H, W] or [H, W, 3]; empty where there is something to be seen."""
     height, width = image.shape[:2]
     if min(height, width) < SMALLEST:
         return f"too small: {width}x{height} pixels"

@@ -177,3 +177,18 @@ def test_a_folder_called_train_is_a_text_beside_others(workspace: Path) -> None:
     with Catalog(Workspace.find().dataset().catalog_path) as catalog:
         assert sorted(LabelLog(catalog).texts().values()) == ["horse", "plane", "train", "train"]
         assert {row.split for row in catalog.images()} == {None}
+
+
+def test_pictures_that_nobody_can_read_are_named_and_set_aside(workspace: Path) -> None:
+    numbered(Path("mine"), ["1234", "5678", "9012"])
+    Path("mine/3456.png").write_bytes(encode(np.full((20, 80), 255, np.uint8)))
+    Path("mine/7890.png").write_bytes(encode(np.zeros((1, 1, 3), np.uint8)))
+    assert "to be set aside, blank" in invoke("import", "mine", "--dry-run").stdout
+    result = invoke("import", "mine")
+    assert "3456.png: set aside, blank: all pixels are alike; `captcha-lab drop --undo`" in result.stderr
+    assert "7890.png: set aside, too small: 1x1 pixels" in result.stderr
+    assert "2 of them are of no use to any reader and were set aside" in result.stdout
+    assert "3 captchas, 3 with a text" in result.stdout
+    invoke("drop", "--undo", "3456.png")
+    assert "set aside" not in invoke("import", "mine").stdout
+    assert "4 captchas (4 labelled)" in invoke("export", "out", "--format", "csv").stdout

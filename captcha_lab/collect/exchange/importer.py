@@ -13,6 +13,7 @@ from captcha_lab.collect.exchange.item import Item, Said
 from captcha_lab.collect.exchange.options import ImportOptions
 from captcha_lab.collect.exchange.sources import find_items
 from captcha_lab.collect.frames import still
+from captcha_lab.datasets.cutting import useless_because
 from captcha_lab.datasets.facts import Facts, describe
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.store.blobs import BlobStore
@@ -42,6 +43,7 @@ class ImportReport:
     kept: list[tuple[str, str]] = field(default_factory=list)  # (name, why a person's label stays)
     splits: dict[str, int] = field(default_factory=dict)  # of the new images
     skipped: list[tuple[str, str]] = field(default_factory=list)  # (name, reason)
+    aside: list[tuple[str, str]] = field(default_factory=list)  # (name, why a new image was set aside)
     notes: list[str] = field(default_factory=list)
     facts: Facts | None = None  # of the whole dataset
 
@@ -76,6 +78,7 @@ def plan_import(
             images.append(PlannedImage(item.name, "", item.said.split, f"not taken: {ready}"))
         else:
             why = f"no label: {ready.said.doubt}" if ready.said.doubt else ready.said.why
+            why = f"to be set aside, {ready.useless}" if ready.useless else why
             images.append(PlannedImage(item.name, ready.said.shown, item.said.split, why))
         progress(k, len(items))
     return ImportPlan(images, notes)
@@ -129,6 +132,7 @@ class _Ready:
     data: bytes
     extension: str
     size: tuple[int, int]  # width, height
+    useless: str  # why nobody could read it
     said: Said
 
 
@@ -148,7 +152,8 @@ def _read(item: Item, config: WorkspaceConfig, options: ImportOptions) -> _Ready
     except CaptchaLabError as error:
         return str(error)
     said = _folded(item.said, config.alphabet)
-    return _Ready(item.name, data, picture.extension, (picture.width, picture.height), said)
+    size = picture.width, picture.height
+    return _Ready(item.name, data, picture.extension, size, useless_because(pixels), said)
 
 
 def _folded(said: Said, alphabet: str) -> Said:
@@ -198,6 +203,11 @@ class _Writer:
                     image_id=image_id,
                 )
                 self._count(new, r.said.split)
+                if new and r.useless:  # whatever a list says that it shows; a person may put it back
+                    self.catalog.set_aside([image_id], r.useless)
+                    self.report.aside.append(
+                        (r.name, f"set aside, {r.useless}; `captcha-lab drop --undo` puts it back")
+                    )
                 events += self._label(image_id, r)
             if events:
                 self.log.record("import", events)
