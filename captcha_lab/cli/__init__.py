@@ -39,6 +39,7 @@ COMMANDS = {
     "train-gen": "Train a generator of glyphs, digits or faces.",
     "generate": "Draw samples from a trained generator.",
     "eval": "Measure the recogniser and generators beside real data, and write a report.",
+    "explain": "Explain by an experiment that runs here in seconds: distances, saturation, collapse and more.",
     "audit": "Say how weak a captcha is, for its owner. Never submits an answer anywhere.",
     "runs": "List the trained models: kind, recipe, data, score, size, date, and which are in use.",
     "use": "Pin the run that commands use where no --model is given.",

@@ -16,7 +16,7 @@ from captcha_lab.errors import UsageError
 
 
 class Distances(NamedTuple):
-    """Three ways to tell two distributions apart."""
+    """Four ways to tell two distributions apart."""
 
     kl: float
     """KL(p || q) in nats; infinite where q is 0 and p is not."""
@@ -24,6 +24,8 @@ class Distances(NamedTuple):
     """Jensen-Shannon divergence in nats, between 0 and log 2."""
     wasserstein: float
     """Wasserstein-1 distance in units of the ground cost."""
+    total_variation: float
+    """Largest difference of the probabilities of an event, between 0 and 1."""
 
 
 class Transport(NamedTuple):
@@ -64,6 +66,18 @@ def js_divergence(p: ArrayLike, q: ArrayLike) -> float:
     first, second = _pair(p, q)
     middle = (first + second) / 2
     return (kl_divergence(first, middle) + kl_divergence(second, middle)) / 2
+
+
+def total_variation(p: ArrayLike, q: ArrayLike) -> float:
+    """Total variation distance, half the sum of |p - q|: 1 where the two have nothing in common (Arjovsky et al. 2017).
+
+    See `kl_divergence` for arguments and errors.
+
+    >>> total_variation([0.5, 0.5, 0.0], [0.0, 0.5, 0.5])
+    0.5
+    """
+    first, second = _pair(p, q)
+    return float(np.abs(first - second).sum() / 2)
 
 
 def transport(p: ArrayLike, q: ArrayLike, cost: ArrayLike) -> Transport:
@@ -119,11 +133,14 @@ def wasserstein(p: ArrayLike, q: ArrayLike, places: ArrayLike, others: ArrayLike
 
 
 def discrete(p: ArrayLike, q: ArrayLike, places: ArrayLike | None = None) -> Distances:
-    """All three distances between two distributions on the same N places (0, 1, 2, ... unless given)."""
+    """All four distances between two distributions on the same N places (0, 1, 2, ... unless given)."""
     first, second = _pair(p, q)
     where = np.arange(len(first)) if places is None else places
     return Distances(
-        kl_divergence(first, second), js_divergence(first, second), wasserstein(first, second, where)
+        kl_divergence(first, second),
+        js_divergence(first, second),
+        wasserstein(first, second, where),
+        total_variation(first, second),
     )
 
 
@@ -139,13 +156,15 @@ def parallel_lines(theta: float, points: int | None = None) -> Distances:
         UsageError: theta is not finite, or there are no points.
 
     >>> parallel_lines(0.5)  # the critic's loss says nothing of the distance, Wasserstein's does
-    Distances(kl=inf, js=0.6931471805599453, wasserstein=0.5)
+    Distances(kl=inf, js=0.6931471805599453, wasserstein=0.5, total_variation=1.0)
     """
     if not np.isfinite(theta):
         raise UsageError(f"Lines at distance {theta} are not in the plane: give a finite theta.")
     if points is None:
         return (
-            Distances(0.0, 0.0, 0.0) if theta == 0 else Distances(np.inf, float(np.log(2)), abs(float(theta)))
+            Distances(0.0, 0.0, 0.0, 0.0)
+            if theta == 0
+            else Distances(np.inf, float(np.log(2)), abs(float(theta)), 1.0)
         )
     if points < 1:
         raise UsageError(f"A line of {points} points is empty: give at least 1.")
@@ -158,7 +177,8 @@ def parallel_lines(theta: float, points: int | None = None) -> Distances:
         p = q = weights
     else:
         p, q = np.concatenate([weights, 0 * weights]), np.concatenate([0 * weights, weights])
-    return Distances(kl_divergence(p, q), js_divergence(p, q), wasserstein(weights, weights, left, right))
+    cost = wasserstein(weights, weights, left, right)
+    return Distances(kl_divergence(p, q), js_divergence(p, q), cost, total_variation(p, q))
 
 
 def _points(places: ArrayLike) -> NDArray[np.float64]:

@@ -42,8 +42,9 @@ def clipped_parameters(critic: nn.Module, generator: nn.Module, scope: str) -> l
 @torch.no_grad()
 def clip(parameters: Iterable[Tensor], limit: float) -> None:
     """Clip every number to [-limit, limit], in place."""
-    torch._foreach_clamp_min_(list(parameters), -limit)
-    torch._foreach_clamp_max_(list(parameters), limit)
+    held = list(parameters)
+    torch._foreach_clamp_min_(held, -limit)
+    torch._foreach_clamp_max_(held, limit)
 
 
 def gradient_penalty(
