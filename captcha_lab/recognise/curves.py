@@ -10,7 +10,13 @@ from captcha_lab.store.files import atomic_path
 
 
 def draw_curves(path: Path, history: list[dict[str, Any]]) -> None:
-    """Loss (log scale) and error rate over epochs, training and validation, as a PNG; nothing without matplotlib.
+    """Loss (log scale) and error rate over epochs or steps, training and validation, as a PNG; nothing without
+    matplotlib.
+
+    Args:
+        path: of the PNG.
+        history: lines with `epoch` or `step`, and any of train_loss, train_accuracy, validation_loss and
+            validation_accuracy.
 
     Raises:
         CaptchaLabError: the disk refuses.
@@ -21,17 +27,21 @@ def draw_curves(path: Path, history: list[dict[str, Any]]) -> None:
     from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(9, 3.6), layout="constrained")
-    loss_axes, error_axes = figure.subplots(1, 2)
-    epochs = [scalars["epoch"] for scalars in history]
-    for split in ("train", "validation"):
-        if f"{split}_loss" in history[0]:
-            loss_axes.plot(epochs, [s[f"{split}_loss"] for s in history], label=split)
-            error_axes.plot(epochs, [100 * s[f"{split}_accuracy"] for s in history], label=split)
-    loss_axes.set(xlabel="epoch", ylabel="cross-entropy (nats)", yscale="log", title="Loss")
-    error_axes.set(xlabel="epoch", ylabel="glyphs read right (%)", title="Accuracy")
-    for axes in (loss_axes, error_axes):
+    unit = "epoch" if history and "epoch" in history[0] else "step"
+    panels = zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True)
+    for axes, what in panels:
+        for split in ("train", "validation"):
+            lines = [line for line in history if f"{split}_{what}" in line]
+            values = [line[f"{split}_{what}"] for line in lines]
+            if lines:
+                shown = values if what == "loss" else [100 * value for value in values]
+                axes.plot([line[unit] for line in lines], shown, label=split)
+        axes.set(xlabel=unit, title=what.capitalize())
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
-        axes.legend()
+        if axes.has_data():
+            axes.legend()
+    figure.axes[0].set(ylabel="cross-entropy (nats)", yscale="log")
+    figure.axes[1].set(ylabel="read right (%)")
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=110)

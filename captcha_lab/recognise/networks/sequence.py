@@ -1,0 +1,93 @@
+"""The network of the sequence reader: a picture of a text to class scores for each of its columns.
+
+A convolutional recurrent network (Shi et al. 2015) for pictures 32 pixels high: four convolutions that
+leave four rows and a quarter of the columns, one that turns the rows into channels, one along the columns,
+a bidirectional GRU, and scores of every character and of the blank that CTC (Graves et al. 2006) needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+HEIGHT = 32  # pixels; pictures are scaled to it
+STRIDE = 4  # pixels of width to one column of scores
+BLANK = 0  # the class that separates characters
+# Whether the processor computes in bfloat16: the convolutions then take half the time, at the same accuracy.
+BFLOAT16 = bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
+
+
+class SequenceNetwork(nn.Module):
+    """Pictures [N, 3, 32, W] to scores [N, W / 4, 1 + K], class 0 being CTC's blank.
+
+    A class may be drawn in several forms (a label folded to `a` stands for the pictures of `a` and of `A`): the
+    output layer has a row for each form, and a class scores the log of its forms' summed exponentials.
+
+    Args:
+        forms: of each of the K classes, how many.
+        widths: channels of the four convolutions.
+        features: channels of each column that the recurrent layer takes.
+        hidden: units of the recurrent layer in each direction.
+    """
+
+    members: Tensor
+
+    def __init__(
+        self,
+        forms: Sequence[int],
+        widths: tuple[int, int, int, int] = (32, 64, 128, 160),
+        features: int = 192,
+        hidden: int = 128,
+    ) -> None:
+        super().__init__()
+        a, b, c, d = widths
+        self.columns = nn.Sequential(
+            *_block(3, a, 3, 1),  # [N, a, 32, W]
+            nn.MaxPool2d(2),  # [N, a, 16, W / 2]
+            *_block(a, b, 3, 1),
+            nn.MaxPool2d(2),  # [N, b, 8, W / 4]
+            *_block(b, c, 3, 1),
+            nn.MaxPool2d((2, 1)),  # [N, c, 4, W / 4]
+            *_block(c, d, 3, 1),
+            *_block(d, features, (4, 1), 0),  # [N, features, 1, W / 4]
+            *_block(features, features, (1, 3), (0, 1)),
+        )
+        self.recurrent = nn.GRU(features, hidden, bidirectional=True, batch_first=True)
+        self.dropout = nn.Dropout(0.1)
+        self.output = nn.Linear(2 * hidden, 1 + sum(forms))
+        self.register_buffer("members", _members(forms), persistent=False)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Scores before the softmax: float32 [N, 3, 32, W] (standardised) to float32 [N, W // 4, 1 + K]."""
+        with torch.autocast("cpu", torch.bfloat16, enabled=BFLOAT16):
+            columns = self.columns(pictures)  # [N, F, 1, T]
+        sequence = columns.squeeze(2).transpose(1, 2).float()  # [N, T, F]
+        context, _ = self.recurrent(sequence)  # [N, T, 2 * hidden]
+        rows = self.output(self.dropout(context))  # [N, T, 1 + R]
+        if self.members.shape[1] == 1:
+            return rows
+        absent = rows.new_full((*rows.shape[:2], 1), -torch.inf)
+        return torch.cat([rows, absent], 2)[..., self.members].logsumexp(-1)  # [N, T, 1 + K]
+
+
+def _members(forms: Sequence[int]) -> Tensor:
+    """Rows of the output layer that each class adds up: int64 [1 + K, M], filled with the row after the last."""
+    members = torch.full((1 + len(forms), max(forms, default=1)), 1 + sum(forms))
+    members[BLANK, 0] = BLANK
+    row = 1
+    for k, count in enumerate(forms):
+        members[1 + k, :count] = torch.arange(row, row + count)
+        row += count
+    return members
+
+
+def _block(
+    inputs: int, outputs: int, kernel: int | tuple[int, int], padding: int | tuple[int, int]
+) -> tuple[nn.Module, ...]:
+    return (
+        nn.Conv2d(inputs, outputs, kernel, padding=padding, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(inplace=True),
+    )

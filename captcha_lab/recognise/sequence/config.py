@@ -1,0 +1,41 @@
+"""Settings of the sequence reader's training; without torch, so that the command line can show them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from captcha_lab.errors import UsageError
+
+
+@dataclass(frozen=True)
+class SequenceConfig:
+    """How the sequence reader is trained.
+
+    Raises:
+        UsageError: a value is impossible.
+    """
+
+    steps: int = (
+        0  # batches; 0: 300 and as many more as go over the captchas twice, about a minute for a thousand
+    )
+    batch_size: int = 32
+    learning_rate: float = 0.0  # at its highest; 0: 1.5e-3 from the base reader, 2e-3 from nothing
+    time_limit: float = (
+        0.0  # seconds after which the schedule has run down; 0: none, and the same on every machine
+    )
+    patience: int = 8  # evaluations (one every 5 % of the steps) without a better one before stopping
+    from_base: bool = True
+    unlabelled: bool = True  # learn from the captchas without a label as well, as far as that helps
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in (("batch_size", 1), ("patience", 1), ("steps", 0)):
+            if getattr(self, name) < least:
+                raise UsageError(
+                    f"--{name.replace('_', '-')} is {getattr(self, name)}: it must be at least {least}."
+                )
+        for name in ("learning_rate", "time_limit"):
+            if not getattr(self, name) >= 0:
+                raise UsageError(
+                    f"--{name.replace('_', '-')} is {getattr(self, name)}: it must be 0 or more."
+                )

@@ -1,0 +1,158 @@
+"""The sequence reader: whole captchas of any size, length and alphabet, read column by column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from importlib.resources import as_file, files
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from captcha_lab.recognise.codec.ctc import Decoded, decode
+from captcha_lab.recognise.contract import Box, Reading
+from captcha_lab.recognise.networks.sequence import STRIDE, SequenceNetwork
+from captcha_lab.recognise.restore import restore
+from captcha_lab.recognise.sequence.columns import SCALING, columns_of, scaled, to_batch
+
+KIND = "sequence"
+ARCHITECTURE = "crnn-ctc"
+BATCH = 32  # captchas through the network at a time: their activations stay in a core's cache
+MULTIPLE = (
+    16  # pixels; pictures whose widths round up to the same go together, so no reading depends on the others
+)
+
+
+@dataclass(frozen=True)
+class SequenceFacts:
+    """What rebuilds a sequence reader beside its weights.
+
+    Attributes:
+        classes: the characters it reads, in the order of its outputs.
+        forms: of each class, the characters whose pictures it stands for, such as "aA" where labels are folded.
+        lengths: numbers of characters that texts have; any where empty. The empty text is always possible.
+        stretch: factor of the pictures' width, for texts that need more columns than their pictures have.
+        temperature: divides the scores; makes confidences probabilities.
+    """
+
+    classes: tuple[str, ...]
+    forms: tuple[str, ...]
+    lengths: tuple[int, ...] = ()
+    stretch: float = 1.0
+    temperature: float = 1.0
+
+    @classmethod
+    def from_metadata(cls, metadata: dict[str, Any]) -> SequenceFacts:
+        """The facts as `metadata` wrote them."""
+        return cls(
+            tuple(metadata["classes"]),
+            tuple(metadata["forms"]),
+            tuple(int(n) for n in metadata["lengths"]),
+            float(metadata["stretch"]),
+            float(metadata["temperature"]),
+        )
+
+    def metadata(self) -> dict[str, Any]:
+        """What a model file keeps."""
+        return {"architecture": ARCHITECTURE, "scaling": SCALING, **asdict(self)}
+
+    def network(self) -> SequenceNetwork:
+        """An untrained network with these outputs."""
+        return SequenceNetwork([len(form) for form in self.forms])
+
+
+class SequenceReader:
+    """A `CaptchaReader` by a convolutional recurrent network and CTC; `load` is how to get one."""
+
+    kind = KIND
+
+    def __init__(self, network: SequenceNetwork, facts: SequenceFacts) -> None:
+        self.network = network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.facts = facts
+
+    @classmethod
+    def load(cls, path: Path | str) -> SequenceReader:
+        """Rebuild a reader from a run folder or a model file alone.
+
+        Raises:
+            CaptchaLabError: the file is absent, damaged, or another kind of model.
+        """
+        network, metadata = restore(
+            Path(path),
+            "a sequence reader",
+            ARCHITECTURE,
+            SCALING,
+            lambda metadata: SequenceFacts.from_metadata(metadata).network(),
+        )
+        return cls(network, SequenceFacts.from_metadata(metadata))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The characters it reads."""
+        return self.facts.classes
+
+    def read(self, images: Sequence[np.ndarray]) -> list[Reading]:
+        """Read captchas: uint8 [H, W] or RGB [H, W, 3] each, of any sizes; one reading each, in order."""
+        pictures = [scaled(image, self.facts.stretch) for image in images]
+        found = decode(self.scores(pictures), self.facts.lengths)
+        return [
+            self._reading(image, picture, decoded)
+            for image, picture, decoded in zip(images, pictures, found, strict=True)
+        ]
+
+    @torch.inference_mode()
+    def scores(self, pictures: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
+        """Log-probabilities of the columns of scaled pictures: float32 [T, 1 + K] for each uint8 [32, w, 3]."""
+        found: list[NDArray[np.float32]] = [np.empty((0, 0), np.float32)] * len(pictures)
+        rounded = np.array([-(-p.shape[1] // MULTIPLE) for p in pictures], np.int64)
+        for width in np.unique(rounded):
+            rows = np.flatnonzero(rounded == width)
+            for start in range(0, len(rows), BATCH):
+                part = rows[start : start + BATCH]
+                batch = to_batch([pictures[k] for k in part], MULTIPLE)
+                scores = self.network(batch) / self.facts.temperature
+                for k, own in zip(part, scores.log_softmax(2).numpy(), strict=True):
+                    found[k] = own[: columns_of(pictures[k].shape[1])]
+        return found
+
+    def _reading(self, image: np.ndarray, picture: NDArray[np.uint8], decoded: Decoded) -> Reading:
+        text = "".join(self.classes[k - 1] for k in decoded.text)
+        height, width = image.shape[:2]
+        boxes = _boxes(decoded.columns, STRIDE * width / picture.shape[1], width, height)
+        return Reading(text, float(np.exp(decoded.log_probability)), decoded.certainty, boxes)
+
+    def restricted(self, lengths: Sequence[int]) -> SequenceReader:
+        """The same reader for texts of these lengths only."""
+        return SequenceReader(self.network, replace(self.facts, lengths=tuple(sorted(set(lengths)))))
+
+
+def _boxes(columns: Sequence[tuple[int, int]], pixels: float, width: int, height: int) -> tuple[Box, ...]:
+    """Where characters stand: each reaches half way to its neighbours, the outer ones as far outwards as inwards.
+
+    Args:
+        columns: first column and last + 1 of each character.
+        pixels: of the captcha's width to one column.
+        width: of the captcha in pixels.
+        height: likewise.
+    """
+    centres = [(first + last) / 2 * pixels for first, last in columns]
+    if not centres:
+        return ()
+    edges = [(a + b) / 2 for a, b in pairwise(centres)]
+    reach = max((b - a for a, b in pairwise(centres)), default=height) / 2
+    edges = [max(centres[0] - reach, 0), *edges, min(centres[-1] + reach, width)]
+    return tuple(
+        (min(int(a), width - 1), 0, min(max(round(b), int(a) + 1), width), height) for a, b in pairwise(edges)
+    )
+
+
+@lru_cache(maxsize=1)
+def base_reader() -> SequenceReader:
+    """The reader that comes with the program, trained on captchas drawn for it (see models/base-reader.md)."""
+    with as_file(files("captcha_lab.recognise") / "weights" / "base-reader.safetensors") as path:
+        return SequenceReader.load(path)

@@ -1,0 +1,233 @@
+"""Training the sequence reader: from the base reader or from nothing, on 25 labelled captchas or on 100,000."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from captcha_lab.errors import CaptchaLabError
+from captcha_lab.recognise.codec.ctc import columns_needed
+from captcha_lab.recognise.fit import Figures, FitConfig, fit
+from captcha_lab.recognise.networks.sequence import SequenceNetwork
+from captcha_lab.recognise.registry import Progress, ReaderReport
+from captcha_lab.recognise.sequence.batches import TextBatch, TextBatches, ctc_objective, joined
+from captcha_lab.recognise.sequence.columns import columns_of, scaled_width
+from captcha_lab.recognise.sequence.config import SequenceConfig
+from captcha_lab.recognise.sequence.measure import calibrated, evaluation, share_right
+from captcha_lab.recognise.sequence.reader import KIND, SequenceFacts, SequenceReader, base_reader
+from captcha_lab.recognise.sequence.start import facts_of, start_fresh, start_from
+from captcha_lab.store.packed.texts import TextSet
+from captcha_lab.store.runs import Run, load_resume, save_weights
+
+LEAST = 2  # labelled captchas, below which there is nothing to train on
+MIN_VALIDATION = (
+    30  # captchas; with fewer the best checkpoint would be chosen by chance, so the last one is kept
+)
+BASE_RATE, FRESH_RATE, SECOND_RATE = 1.5e-3, 2e-3, 5e-4
+BASE_STEPS, FRESH_STEPS = 200, 800
+SURE = 0.95  # confidence from which a reading is taken for a label
+LEAST_SURE = 20  # such readings, below which they are not worth a training
+MOST_UNLABELLED = 4000
+
+
+def silent(phase: str, done: int, total: int) -> None:
+    """No progress to be shown."""
+
+
+def train(
+    data: TextSet,
+    models: Path,
+    config: SequenceConfig | None = None,
+    name: str | None = None,
+    progress: Progress = silent,
+) -> ReaderReport:
+    """Train on a text set's training split and leave a run folder with the best weights.
+
+    Best is by captchas of the validation split read right, then by their loss; where few are held out the last
+    weights are taken.
+
+    Args:
+        data: captchas and texts; those without a text may be learned from as well (see `SequenceConfig`).
+        models: folder of runs; an unfinished run of that name goes on where it was killed.
+        config: see `SequenceConfig`.
+        name: of the run; by date where None.
+        progress: called with the phase and the steps done and planned in it.
+
+    Raises:
+        CaptchaLabError: too few labelled captchas to train on, or the disk refuses.
+    """
+    config = config or SequenceConfig()
+    labelled = data.part("train"), data.part("validation")
+    if len(labelled[0]) < LEAST:
+        raise CaptchaLabError(
+            f"Only {len(labelled[0])} labelled captchas to train on: give labels with `captcha-lab label` or "
+            "`captcha-lab import PATH --labels filename`."
+        )
+    base = base_reader() if config.from_base else None
+    both = data.take(np.isin(data.image_ids, np.concatenate([part.image_ids for part in labelled])))
+    facts = facts_of(both.images, both.texts, base.classes if base else ())
+    fitting, validation = (_fitting(part, facts) for part in labelled)
+    if not len(fitting):
+        raise CaptchaLabError("Every labelled captcha is too narrow for its text: check the labels.")
+    run = Run.continued(
+        models, "recogniser", name, {"reader": KIND, "train": asdict(config), "data": data.info}
+    )
+    started = time.monotonic()
+    network = start_from(base, facts) if base else start_fresh(facts, config.seed)
+    training = _Training(network, fitting, validation, facts, config, run, progress)
+    training.on_labelled()
+    if config.unlabelled:
+        training.on_unlabelled(_without_text(data))
+    reader = training.reader()
+    save_weights(run.weights, network.state_dict(), {**reader.facts.metadata(), "data": data.info})
+    _draw(run)
+    report = ReaderReport(
+        run=run,
+        kind=KIND,
+        seconds=time.monotonic() - started,
+        train=share_right(reader, fitting),
+        validation=share_right(reader, validation),
+        test=share_right(reader, data.part("test")),
+        warnings=_warnings(len(both) - len(fitting) - len(validation), validation),
+    )
+    shares = {f"{split}_captchas": getattr(report, split) for split in ("train", "validation", "test")}
+    run.log(summary=True, **shares, warnings=report.warnings)
+    for left in run.root.glob("resume*.pt"):
+        left.unlink()
+    return report
+
+
+def _fitting(part: TextSet, facts: SequenceFacts) -> TextSet:
+    """The captchas that have columns enough for their texts."""
+    return part.take(
+        np.array(
+            [
+                columns_of(scaled_width(image, facts.stretch)) >= columns_needed(text)
+                for image, text in zip(part.images, part.texts, strict=True)
+            ],
+            bool,
+        )
+    )
+
+
+def _without_text(data: TextSet) -> TextSet:
+    """Captchas of the training split that nobody has labelled."""
+    training = data.part("train", labelled=False)
+    return training.take(np.array([not text for text in training.texts], bool))
+
+
+def _warnings(left_out: int, validation: TextSet) -> list[str]:
+    found = []
+    if left_out:
+        captchas = "1 captcha is" if left_out == 1 else f"{left_out} captchas are"
+        found.append(f"{captchas} too narrow for the text given and left out: check the labels.")
+    if not len(validation):
+        found.append("No captcha was left for validation: label more, or trust no figure here.")
+    return found
+
+
+@dataclass
+class _Training:
+    """The two phases of a training: on labelled captchas, then also on those that it reads surely."""
+
+    network: SequenceNetwork
+    fitting: TextSet
+    validation: TextSet
+    facts: SequenceFacts
+    config: SequenceConfig
+    run: Run
+    progress: Progress
+    steps: int = 0  # of the phases that are done
+
+    def reader(self) -> SequenceReader:
+        """The reader as it is now, with calibrated confidences."""
+        plain = SequenceReader(self.network, self.facts)
+        temperature = calibrated(plain, self.validation)
+        return SequenceReader(self.network, replace(self.facts, temperature=temperature))
+
+    def on_labelled(self) -> None:
+        """Train on the labelled captchas."""
+        config = self.config
+        usual = BASE_STEPS if config.from_base else FRESH_STEPS
+        steps = config.steps or usual + 2 * len(self.fitting) // config.batch_size
+        rate = config.learning_rate or (BASE_RATE if config.from_base else FRESH_RATE)
+        self._fit("labelled captchas", self._batches(self.fitting, config.batch_size), steps, rate)
+
+    def on_unlabelled(self, others: TextSet) -> None:
+        """Train on, half of each batch being captchas without a label as they are read, where that is sure.
+
+        Pseudo-labels (Lee 2013), in one round. Safeguard: the weights stay as they were unless the validation split
+        is read as well afterwards.
+        """
+        config = self.config
+        order = np.random.default_rng(config.seed).permutation(len(others))[:MOST_UNLABELLED]
+        others = others.take(order)
+        readings = self.reader().read(others.images)
+        sure = np.array([bool(r.text) and r.confidence >= SURE for r in readings], bool)
+        guessed = replace(others, texts=tuple(reading.text for reading in readings)).take(sure)
+        if len(guessed) < LEAST_SURE:
+            return
+        before = self.network.state_dict(), evaluation(self._plain(), self.validation)
+        kept = {name: values.clone() for name, values in before[0].items()}
+        half = config.batch_size // 2
+        own, other = (
+            self._batches(self.fitting, config.batch_size - half),
+            self._batches(guessed, max(half, 1)),
+        )
+        steps = config.steps or BASE_STEPS + len(guessed) // config.batch_size
+        self._fit("unlabelled captchas", lambda step: joined(own(step), other(step)), steps, SECOND_RATE)
+        after = evaluation(self._plain(), self.validation)
+        if after.get("validation_accuracy", 1.0) < before[1].get("validation_accuracy", 0.0):
+            self.network.load_state_dict(kept)
+
+    def _plain(self) -> SequenceReader:
+        return SequenceReader(self.network, self.facts)
+
+    def _batches(self, part: TextSet, size: int) -> TextBatches:
+        facts = self.facts
+        return TextBatches(part.images, part.texts, facts.classes, facts.stretch, size, self.config.seed)
+
+    def _fit(self, phase: str, batches: Callable[[int], TextBatch], steps: int, rate: float) -> None:
+        config, run, before = self.config, self.run, self.steps
+        resume = run.resume.with_stem(f"resume-{phase.split()[0]}")
+        if resume.is_file():
+            run.cut_history("step", before + load_resume(resume)["state"]["step"])
+        enough = len(self.validation) >= MIN_VALIDATION
+
+        def score(figures: Figures) -> tuple[float, ...]:
+            if enough:
+                return figures["validation_accuracy"], -figures["validation_loss"]
+            return (figures["step"],)
+
+        state = fit(
+            self.network,
+            batches,
+            ctc_objective,
+            FitConfig(
+                steps=steps,
+                learning_rate=rate,
+                schedule="one-cycle",
+                weight_decay=0.01,
+                max_norm=5.0,
+                time_limit=config.time_limit,
+                evaluate_every=max(25, steps // 20),
+                patience=config.patience,
+                seed=config.seed,
+            ),
+            lambda: evaluation(self._plain(), self.validation),
+            score,
+            resume,
+            lambda figures: run.log(**{**figures, "step": before + figures["step"]}, phase=phase),
+            lambda done, total: self.progress(f"training the sequence reader on {phase}", done, total),
+        )
+        self.steps += state.step
+
+
+def _draw(run: Run) -> None:
+    from captcha_lab.recognise.curves import draw_curves
+
+    draw_curves(run.root / "curves.png", [line for line in run.history() if "step" in line])

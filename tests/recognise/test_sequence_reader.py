@@ -1,0 +1,75 @@
+"""The reader that comes with the program, and what every sequence reader keeps to."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from captcha_lab.errors import CaptchaLabError
+from captcha_lab.recognise.contract import CaptchaReader
+from captcha_lab.recognise.sequence.reader import SequenceFacts, SequenceReader, base_reader
+from captcha_lab.store.runs import save_weights
+from tests.recognise.captchas import draw_text, random_texts
+
+
+def test_the_base_reader_reads_captchas_it_never_saw() -> None:
+    texts = random_texts(60, "23456789", (3, 4, 5, 6))
+    rng = np.random.default_rng(1)
+    reader = base_reader()
+    assert isinstance(reader, CaptchaReader)
+    readings = reader.read([draw_text(text, rng) for text in texts])
+    right = np.array([reading.text == text for reading, text in zip(readings, texts, strict=True)])
+    assert right.mean() > 0.5
+    confidence = np.array([reading.confidence for reading in readings])
+    assert confidence[right].mean() > confidence[~right].mean() + 0.1 if not right.all() else True
+    for reading in readings:
+        assert len(reading.per_character) == len(reading.text)
+        assert all(0 <= p <= 1 for p in (reading.confidence, *reading.per_character))
+
+
+def test_boxes_stand_where_the_characters_are() -> None:
+    image = draw_text("2784", np.random.default_rng(0), height=80)
+    reading = base_reader().restricted([4]).read([image])[0]
+    assert reading.boxes is not None
+    assert len(reading.boxes) == 4
+    for k, (x0, y0, x1, y1) in enumerate(reading.boxes):
+        middle = 2 * (6 + 19 * k + 10)  # of the character as it was drawn
+        assert x0 < middle < x1
+        assert (y0, y1) == (0, 80)
+        assert x1 <= image.shape[1]
+
+
+@pytest.mark.parametrize("shape", [(40, 120, 3), (40, 120), (30, 90, 3)])
+@pytest.mark.parametrize("grey", [0, 128, 255])
+def test_a_blank_picture_reads_as_nothing(shape: tuple[int, ...], grey: int) -> None:
+    reading = base_reader().read([np.full(shape, grey, np.uint8)])[0]
+    assert reading.text == ""
+    assert reading.boxes == reading.per_character == ()
+    assert reading.confidence > 0.5
+
+
+def test_pictures_of_any_size_are_read_and_do_not_disturb_each_other() -> None:
+    rng = np.random.default_rng(3)
+    images = [
+        np.zeros((1, 1), np.uint8),
+        np.zeros((300, 1, 3), np.uint8),
+        rng.integers(0, 255, (2, 3000, 3)).astype(np.uint8),
+        draw_text("52", rng),
+        draw_text("5283947", rng, height=17),
+        draw_text("528", rng)[..., 0],
+    ]
+    together = base_reader().read(images)
+    alone = [base_reader().read([image])[0] for image in images]
+    assert [r.text for r in together] == [r.text for r in alone]
+    assert [r.confidence for r in together] == pytest.approx([r.confidence for r in alone], abs=0.02)
+    assert base_reader().read([]) == []
+
+
+def test_a_reader_is_rebuilt_from_its_file(tmp_path: Path) -> None:
+    facts = SequenceFacts(("a", "b", "猫"), ("aA", "bB", "猫"), (4, 5), 1.5, 1.3)
+    path = tmp_path / "weights.safetensors"
+    save_weights(path, facts.network().state_dict(), facts.metadata())
+    assert SequenceReader.load(path).facts == facts
+    save_weights(path, facts.network().state_dict(), {**facts.metadata(), "architecture": "lenet"})
+    with pytest.raises(CaptchaLabError, match="sequence reader"):
+        SequenceReader.load(path)

@@ -1,0 +1,176 @@
+"""Training the sequence reader: it learns, it goes on where it was killed, and odd data get a clear line."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from captcha_lab.errors import CaptchaLabError, UsageError
+from captcha_lab.recognise.sequence.config import SequenceConfig
+from captcha_lab.recognise.sequence.reader import SequenceReader, base_reader
+from captcha_lab.recognise.sequence.start import facts_of, start_from
+from captcha_lab.recognise.sequence.train import train
+from captcha_lab.store.packed.texts import TextSet
+from captcha_lab.store.runs import load_weights
+from tests.recognise.captchas import draw_set, draw_text, random_texts
+
+QUICK = SequenceConfig(steps=25, batch_size=8, unlabelled=False)
+
+
+def test_a_few_labels_teach_it_captchas_of_any_length(tmp_path: Path) -> None:
+    data = draw_set(random_texts(50, "2345678", (3, 4, 5)))
+    seen: list[tuple[int, int]] = []
+    report = train(data, tmp_path, QUICK, progress=lambda phase, done, total: seen.append((done, total)))
+    assert seen[-1] == (25, 25)
+    assert report.test is not None
+    assert report.test.value > 0.8
+    assert not any("narrow" in line for line in report.warnings)
+    reader = SequenceReader.load(report.run.root)
+    assert reader.classes == tuple("2345678")
+    assert reader.facts.lengths == ()
+    assert not list(report.run.root.glob("resume*"))
+    assert (report.run.root / "curves.png").is_file()
+    lines = report.run.history()
+    assert {"step", "seconds", "train_loss", "validation_accuracy", "validation_loss"} <= set(lines[0])
+    blank = reader.read([np.full((40, 100, 3), 230, np.uint8)])[0]
+    assert blank.text == ""
+
+
+def test_folded_labels_stand_for_both_cases(tmp_path: Path) -> None:
+    facts = facts_of([np.zeros((40, 100), np.uint8)] * 3, ["abcd", "efgh", "k2mn"], base_reader().classes)
+    assert "a" in facts.classes
+    assert "A" not in facts.classes
+    assert facts.forms[facts.classes.index("a")] == "aA"
+    reader = SequenceReader(start_from(base_reader(), facts), facts)
+    rng = np.random.default_rng(0)
+    images = [draw_text(text, rng) for text in ("HERD", "ABLE", "herd", "able")]
+    assert all(reading.text == reading.text.lower() for reading in reader.read(images))
+
+
+def test_labels_in_both_cases_stay_apart() -> None:
+    facts = facts_of([np.zeros((40, 100), np.uint8)] * 2, ["aAbB", "cCdD"], ())
+    assert facts.forms == facts.classes == tuple("ABCDabcd")
+
+
+def test_many_labels_rule_out_characters_that_they_never_showed() -> None:
+    image = np.zeros((40, 100), np.uint8)
+    known = base_reader().classes
+    few, many = ["2345"] * 2, random_texts(200, "2345", (4,))
+    assert set("0123456789") == set(facts_of([image] * 2, few, known).classes)
+    assert set("2345") == set(facts_of([image] * 200, many, known).classes)
+    assert facts_of([image] * 200, many, known).lengths == (4,)
+
+
+def test_characters_the_base_reader_does_not_know_are_learned(tmp_path: Path) -> None:
+    texts = random_texts(40, "2345", (3,))
+    data = draw_set(texts)
+    renamed = replace(data, texts=tuple(text.translate(str.maketrans("2345", "猫犬鳥魚")) for text in texts))
+    report = train(renamed, tmp_path, replace(QUICK, steps=50))
+    assert report.test is not None
+    assert report.test.value > 0.5
+    assert SequenceReader.load(report.run.root).classes == tuple(sorted("猫犬鳥魚"))
+
+
+def weights_of(report_root: Path) -> dict[str, torch.Tensor]:
+    return load_weights(report_root)[0]
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from captcha_lab.recognise import fit as fit_module
+from captcha_lab.recognise.sequence.config import SequenceConfig
+from captcha_lab.recognise.sequence.train import train
+from tests.recognise.captchas import draw_set, random_texts
+fit_module.SAVE_EVERY = 0.0
+data = draw_set(random_texts(30, "2345", (3,)))
+config = SequenceConfig(steps=8, batch_size=4, unlabelled=False)
+train(data, Path(sys.argv[1]), config, "run", lambda phase, done, total: print(done, flush=True))
+"""
+
+
+def test_a_killed_training_goes_on_bit_for_bit(tmp_path: Path) -> None:
+    data = draw_set(random_texts(30, "2345", (3,)))
+    config = SequenceConfig(steps=8, batch_size=4, unlabelled=False)
+    whole = train(data, tmp_path / "whole", config, "run")
+    killed = tmp_path / "killed"
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(killed)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if int(line) == 5:
+                process.send_signal(signal.SIGKILL)
+    assert (killed / "run" / "resume-labelled.pt").is_file()
+    assert not (killed / "run" / "weights.safetensors").exists()
+    steps: list[int] = []
+    again = train(data, killed, config, "run", lambda phase, done, total: steps.append(done))
+    assert steps[0] > 4
+    first, second = weights_of(whole.run.root), weights_of(again.run.root)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    with pytest.raises(CaptchaLabError, match="exists"):
+        train(data, killed, config, "run")
+
+
+def test_a_time_limit_ends_training_in_time(tmp_path: Path) -> None:
+    data = draw_set(random_texts(20, "2345", (3,)))
+    started = time.monotonic()
+    report = train(data, tmp_path, SequenceConfig(steps=100_000, batch_size=4, time_limit=1.5))
+    steps = report.run.history()[-2]["step"]
+    assert 1 <= steps < 1000
+    assert time.monotonic() - started < 60
+
+
+def tiny(texts: tuple[str, ...], images: list[np.ndarray]) -> TextSet:
+    count = len(texts)
+    return TextSet(images, texts, np.zeros(count, np.uint8), np.arange(count), np.zeros(count, np.uint8))
+
+
+def test_texts_longer_than_their_pictures_have_columns_widen_them(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    texts = random_texts(6, "2345", (9,))
+    images = [np.asarray(draw_text(text, rng)[:, ::6].copy()) for text in texts]  # 32 pixels: eight columns
+    report = train(tiny(tuple(texts), images), tmp_path, replace(QUICK, steps=2))
+    assert not any("narrow" in line for line in report.warnings)
+    assert SequenceReader.load(report.run.root).facts.stretch > 1.3
+
+
+def test_a_picture_too_narrow_for_its_text_is_left_out_and_named(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    texts = [*random_texts(120, "2345", (3,)), "23452345"]
+    images = [*(draw_text(text, rng) for text in texts[:-1]), np.zeros((200, 1), np.uint8)]
+    report = train(tiny(tuple(texts), images), tmp_path, replace(QUICK, steps=2))
+    assert any("1 captcha" in line and "narrow" in line for line in report.warnings)
+
+
+def test_one_class_and_no_validation_are_enough_to_train(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    texts = ("7",) * 4
+    report = train(tiny(texts, [draw_text("7", rng) for _ in texts]), tmp_path, replace(QUICK, steps=3))
+    assert report.validation is report.test is None
+    assert SequenceReader.load(report.run.root).read([draw_text("7", rng)])[0].text in ("", "7")
+
+
+def test_too_few_labels_say_how_to_give_them(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    with pytest.raises(CaptchaLabError, match="captcha-lab label"):
+        train(tiny(("", "22"), [draw_text("22", rng)] * 2), tmp_path, QUICK)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "options", [{"steps": -1}, {"batch_size": 0}, {"time_limit": -1}, {"learning_rate": -1e-3}]
+)
+def test_impossible_settings(options: dict[str, float]) -> None:
+    with pytest.raises(UsageError, match="--"):
+        SequenceConfig(**options)  # type: ignore[arg-type]
