@@ -1,39 +1,42 @@
 """captcha-lab: from a captcha endpoint you may test to a recogniser that reads it and generators it scores.
 
-The interface for scripts: `load_recogniser` and `load_generator`.
+The interface for programs, each name imported when it is first used:
+
+- `load_dataset`, `load_recogniser`, `load_generator`: what a workspace or a file holds;
+- `train_recogniser`, `train_generator`, `evaluate_models`: whole steps, as the commands do them.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from captcha_lab.version import __version__
 
 if TYPE_CHECKING:
-    from captcha_lab.generate.sampling.sample import Generator
-    from captcha_lab.recognise.contract import CaptchaReader
+    from captcha_lab.pipeline.interface import (
+        evaluate_models,
+        load_dataset,
+        load_generator,
+        load_recogniser,
+        train_generator,
+        train_recogniser,
+    )
 
-__all__ = ["__version__", "load_generator", "load_recogniser"]
+__all__ = [
+    "__version__",
+    "evaluate_models",
+    "load_dataset",
+    "load_generator",
+    "load_recogniser",
+    "train_generator",
+    "train_recogniser",
+]
 
 
-def load_recogniser(path: Path | str) -> CaptchaReader:
-    """A reader of captchas, of whatever kind, from its run folder or model file; `.read(images)` reads.
+def __getattr__(name: str) -> Any:
+    """What the interface defines: `import captcha_lab` itself loads no library."""
+    if name not in __all__:
+        raise AttributeError(f"module 'captcha_lab' has no attribute {name!r}")
+    from captcha_lab.pipeline import interface
 
-    Raises:
-        CaptchaLabError: the file is absent, damaged, or another kind of model.
-    """
-    from captcha_lab.recognise.registry import load_reader
-
-    return load_reader(path)
-
-
-def load_generator(path: Path | str) -> Generator:
-    """A generator from its run folder or model file; `.sample(labels=…, seed=…)` draws images.
-
-    Raises:
-        CaptchaLabError: the file is absent, damaged, or another kind of model.
-    """
-    from captcha_lab.generate.sampling.sample import load_generator as load
-
-    return load(Path(path))
+    return getattr(interface, name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -54,11 +56,14 @@ def wrong_condition(condition: Tensor, exclusive: bool, draws: Tensor) -> Tensor
     return flipped
 
 
-def as_condition(labels: np.ndarray | None, names: tuple[str, ...], exclusive: bool) -> np.ndarray | None:
-    """What a caller asks for, as a condition: class numbers [N] or conditions [N, K]; None where unlabelled.
+Labels = np.ndarray | Sequence[int] | Sequence[str]
+
+
+def as_condition(labels: Labels | None, names: tuple[str, ...], exclusive: bool) -> np.ndarray | None:
+    """What a caller asks for, as a condition: classes [N] by number or name, or conditions [N, K]; None: unlabelled.
 
     Raises:
-        UsageError: labels for an unlabelled generator or none for a labelled one, or the wrong width.
+        UsageError: labels for an unlabelled generator or none for a labelled one, an unknown name, the wrong width.
     """
     if labels is None:
         if names:
@@ -67,8 +72,17 @@ def as_condition(labels: np.ndarray | None, names: tuple[str, ...], exclusive: b
     if not names:
         raise UsageError("This generator was trained without labels: it can't be asked for a class.")
     labels = np.asarray(labels)
-    if labels.ndim == 1 and exclusive:
+    if labels.ndim == 1 and labels.dtype.kind == "U":
+        numbers = [names.index(name) if name in names else -1 for name in labels]
+        if -1 in numbers:
+            raise UsageError(
+                f"There is no class {str(labels[numbers.index(-1)])!r}: choose from {', '.join(names)}."
+            )
+        return one_hot(np.array(numbers), len(names))
+    if labels.ndim == 1 and labels.dtype.kind in "iu" and exclusive:
         return one_hot(labels, len(names))
     if labels.ndim != 2 or labels.shape[1] != len(names):
-        raise UsageError(f"Conditions must be [N, {len(names)}], not {list(labels.shape)}.")
+        raise UsageError(
+            f"Give class names, class numbers or conditions [N, {len(names)}], not {labels.dtype} {list(labels.shape)}."
+        )
     return labels.astype(np.float32)

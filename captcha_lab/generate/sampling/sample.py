@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from captcha_lab.errors import CaptchaLabError, UsageError
-from captcha_lab.generate.conditioning import as_condition
+from captcha_lab.generate.conditioning import Labels, as_condition
 from captcha_lab.generate.networks import NetworkSpec, build_generator
 from captcha_lab.generate.networks.base import GeneratorNetwork
 from captcha_lab.generate.noise import draw_noise
@@ -38,6 +38,11 @@ class Generator:
     """Exactly one of `classes` holds for an image, else any number of them."""
     recipe: Recipe | None = None
 
+    def __repr__(self) -> str:
+        shape = "x".join(map(str, self.image_shape))
+        name = self.recipe.name if self.recipe else self.spec.family
+        return f"Generator({name}: pictures of {shape}, {len(self.classes) or 'no'} classes)"
+
     @property
     def labelled(self) -> bool:
         """Whether it needs conditions."""
@@ -49,11 +54,11 @@ class Generator:
         c, h, w = self.spec.image_shape
         return (h, w) if c == 1 else (h, w, c)
 
-    def sample(self, labels: np.ndarray | None = None, count: int | None = None, seed: int = 0) -> np.ndarray:
+    def sample(self, labels: Labels | None = None, count: int | None = None, seed: int = 0) -> np.ndarray:
         """Images in memory; the same for the same seed (a `plan.SamplePlan` draws more than memory holds).
 
         Args:
-            labels: class numbers [N], or conditions [N, K]; None where the generator is unlabelled.
+            labels: class names or numbers [N], or conditions [N, K]; None where the generator is unlabelled.
             count: N for an unlabelled generator.
             seed: of the noise.
 
