@@ -27,12 +27,14 @@ class Method:
         summary: one line for people.
         boxes: ink (bool [H, W]) and the number of characters (None where it is not known) to the cells from left to
             right; an empty list where the picture holds no ink, or cannot be cut into so many.
+        by_size: whether the picture's size alone decides, so that `boxes` may be given any ink of that size.
     """
 
     name: str
     version: str
     summary: str
     boxes: Callable[[NDArray[np.bool_], int | None], list[Box]]
+    by_size: bool = False
 
 
 def method_names() -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from captcha_lab.errors import UsageError
@@ -75,16 +76,21 @@ class Segmenter:
             For each captcha its boxes (x0, y0, x1, y1) in pixels, x1 and y1 exclusive; none where it has no ink or
             is narrower than it has cells.
         """
+        import numpy as np
+
         from captcha_lab.segment import threshold
         from captcha_lab.segment.crop import by_shape
         from captcha_lab.segment.method import method_named
 
-        find = method_named(self.method).boxes
-        found: list[list[Box]] = [[] for _ in images]
+        method = method_named(self.method)
         wanted = [(counts[row] if counts else None) or self.glyphs or None for row in range(len(images))]
+        if method.by_size:
+            of_size = cache(lambda height, width, count: method.boxes(np.zeros((height, width), bool), count))
+            return [of_size(*image.shape[:2], n) for image, n in zip(images, wanted, strict=True)]
+        found: list[list[Box]] = [[] for _ in images]
         for rows in by_shape(images):
             for row, white in zip(rows, self._whiten([images[row] for row in rows]), strict=True):
-                found[row] = find(threshold.is_ink(white), wanted[row])
+                found[row] = method.boxes(threshold.is_ink(white), wanted[row])
         return found
 
     def crop(self, images: Sequence[np.ndarray], boxes: Sequence[Sequence[Box]]) -> NDArray[np.uint8]:

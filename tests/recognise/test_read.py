@@ -153,3 +153,15 @@ def test_other_models_are_refused(run: Path, tmp_path: Path) -> None:
     save_weights(path, tensors, {**metadata, "segmenter": None})
     with pytest.raises(CaptchaLabError, match="cannot cut captchas"):
         GlyphReader.load(path).read([np.zeros((20, 80), np.uint8)])
+
+
+def test_a_model_made_before_is_read(
+    run: Path, drawn: tuple[list[str], list[np.ndarray]], tmp_path: Path
+) -> None:
+    """Before, a model had no temperature, and its segmenter no method."""
+    tensors, metadata = load_weights(run / "weights.safetensors")
+    before = {key: value for key, value in metadata.items() if key != "temperature"}
+    before["segmenter"] = {"glyphs": 4, "threshold": "otsu", "binary": False, "size": 20, "fit": "pad"}
+    save_weights(tmp_path / "before.safetensors", tensors, before)
+    texts = [reading.text for reading in load_reader(tmp_path / "before.safetensors").read(drawn[1])]
+    assert texts == [reading.text for reading in load_reader(run).read(drawn[1])]

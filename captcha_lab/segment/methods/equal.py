@@ -23,4 +23,4 @@ def boxes(ink: NDArray[np.bool_], count: int | None) -> list[Box]:
     return [(x0, 0, x1, height) for x0, x1 in itertools.pairwise(boundaries(width, count))]
 
 
-METHOD = Method("equal", "quarter-1", "equal cells side by side", boxes)
+METHOD = Method("equal", "quarter-1", "equal cells side by side", boxes, by_size=True)
