@@ -30,7 +30,8 @@ def raw(tmp_path: Path) -> Path:
     rng = np.random.default_rng(3)
     (tmp_path / "raw").mkdir()
     for k in range(len(TEXTS)):
-        cv2.imwrite(str(tmp_path / "raw" / f"{k}.png"), rng.integers(0, 256, (8, 16 + k, 3), np.uint8))
+        pixels = rng.integers(0, 256, (8, 16 + k, 3), np.uint8)
+        cv2.imwrite(str(tmp_path / "raw" / f"{k}.png"), pixels, [cv2.IMWRITE_PNG_COMPRESSION, k % 10])
     write(tmp_path / "raw", TEXTS)
     return tmp_path / "raw"
 
@@ -96,6 +97,7 @@ def test_our_own_exports_correct_imports(
     labels = {"folders": "folder", "filenames": "filename"}.get(format, "auto")
     back = run(source_of(target, format), dataset, labels=labels)
     assert changes(back) == (0, 1, 0, 0)
+    assert back.stored == 0
     assert list(texts(dataset).values()) == list(TEXTS)
 
 

@@ -31,12 +31,14 @@ class CaptchaArrays:
         texts: the text of each, None where it has none, empty where no person can read it.
         splits: train, validation, test or "" for each.
         alphabet: the characters of the texts, in the order of their numbers.
+        originals: SHA-256 of the file that each was decoded from, in hex; "" where it is unknown.
     """
 
     images: Sequence[np.ndarray]
     texts: Sequence[str | None]
     splits: Sequence[str]
     alphabet: str
+    originals: Sequence[str]
 
     @property
     def lengths(self) -> np.ndarray:
@@ -53,7 +55,7 @@ class CaptchaArrays:
 
 
 def write_mat(path: Path, data: CaptchaArrays) -> None:
-    """Variables `images` (uint8 N x H x W (x 3), or a cell array where sizes differ), `texts`, `splits`
+    """Variables `images` (uint8 N x H x W (x 3), or a cell array where sizes differ), `texts`, `splits` and `sha256`
     (cell arrays), `labels` (N x L, positions in `alphabet` from 1 as MATLAB counts, filled up with 0), `length`
     (N x 1, see `NO_TEXT`) and `alphabet`.
 
@@ -66,6 +68,7 @@ def write_mat(path: Path, data: CaptchaArrays) -> None:
         "images": _stack(data.images),
         "texts": _cells([text or "" for text in data.texts]),
         "splits": _cells(data.splits),
+        "sha256": _cells(data.originals),
         "labels": data.labels + 1,
         "length": data.lengths[:, None],
         "alphabet": data.alphabet,
@@ -74,12 +77,17 @@ def write_mat(path: Path, data: CaptchaArrays) -> None:
 
 
 def write_h5(path: Path, data: CaptchaArrays) -> None:
-    """Datasets `texts` and `splits` (strings), `text` int32 [N, L] (places in `alphabet` from 0, filled up with -1),
-    `length` int32 [N] (see `NO_TEXT`) and `images` uint8 [N, H, W(, 3)], or a group `images` of one dataset each where
-    sizes differ; attribute `alphabet`."""
+    """Datasets `texts`, `splits` and `sha256` (strings), `text` int32 [N, L] (places in `alphabet` from 0, filled up
+    with -1), `length` int32 [N] (see `NO_TEXT`) and `images` uint8 [N, H, W(, 3)], or a group `images` of one dataset
+    each where sizes differ; attribute `alphabet`."""
     with new_hdf5(path) as file:
         file.attrs["alphabet"] = data.alphabet
-        for name, texts in (("texts", [text or "" for text in data.texts]), ("splits", data.splits)):
+        strings = {
+            "texts": [text or "" for text in data.texts],
+            "splits": data.splits,
+            "sha256": data.originals,
+        }
+        for name, texts in strings.items():
             file.create_dataset(name, data=list(texts), dtype=h5py.string_dtype(), shape=(len(texts),))
         file.create_dataset("text", data=data.labels)
         file.create_dataset("length", data=data.lengths)
@@ -108,12 +116,13 @@ def read_arrays(path: Path) -> list[Item]:
             "(uint8), texts and splits as `captcha-lab export` writes them."
         ) from error
     items = []
-    for k, (image, text, split) in enumerate(zip(data.images, data.texts, splits, strict=True)):
+    rows = zip(data.images, data.texts, splits, data.originals, strict=True)
+    for k, (image, text, split, original) in enumerate(rows):
         try:
             said = Said(text and text_of(text), split=split, why=f"{path.name}, row {k}")
         except CaptchaLabError as error:
             said = Said(split=split, doubt=str(error))
-        items.append(Item(f"{path.name}#{k}", partial(_png, image), said))
+        items.append(Item(f"{path.name}#{k}", partial(_png, image), said, original=original))
     return items
 
 
@@ -129,7 +138,9 @@ def _read_mat(path: Path) -> CaptchaArrays:
     if images.dtype == object:
         images = list(images.ravel())
     texts = _known(_strings(values["texts"]), values.get("length"))
-    return CaptchaArrays(images, texts, _strings(values["splits"]), "".join(values["alphabet"].ravel()))
+    originals = _strings(values["sha256"]) if "sha256" in values else [""] * len(texts)
+    alphabet = "".join(values["alphabet"].ravel())
+    return CaptchaArrays(images, texts, _strings(values["splits"]), alphabet, originals)
 
 
 def _read_h5(path: Path) -> CaptchaArrays:
@@ -138,7 +149,9 @@ def _read_h5(path: Path) -> CaptchaArrays:
         pixels = [images[k][()] for k in sorted(images)] if isinstance(images, h5py.Group) else images[()]
         texts, splits = file["texts"].asstr()[()], file["splits"].asstr()[()]
         lengths = file["length"][()] if "length" in file else None
-        return CaptchaArrays(pixels, _known(list(texts), lengths), list(splits), str(file.attrs["alphabet"]))
+        originals = list(file["sha256"].asstr()[()]) if "sha256" in file else [""] * len(texts)
+        known = _known(list(texts), lengths)
+        return CaptchaArrays(pixels, known, list(splits), str(file.attrs["alphabet"]), originals)
 
 
 def _known(texts: Sequence[str], lengths: np.ndarray | None) -> list[str | None]:

@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
-from captcha_lab.collect.exchange.item import SPLIT_FOLDERS
+from captcha_lab.collect.exchange.item import SPLIT_FOLDERS, UNLABELLED_FOLDER, UNREADABLE_FOLDER
 from captcha_lab.collect.exchange.options import FORMATS
-from captcha_lab.collect.exchange.sources import UNLABELLED_FOLDER, UNREADABLE_FOLDER
 from captcha_lab.datasets.facts import alphabet_of
 from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.store.blobs import BlobStore
@@ -195,9 +194,9 @@ def _write_jsonl(captchas: Iterable[_Captcha], target: Path) -> None:
 def _write_arrays(captchas: Iterable[_Captcha], alphabet: str, path: Path) -> None:
     from captcha_lab.collect.exchange.arrays import CaptchaArrays, write_h5, write_mat
 
-    kept = [(decode(c.data), c.text, c.image.split or "") for c in captchas]
-    images, texts, splits = zip(*kept, strict=True) if kept else ((), (), ())
-    data = CaptchaArrays(images, texts, splits, alphabet)
+    kept = [(decode(c.data), c.text, c.image.split or "", c.image.sha256) for c in captchas]
+    images, texts, splits, originals = zip(*kept, strict=True) if kept else ((), (), (), ())
+    data = CaptchaArrays(images, texts, splits, alphabet, originals)
     (write_mat if path.suffix == ".mat" else write_h5)(path, data)
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from captcha_lab.collect.exchange.item import Said
+from captcha_lab.collect.exchange.item import SPLIT_FOLDERS, UNLABELLED_FOLDER, UNREADABLE_FOLDER, Said
 from captcha_lab.collect.exchange.lists import Pictures
+from captcha_lab.collect.exchange.options import ImportOptions
 from captcha_lab.collect.exchange.tables import TABLES
 from captcha_lab.datasets.pictures import PICTURE_EXTENSIONS, left_alone
 from captcha_lab.store.listing import list_files
@@ -109,3 +111,37 @@ def _is_utf8(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _tops(names: Sequence[str]) -> set[str]:
+    return {PurePosixPath(name).parts[0] for name in names if "/" in name} - {
+        UNLABELLED_FOLDER,
+        UNREADABLE_FOLDER,
+    }
+
+
+def only_splits(names: Sequence[str]) -> bool:
+    """Whether all top folders are named like splits; else one of them may be named by its text."""
+    tops = _tops(names)
+    return bool(tops) and all(top.lower() in SPLIT_FOLDERS for top in tops)
+
+
+def splits_of(
+    names: Sequence[str], base: Path, options: ImportOptions
+) -> tuple[dict[str, str | None], list[str]]:
+    """The split that its folders fix for each name, and remarks."""
+    if not options.split_from_folders:
+        tops = sorted(_tops(names))
+        note = f"The folders {', '.join(tops)} look like splits: --split-from-folders keeps them apart."
+        return dict.fromkeys(names), [note] if len(tops) > 1 and only_splits(names) else []
+    outer = shown_name(base.resolve().name)[0]
+
+    def split(name: str) -> str | None:
+        folders = PurePosixPath(name).parts[:-1]
+        if options.labels == "folder":  # the innermost is the text
+            folders = folders[:-1]
+        return next(
+            (SPLIT_FOLDERS[f.lower()] for f in (*folders[::-1], outer) if f.lower() in SPLIT_FOLDERS), None
+        )
+
+    return {name: split(name) for name in names}, []

@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
 from captcha_lab.alphabet import Alphabet
 from captcha_lab.collect.exchange.files import shown_name
 from captcha_lab.collect.exchange.item import Item, Said
@@ -19,7 +21,7 @@ from captcha_lab.errors import CaptchaLabError
 from captcha_lab.store.blobs import BlobStore
 from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.catalog.labels import Label, LabelEvent, LabelLog
-from captcha_lab.store.images import FORMATS, OTHER_FORMATS, encode, identify
+from captcha_lab.store.images import FORMATS, OTHER_FORMATS, decode, encode, identify
 from captcha_lab.store.workspace import DatasetFolder, WorkspaceConfig
 
 # Images whose rows are committed together: one fsync of the catalog each costs more than the image itself.
@@ -133,6 +135,7 @@ class _Ready:
     extension: str
     size: tuple[int, int]  # width, height
     useless: str  # why nobody could read it
+    original: str  # as in `Item`
     said: Said
 
 
@@ -153,7 +156,7 @@ def _read(item: Item, config: WorkspaceConfig, options: ImportOptions) -> _Ready
         return str(error)
     said = _folded(item.said, config.alphabet)
     size = picture.width, picture.height
-    return _Ready(item.name, data, picture.extension, size, useless_because(pixels), said)
+    return _Ready(item.name, data, picture.extension, size, useless_because(pixels), item.original, said)
 
 
 def _folded(said: Said, alphabet: str) -> Said:
@@ -177,6 +180,7 @@ class _Writer:
         self.catalog, self.blobs, self.report = catalog, blobs, report
         self.source, self.replaces = source, replaces
         self.log = LabelLog(catalog)
+        self.rows = {row.sha256: row for aside in (False, True) for row in catalog.images(aside=aside)}
         self.texts = self.log.text_labels()
         self.places: dict[int, dict[int, Label]] = {}
         for (image_id, position), label in self.log.current().items():
@@ -187,6 +191,7 @@ class _Writer:
         """Store a batch: the blobs first, then all its rows in one transaction."""
         if not ready:
             return
+        ready = [self._as_received(r) for r in ready]
         # Each blob is fsynced; doing that from several threads lets the file system commit them together.
         with ThreadPoolExecutor(WRITERS) as pool:
             hashes = list(pool.map(lambda r: self.blobs.put(r.data, r.extension), ready))
@@ -211,6 +216,18 @@ class _Writer:
                 events += self._label(image_id, r)
             if events:
                 self.log.record("import", events)
+
+    def _as_received(self, r: _Ready) -> _Ready:
+        """With the bytes of the image that the dataset has already, where an export of it gives only the pixels."""
+        row = self.rows.get(r.original)
+        if row is None:
+            return r
+        try:
+            data = self.blobs.get(row.sha256, row.extension)
+            same = np.array_equal(decode(data), decode(r.data))
+        except CaptchaLabError:
+            return r
+        return replace(r, data=data, extension=row.extension) if same else r
 
     def _count(self, new: bool, split: str | None) -> None:
         self.report.stored += new

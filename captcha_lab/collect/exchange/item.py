@@ -18,6 +18,7 @@ SPLIT_FOLDERS = {
     "test": "test",
     "testing": "test",
 }
+UNLABELLED_FOLDER, UNREADABLE_FOLDER = "_unlabelled", "_unreadable"  # in place of a text
 MAX_TEXT = 64  # characters; what is longer is a description
 
 
@@ -58,12 +59,14 @@ class Item:
         load: reads its bytes (raises OSError or CaptchaLabError).
         said: what its source says of it.
         problem: why it can't be imported, where that is known already.
+        original: SHA-256 of the file that it was decoded from, where the source tells it; only pixels are left of it.
     """
 
     name: str
     load: Callable[[], bytes]
     said: Said = field(default_factory=Said)
     problem: str = ""
+    original: str = ""
 
 
 def split_name(value: object) -> str | None:

@@ -10,8 +10,24 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from captcha_lab.collect.exchange.fields import DIGITS, HEX, TEXT, kind_of
-from captcha_lab.collect.exchange.files import ARRAYS, Files, files_of, one_file, shown_name
-from captcha_lab.collect.exchange.item import SPLIT_FOLDERS, Item, Said, check_text, text_of
+from captcha_lab.collect.exchange.files import (
+    ARRAYS,
+    Files,
+    files_of,
+    one_file,
+    only_splits,
+    shown_name,
+    splits_of,
+)
+from captcha_lab.collect.exchange.item import (
+    SPLIT_FOLDERS,
+    UNLABELLED_FOLDER,
+    UNREADABLE_FOLDER,
+    Item,
+    Said,
+    check_text,
+    text_of,
+)
 from captcha_lab.collect.exchange.lists import LabelList, read_list
 from captcha_lab.collect.exchange.names import find_pattern, plain_text
 from captcha_lab.collect.exchange.options import ImportOptions
@@ -20,9 +36,10 @@ from captcha_lab.datasets.pictures import PICTURE_EXTENSIONS
 from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.store.files import read_file
 
-UNLABELLED_FOLDER, UNREADABLE_FOLDER = "_unlabelled", "_unreadable"
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 MAX_TEXT_BYTES = 1 << 16  # of a file that holds the text of one picture
+_LIST_NAMES = ("labels", "label")  # what files are called that surely are lists
+_MOST_BYTES = 64 << 20  # of a file that may be one
 _OFFERED = 3  # lists that are named where it is not clear that they are lists
 _MOST_BESIDE = 20  # lists beside a folder that are looked at
 
@@ -41,7 +58,7 @@ def find_items(path: Path, options: ImportOptions) -> tuple[list[Item], list[str
     if path.suffix.lower() in TABLES and path.is_file():
         files = files_of(path.parent)
         name = path.name
-        return _from_lists(files, [_read_list(path, name, files, required=True)], options)
+        return _from_lists(files, [_read_list(path, name, files)], options)
     if path.suffix.lower() in ARCHIVES and path.is_file():
         raise CaptchaLabError(f"{path} is an archive: unpack it, and import the folder.")
     files = files_of(path) if path.is_dir() else one_file(path)
@@ -81,7 +98,7 @@ def _items(files: Files, said: dict[str, Said]) -> list[Item]:
 
 def _from_names(files: Files, options: ImportOptions) -> tuple[list[Item], list[str]]:
     names = [name for name in files.pictures if name not in files.illegible]
-    notes = []
+    notes, problems = [], dict[str, str]()
     if files.recoded:
         notes.append(f"{files.recoded} file names are not UTF-8 and were read as GBK.")
     if files.illegible:
@@ -89,18 +106,17 @@ def _from_names(files: Files, options: ImportOptions) -> tuple[list[Item], list[
     if options.labels == "none" or not names:
         said = {name: Said(why="--labels none") for name in names}
     elif options.labels == "folder":
-        only_splits = options.split_from_folders and _only_splits(names)
-        said = {name: _of_folder(name, files.base, only_splits) for name in names}
+        all_splits = options.split_from_folders and only_splits(names)
+        said = {name: _of_folder(name, files.base, all_splits) for name in names}
     elif options.pattern is not None:
-        said = {name: _of_pattern(name, options.pattern) for name in names}
+        said, problems = _of_pattern(names, options.pattern)
     else:
         said, more = _of_all_names(names, files.base, options)
         notes += more
     said |= files.illegible
-    splits, more = _splits(list(said), files.base, options)
+    splits, more = splits_of(list(said), files.base, options)
     said = {name: replace(what, split=what.split or splits[name]) for name, what in said.items()}
-    unmatched = [name for name, what in said.items() if what.doubt.startswith("its name doesn't match")]
-    items = [replace(i, problem=i.said.doubt) if i.name in set(unmatched) else i for i in _items(files, said)]
+    items = [replace(i, problem=problems.get(i.name, i.problem)) for i in _items(files, said)]
     return items, notes + more
 
 
@@ -136,23 +152,28 @@ def _text_folders(names: Sequence[str]) -> list[str]:
     return texts if len(texts) >= 5 and kind_of([plain_text(t) for t in texts]) in (TEXT, DIGITS, HEX) else []
 
 
-def _of_folder(name: str, base: Path, only_splits: bool) -> Said:
+def _of_folder(name: str, base: Path, all_splits: bool) -> Said:
     parts = PurePosixPath(name).parts
     folder = parts[-2] if len(parts) > 1 else shown_name(base.resolve().name)[0]
     why = f"the folder {folder}"
     if folder in (UNLABELLED_FOLDER, UNREADABLE_FOLDER):
         return Said("" if folder == UNREADABLE_FOLDER else None, why=why)
-    if only_splits and len(parts) < 3:
+    if all_splits and len(parts) < 3:
         return Said(why=why, doubt=f"lies in {folder}/ itself, not in a folder named like its label")
     return _checked(plain_text(folder), why)
 
 
-def _of_pattern(name: str, pattern: str) -> Said:
-    found = re.search(pattern, PurePosixPath(name).name)
-    if found is None:
-        return Said(doubt=f"its name doesn't match the pattern {pattern!r}")
-    group: int | str = "text" if "text" in found.groupdict() else min(found.re.groups, 1)
-    return _checked(unicodedata.normalize("NFC", found[group] or "") or None, "--pattern")
+def _of_pattern(names: Sequence[str], pattern: str) -> tuple[dict[str, Said], dict[str, str]]:
+    """What a regular expression finds in each name, and what is wrong with names in which it finds nothing."""
+    said, problems = dict[str, Said](), dict[str, str]()
+    for name in names:
+        found = re.search(pattern, PurePosixPath(name).name)
+        if found is None:
+            said[name], problems[name] = Said(), f"its name doesn't match the pattern {pattern!r}"
+            continue
+        group: int | str = "text" if "text" in found.groupdict() else min(found.re.groups, 1)
+        said[name] = _checked(unicodedata.normalize("NFC", found[group] or "") or None, "--pattern")
+    return said, problems
 
 
 def _checked(text: str | None, why: str) -> Said:
@@ -163,44 +184,10 @@ def _checked(text: str | None, why: str) -> Said:
     return Said(text, why=why)
 
 
-def _tops(names: Sequence[str]) -> set[str]:
-    return {PurePosixPath(name).parts[0] for name in names if "/" in name} - {
-        UNLABELLED_FOLDER,
-        UNREADABLE_FOLDER,
-    }
-
-
-def _only_splits(names: Sequence[str]) -> bool:
-    """Whether all top folders are named like splits; else one of them may be named by its text."""
-    tops = _tops(names)
-    return bool(tops) and all(top.lower() in SPLIT_FOLDERS for top in tops)
-
-
-def _splits(
-    names: Sequence[str], base: Path, options: ImportOptions
-) -> tuple[dict[str, str | None], list[str]]:
-    """The split that its folders fix for each name, and remarks."""
-    if not options.split_from_folders:
-        tops = sorted(_tops(names))
-        note = f"The folders {', '.join(tops)} look like splits: --split-from-folders keeps them apart."
-        return dict.fromkeys(names), [note] if len(tops) > 1 and _only_splits(names) else []
-    outer = shown_name(base.resolve().name)[0]
-
-    def split(name: str) -> str | None:
-        folders = PurePosixPath(name).parts[:-1]
-        if options.labels == "folder":  # the innermost is the text
-            folders = folders[:-1]
-        return next(
-            (SPLIT_FOLDERS[f.lower()] for f in (*folders[::-1], outer) if f.lower() in SPLIT_FOLDERS), None
-        )
-
-    return {name: split(name) for name in names}, []
-
-
 # Labels from lists
 
 
-def _read_list(path: Path, name: str, files: Files, *, required: bool) -> LabelList:
+def _read_list(path: Path, name: str, files: Files) -> LabelList:
     """The list in a file.
 
     Raises:
@@ -221,15 +208,17 @@ def _read_list(path: Path, name: str, files: Files, *, required: bool) -> LabelL
 
 def _offered(path: Path, name: str, files: Files) -> LabelList | None:
     """A list found among the pictures; None where the file is something else."""
-    called = path.stem.lower() in ("labels", "label")
+    called = path.stem.lower() in _LIST_NAMES
     try:
-        found = _read_list(path, name, files, required=called)
-    except CaptchaLabError:
+        if not called and path.stat().st_size > _MOST_BYTES:
+            return None
+        found = _read_list(path, name, files)
+    except (CaptchaLabError, OSError):
         if called:
             raise
         return None
     if called:
-        return replace(found, sure=True)
+        return replace(found, sure=bool(found.said))
     return found if found.said and len(found.said) >= len(found.strays) else None
 
 
@@ -268,13 +257,13 @@ def _only_list(path: Path, files: Files, options: ImportOptions) -> LabelList:
             "name the one to read as PATH itself."
         )
     name, table = next(iter(chosen.items()))
-    return _read_list(table, name, files, required=True)
+    return _read_list(table, name, files)
 
 
 def _choose(path: Path, lists: list[LabelList]) -> tuple[list[LabelList], list[str]]:
     """The lists whose labels are taken: what is sure and not contradicted by another; and remarks on the others."""
     sure = [found for found in lists if found.sure]
-    named = [found for found in sure if PurePosixPath(found.name).stem.lower() in ("labels", "label")]
+    named = [found for found in sure if PurePosixPath(found.name).stem.lower() in _LIST_NAMES]
     for group in (sure, named):
         if group and not _contradictions(group):
             left = [found for found in lists if found not in group]
@@ -318,13 +307,13 @@ def _contradictions(lists: list[LabelList]) -> bool:
 
 def _from_lists(files: Files, lists: list[LabelList], options: ImportOptions) -> tuple[list[Item], list[str]]:
     names = list(files.pictures)
-    splits, _ = _splits(names, files.base, options)
+    splits, _ = splits_of(names, files.base, options)
     said: dict[str, Said] = {}
     notes, strays = [], []
     for found in lists:
         labels = sum(what.text is not None or bool(what.places) for what in found.said.values())
         notes += [f"Labels come from {found.name}: {labels} for {len(found.said)} images.", *found.notes]
-        strays += [Item(name, bytes, problem=why) for name, why in map(_shown, found.strays)]
+        strays += [Item(shown_name(name)[0], bytes, problem=why) for name, why in found.strays]
         for k, what in found.said.items():
             said[names[k]] = replace(what, split=what.split or splits[names[k]])
     # A list may come from a stranger: it names files in its own folder only.
@@ -340,10 +329,6 @@ def _from_lists(files: Files, lists: list[LabelList], options: ImportOptions) ->
         which = " and ".join(found.name for found in lists)
         notes.append(f"{others} images that {which} does not name were left alone.")
     return items + strays, notes
-
-
-def _shown(stray: tuple[str, str]) -> tuple[str, str]:
-    return shown_name(stray[0])[0], stray[1]
 
 
 def _from_arrays(path: Path) -> tuple[list[Item], list[str]]:
