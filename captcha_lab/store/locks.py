@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -31,6 +32,39 @@ def locked(path: Path, busy: str) -> Iterator[None]:
         with suppress(OSError):  # Windows removes no open file: it stays, and hinders nobody
             path.unlink()  # while it is held, as nobody can have locked it anew
         os.close(descriptor)
+
+
+_held: dict[Path, int] = {}  # descriptors of the locks that this process keeps, oldest first
+MAX_HELD = 64  # a process that trains more models than this has finished the first ones
+
+
+def hold(path: Path, busy: str) -> None:
+    """Hold a lock file until this process ends; again in the same process does nothing.
+
+    Raises:
+        CaptchaLabError: see `locked`.
+    """
+    path = path.resolve()
+    if path in _held:
+        return
+    try:
+        descriptor = _acquire(path)
+    except OSError as error:
+        raise CaptchaLabError(f"Can't make the lock {path}: {error.strerror or error}.") from error
+    if descriptor is None:
+        raise CaptchaLabError(busy)
+    if not _held:
+        atexit.register(_let_go)
+    _held[path] = descriptor
+    while len(_held) > MAX_HELD:
+        _let_go(next(iter(_held)))
+
+
+def _let_go(*paths: Path) -> None:
+    for path in paths or tuple(_held):
+        with suppress(OSError):
+            path.unlink()
+        os.close(_held.pop(path))
 
 
 def is_held(path: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.store.files import atomic_path, write_bytes
+from captcha_lab.store.files import atomic_path, read_file, write_bytes
+from captcha_lab.store.locks import hold, is_held
+from captcha_lab.store.sums import CHECKSUM, check_archive, check_weights, digest
 from captcha_lab.store.workspace import check_name
 
 if TYPE_CHECKING:
@@ -31,8 +34,12 @@ def check_new(models: Path, name: str | None, *, unfinished: bool = False) -> No
     if name is None:
         return
     root = models / check_name(name)
-    if root.exists() and not (unfinished and not (root / WEIGHTS).exists()):
-        raise CaptchaLabError(f"A run named {name} exists in {models}: choose another --name or remove it.")
+    if not root.exists() or (unfinished and not (root / WEIGHTS).exists()):
+        return
+    cure = "choose another --name or remove it"
+    if Run(root).is_dead:
+        cure = "it was killed before it had anything to keep, and `captcha-lab clean` removes it"
+    raise CaptchaLabError(f"A run named {name} exists in {models}: {cure}.")
 
 
 @dataclass(frozen=True)
@@ -91,6 +98,7 @@ class Run:
             except OSError as error:
                 raise CaptchaLabError(f"Can't make the run folder {root}: {error.strerror}.") from error
             run = cls(root)
+            run.hold()
             facts = {"kind": kind, "created": time.time(), **config}
             write_bytes(root / "config.json", (json.dumps(facts, indent=1) + "\n").encode())
             return run
@@ -115,6 +123,27 @@ class Run:
             )
         return run
 
+    @property
+    def lock(self) -> Path:
+        """The file that a process locks while it trains this run."""
+        return self.root / ".lock"
+
+    def hold(self) -> None:
+        """Be the only process that trains this run, until it ends; the first of several that train together does so.
+
+        Raises:
+            CaptchaLabError: another one is at it.
+        """
+        if os.environ.get("RANK", "0") == "0":
+            hold(
+                self.lock, f"Another process is training {self.name}: wait for it, or stop it and try again."
+            )
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether its training was killed before there was anything to keep: no weights, no checkpoint, no process."""
+        return not (self.weights.exists() or self.resume.exists() or is_held(self.lock))
+
     @classmethod
     def open(cls, path: Path) -> Run:
         """An existing run by its folder.
@@ -134,8 +163,8 @@ class Run:
             CaptchaLabError: the file is damaged.
         """
         try:
-            value = json.loads((self.root / "config.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            value = json.loads(read_file(self.root / "config.json"))
+        except (CaptchaLabError, ValueError, RecursionError) as error:
             raise CaptchaLabError(f"{self.root / 'config.json'} can't be read: {error}.") from error
         if not isinstance(value, dict):
             raise CaptchaLabError(f"{self.root / 'config.json'} holds no JSON object.")
@@ -166,7 +195,8 @@ def all_runs(models: Path, kind: str | None = None) -> list[Run]:
         except CaptchaLabError:
             continue
         if kind is None or config.get("kind") == kind:
-            runs.append((float(config.get("created", 0.0)), run.name, run))
+            created = config.get("created", 0.0)
+            runs.append((float(created) if isinstance(created, int | float) else 0.0, run.name, run))
     return [run for _, _, run in sorted(runs, key=lambda entry: entry[:2])]
 
 
@@ -185,8 +215,9 @@ def save_weights(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[st
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    texts = {key: json.dumps(value) for key, value in metadata.items()}
+    texts = {key: json.dumps(value) for key, value in metadata.items() if key != CHECKSUM}
     plain = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in tensors.items()}
+    texts[CHECKSUM] = digest(plain, texts)
     try:
         with atomic_path(path) as temporary:
             save_file(plain, temporary, metadata=texts)
@@ -207,9 +238,12 @@ def load_weights(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         raise CaptchaLabError(f"There is no model at {path}: name a run folder or a {WEIGHTS} file.")
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = {key: json.loads(text) for key, text in (file.metadata() or {}).items()}
+            texts = dict(file.metadata() or {})
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
-    except (SafetensorError, ValueError, OSError) as error:
+        check_weights(tensors, texts)
+        texts.pop(CHECKSUM, None)
+        metadata = {key: json.loads(text) for key, text in texts.items()}
+    except (CaptchaLabError, SafetensorError, ValueError, OSError, RuntimeError, RecursionError) as error:
         raise CaptchaLabError(
             f"The model {path} can't be read ({error}): restore it or train again."
         ) from error
@@ -246,25 +280,17 @@ def load_resume(path: Path) -> dict[str, Any]:
     Raises:
         CaptchaLabError: it is absent or damaged.
     """
-    import pickle
-
     import torch
 
     if not path.is_file():
         raise CaptchaLabError(
             f"There is nothing to resume at {path}: the run finished or never saved a checkpoint."
         )
+    Run(path.parent).hold()
     try:
+        check_archive(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (
-        RuntimeError,
-        pickle.UnpicklingError,
-        OSError,
-        EOFError,
-        ValueError,
-        LookupError,
-        TypeError,
-    ) as error:
+    except Exception as error:  # a damaged one makes torch raise nearly anything
         raise CaptchaLabError(
             f"The checkpoint {path} can't be read ({error}): start the run again."
         ) from error
@@ -276,8 +302,11 @@ def load_resume(path: Path) -> dict[str, Any]:
 def _whole_lines(path: Path) -> Iterator[dict[str, Any]]:
     if not path.is_file():
         return
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            yield json.loads(line)
-        except ValueError:
-            continue
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for line in file:
+            try:
+                value = json.loads(line)
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(value, dict):
+                yield value

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from captcha_lab.errors import CaptchaLabError
+from captcha_lab.store.catalog.problems import PATIENCE, ExplainedCursor, explanation, is_busy
 from captcha_lab.store.catalog.schema import MIGRATIONS
 
 
@@ -87,10 +88,14 @@ class Catalog:
             )
         self._connection.row_factory = sqlite3.Row
         try:
-            with self._explained():
-                self._connection.execute("PRAGMA foreign_keys = ON")
-                self._connection.execute("PRAGMA journal_mode = DELETE")
-                self._connection.execute("PRAGMA synchronous = EXTRA")
+            interrupted = self._journal.exists()
+            self.execute("PRAGMA foreign_keys = ON")
+            self.execute("PRAGMA journal_mode = DELETE").fetchone()
+            self.execute("PRAGMA synchronous = EXTRA")
+            if (
+                interrupted
+            ):  # a program ended in the middle of a change: SQLite takes it back, and all is looked through
+                self.check("quick_check")
             self._migrate()
         except BaseException:
             self._connection.close()
@@ -108,15 +113,33 @@ class Catalog:
         """Close the file; the object can't be used afterwards."""
         self._connection.close()
 
+    @property
+    def _journal(self) -> Path:
+        return self.path.with_name(f"{self.path.name}-journal")
+
+    def check(self, how: str = "integrity_check") -> None:
+        """Look through the whole file, indexes included, or without them (`quick_check`), and the foreign keys.
+
+        Raises:
+            CaptchaLabError: something in it contradicts something else.
+        """
+        found = [str(row[0]) for row in self.execute(f"PRAGMA {how}(5)")]
+        found = [] if found == ["ok"] else found
+        found += [f"{row[0]} names a missing {row[2]}" for row in self.execute("PRAGMA foreign_key_check")][
+            :5
+        ]
+        if found:
+            raise CaptchaLabError(
+                f"The catalog {self.path} is damaged ({'; '.join(found)}): bring a backup back with "
+                "`captcha-lab restore`."
+            )
+
     @contextmanager
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.DatabaseError, OSError) as error:
-            raise CaptchaLabError(
-                f"The catalog {self.path} can't be used: {error}. Restore it from a copy, free the disk, or "
-                "close the program that holds it; nothing was changed."
-            ) from error
+        except (sqlite3.Error, OSError, UnicodeError) as error:
+            raise explanation(self.path, error) from error
 
     def _migrate(self) -> None:
         with self.transaction():
@@ -135,7 +158,16 @@ class Catalog:
     def execute(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
         """Run one statement; the modules of `store` build on this, other rooms use the named methods."""
         with self._lock, self._explained():
-            return self._connection.execute(sql, values)
+            cursor = self._connection.cursor(lambda connection: ExplainedCursor(connection, self.path))
+            end = time.monotonic() + PATIENCE
+            while True:
+                try:
+                    return cursor.execute(sql, values)
+                except sqlite3.OperationalError as error:
+                    # SQLite itself waits, but not where it sees two that wait for each other.
+                    if not is_busy(error) or self._connection.in_transaction or time.monotonic() > end:
+                        raise
+                time.sleep(0.05)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -178,7 +210,10 @@ class Catalog:
     def provenance(self) -> list[dict[str, Any]]:
         """All facts in order, each with `at` (Unix seconds), `kind` and its details."""
         rows = self.execute("SELECT at, kind, detail FROM provenance ORDER BY id")
-        return [{"at": row["at"], "kind": row["kind"], **json.loads(row["detail"])} for row in rows]
+        try:
+            return [{"at": row["at"], "kind": row["kind"], **json.loads(row["detail"])} for row in rows]
+        except (ValueError, TypeError, RecursionError) as error:
+            raise CaptchaLabError(f"The catalog {self.path} is damaged: its history is no JSON.") from error
 
     # Images and the attempts to get them
 
