@@ -28,7 +28,7 @@ def run(
         str, typer.Option(help=f"What the terminal asks: one of {', '.join((BEST, *QUEUE_NAMES))}.")
     ] = "captcha",
     auto: Annotated[
-        bool, typer.Option("--auto", help="Let the newest recogniser label what nobody has labelled.")
+        bool, typer.Option("--auto", help="Let a trained reader label what nobody has labelled.")
     ] = False,
     simulate: Annotated[
         Path | None,
@@ -90,7 +90,7 @@ def _auto(dataset: str | None, json: bool) -> None:
     emit(
         report,
         json,
-        f"{report.run} labelled {report.labelled} glyphs (mean confidence {report.mean_confidence:.1%}, "
+        f"{report.run} gave {report.labelled} labels (mean confidence {report.mean_confidence:.1%}, "
         f"{report.below_half} below 50 %); {report.unchanged} stay as they were, {report.kept} were labelled by "
         "people, batches or imports and stay.",
         "Look through the least sure ones: captcha-lab label --review.",

@@ -1,78 +1,116 @@
-"""Labels from the recogniser for the places no person has labelled."""
+"""Labels from a reader for what no person has labelled."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from captcha_lab.alphabet import Alphabet
 from captcha_lab.errors import CaptchaLabError
+from captcha_lab.recognise.contract import CaptchaReader, Reading
 from captcha_lab.store.catalog.catalog import Catalog
-from captcha_lab.store.catalog.labels import LabelEvent, LabelLog
+from captcha_lab.store.catalog.labels import Label, LabelEvent, LabelLog, Place
 from captcha_lab.store.catalog.predictions import register_run
 from captcha_lab.store.workspace import DatasetFolder
 
-if TYPE_CHECKING:
-    from captcha_lab.recognise.classifier import Classifier
+MOST_PLACES = 64  # of a captcha
+BATCH = 256  # captchas read at once
 
 
 @dataclass(frozen=True)
 class AutoReport:
-    """What the model labelled: new or changed labels, those it left as they were, and places it must not touch."""
+    """What the model labelled: new or changed labels, those it left as they were, and those it must not touch.
+
+    A label is that of one glyph where the captcha is cut into as many glyphs as the reading has characters, else that
+    of a whole text.
+    """
 
     run: str
     labelled: int
     unchanged: int
-    kept: int  # labelled by a person, a batch or an import
+    kept: int  # given by a person, a batch or an import
     mean_confidence: float
     below_half: int  # labels given with a confidence below 0.5
 
 
-def label_by_model(folder: DatasetFolder, recogniser: Classifier, run: str, alphabet: Alphabet) -> AutoReport:
-    """Label every cut glyph that has no label, or one of an earlier model, in one act (one undo).
+def label_by_model(
+    folder: DatasetFolder, reader: CaptchaReader, run: str, alphabet: Alphabet | None = None
+) -> AutoReport:
+    """Label everything that has no label, or one of an earlier model, in one act (one undo).
 
     Labels of people, batches and imports stay whatever the model says.
 
-    Raises:
-        CaptchaLabError: nothing is cut, or the model reads characters outside the alphabet.
-    """
-    from captcha_lab.datasets.cutting import read_glyphs
+    Args:
+        folder: the dataset.
+        reader: of captchas, of any kind.
+        run: its name, kept with the labels.
+        alphabet: the only characters that labels may have, where these are configured.
 
-    foreign = [c for c in recogniser.classes if c not in alphabet]
-    if foreign:
-        raise CaptchaLabError(
-            f"The model {run} reads {foreign[0]!r}, which is not in the alphabet {alphabet.characters} of dataset "
-            f"{folder.name}: train one on this dataset with `captcha-lab train`."
-        )
-    table = read_glyphs(folder)
-    if not table.places:
-        raise CaptchaLabError(f"Dataset {folder.name} has no glyphs yet: run `captcha-lab segment`.")
+    Raises:
+        CaptchaLabError: there is no dataset, or the model reads a character outside the alphabet.
+    """
+    from captcha_lab.datasets.cutting import captchas
+
     with Catalog(folder.catalog_path, create=False) as catalog:
         log = LabelLog(catalog)
-        revision, current = log.revision, log.current()
-        rows = [
-            k
-            for k, place in enumerate(table.places)
-            if place not in current or current[place].source == "model"
-        ]
-        probabilities = recogniser.probabilities(table.images[rows])
-        sure = probabilities.max(axis=1)
+        revision, current, texts, cuts = log.revision, log.current(), log.text_labels(), catalog.cuts()
         run_id = register_run(catalog, run)
-        events = []
-        for row, k, confidence in zip(
-            rows, probabilities.argmax(axis=1).tolist(), sure.tolist(), strict=True
-        ):
-            place, value = table.places[row], recogniser.classes[k]
-            known = current.get(place)
-            if known is None or (known.value, known.confidence) != (value, confidence):
-                events.append(LabelEvent(*place, value, "model", run_id, confidence))
+        rows, kept, unchanged = catalog.images(), 0, 0
+        events: list[LabelEvent] = []
+        sure: list[float] = []
+        for start in range(0, len(rows), BATCH):
+            read = list(captchas(folder, rows[start : start + BATCH]))
+            readings = reader.read([image for _, image in read])
+            for (row, _), reading in zip(read, readings, strict=True):
+                _check(reading, run, alphabet)
+                cells = len(cuts.get(row.id, ()))
+                for position, value, confidence in _labels(reading, cells):
+                    known = _known(row.id, position, current, texts)
+                    if known is not None and known.source != "model":
+                        kept += 1
+                        continue
+                    sure.append(confidence)
+                    if known is not None and (known.value, known.confidence) == (value, confidence):
+                        unchanged += 1
+                    else:
+                        events.append(LabelEvent(row.id, position, value, "model", run_id, confidence))
         if events:
             log.record("auto", events, expected_revision=revision)
     return AutoReport(
         run,
         labelled=len(events),
-        unchanged=len(rows) - len(events),
-        kept=len(table.places) - len(rows),
-        mean_confidence=float(sure.mean()) if len(rows) else 0.0,
-        below_half=int((sure < 0.5).sum()),
+        unchanged=unchanged,
+        kept=kept,
+        mean_confidence=sum(sure) / len(sure) if sure else 0.0,
+        below_half=sum(confidence < 0.5 for confidence in sure),
     )
+
+
+def _labels(reading: Reading, cells: int) -> Iterator[tuple[int | None, str, float]]:
+    """Position, label and confidence of what a reading says; a captcha that reads as nothing gets no label."""
+    if reading.text and len(reading.text) == cells == len(reading.per_character):
+        yield from zip(range(cells), reading.text, reading.per_character, strict=True)
+    elif reading.text:
+        yield None, reading.text, reading.confidence
+
+
+def _known(
+    image_id: int, position: int | None, current: dict[Place, Label], texts: dict[int, Label]
+) -> Label | None:
+    """The label there is; of a whole text also one that a person gave to any of its glyphs."""
+    if image_id in texts and not texts[image_id].value:
+        return texts[image_id]  # nobody can read it
+    if position is not None:
+        return current.get((image_id, position))
+    own = (current.get((image_id, place)) for place in range(MOST_PLACES))
+    by_others = (label for label in own if label is not None and label.source != "model")
+    return next(by_others, texts.get(image_id))
+
+
+def _check(reading: Reading, run: str, alphabet: Alphabet | None) -> None:
+    foreign = [c for c in reading.text if alphabet is not None and c not in alphabet]
+    if foreign:
+        raise CaptchaLabError(
+            f"The model {run} reads {foreign[0]!r}, which is not in the alphabet that captcha-lab.toml names: train "
+            "one on this dataset with `captcha-lab train`, or correct the alphabet."
+        )

@@ -91,20 +91,19 @@ def label_by_model(
     progress: Progress = silent,
     model: str | None = None,
 ) -> AutoReport:
-    """Let a recogniser (the newest) label what no person has labelled; new captchas are cut first.
+    """Let a reader (the one in use) label what no person has labelled; new captchas are cut first.
 
     Raises:
-        CaptchaLabError: there is no dataset or no recogniser; see also `label.auto.label_by_model`.
+        CaptchaLabError: there is no dataset or no reader; see also `label.auto.label_by_model`.
     """
-    from captcha_lab.datasets.facts import alphabet_of
+    from captcha_lab.alphabet import Alphabet
     from captcha_lab.label.auto import label_by_model as label
-    from captcha_lab.recognise.classifier import Classifier
+    from captcha_lab.recognise.registry import load_reader
 
     ensure_segmented(workspace, folder, say, progress)
-    path = find_model(workspace, model, "recogniser")
-    with Catalog(folder.catalog_path, create=False) as catalog:
-        alphabet = alphabet_of(catalog, workspace.config.alphabet)
-    return label(folder, Classifier.load(path), path.name, alphabet)
+    path = find_model(workspace, model, "recogniser", folder.name, say)
+    configured = Alphabet(workspace.config.alphabet) if workspace.config.alphabet else None
+    return label(folder, load_reader(path), path.name, configured)
 
 
 def review(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from captcha_lab.cli import app
 from captcha_lab.datasets.cutting import read_glyphs, segment_dataset
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.label.auto import label_by_model
+from captcha_lab.recognise.contract import Reading
 from captcha_lab.segment import Segmenter
 from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.catalog.labels import LabelEvent, LabelLog
@@ -24,18 +26,17 @@ ALPHABET = Alphabet(page_data.CHARACTERS)
 
 
 class Model:
-    """Gives every glyph one class with one confidence."""
+    """Reads one character, so many times, with one confidence each."""
 
+    kind = "model"
     classes = tuple(page_data.CHARACTERS)
 
-    def __init__(self, character: str, confidence: float) -> None:
-        self.k, self.confidence = self.classes.index(character), confidence
+    def __init__(self, character: str, confidence: float, length: int = 4) -> None:
+        self.character, self.confidence, self.length = character, confidence, length
 
-    def probabilities(self, glyphs: np.ndarray) -> np.ndarray:
-        rest = (1 - self.confidence) / (len(self.classes) - 1)
-        out = np.full((len(glyphs), len(self.classes)), rest, np.float32)
-        out[:, self.k] = self.confidence
-        return out
+    def read(self, images: Sequence[np.ndarray]) -> list[Reading]:
+        own = (self.confidence,) * self.length
+        return [Reading(self.character * self.length, self.confidence**self.length, own) for _ in images]
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def test_only_what_nobody_labelled_is_labelled(cut: Any) -> None:
         for k, source in enumerate(("human", "batch", "import")):
             log.record("given", [LabelEvent(1, k, "H", source)])
         log.record("given", [LabelEvent(2, 0, "", "human")])  # "not a glyph" is a label too
-    report = label_by_model(cut, Model("A", 0.75), "run-1", ALPHABET)  # type: ignore[arg-type]
+    report = label_by_model(cut, Model("A", 0.75), "run-1", ALPHABET)
     assert (report.labelled, report.kept, report.unchanged, report.below_half) == (116, 4, 0, 0)
     assert report.mean_confidence == pytest.approx(0.75)
     labels = current(cut)
@@ -67,18 +68,18 @@ def test_only_what_nobody_labelled_is_labelled(cut: Any) -> None:
 
 
 def test_a_better_model_replaces_a_model_and_the_same_changes_nothing(cut: Any) -> None:
-    label_by_model(cut, Model("A", 0.4), "run-1", ALPHABET)  # type: ignore[arg-type]
-    again = label_by_model(cut, Model("A", 0.4), "run-1", ALPHABET)  # type: ignore[arg-type]
+    label_by_model(cut, Model("A", 0.4), "run-1", ALPHABET)
+    again = label_by_model(cut, Model("A", 0.4), "run-1", ALPHABET)
     assert (again.labelled, again.unchanged, again.below_half) == (0, 120, 120)
     with Catalog(cut.catalog_path) as catalog:
         assert len(LabelLog(catalog).acts()) == 1
-    better = label_by_model(cut, Model("B", 0.9), "run-2", ALPHABET)  # type: ignore[arg-type]
+    better = label_by_model(cut, Model("B", 0.9), "run-2", ALPHABET)
     assert better.labelled == 120
     assert {label.value for label in current(cut).values()} == {"B"}
 
 
 def test_one_undo_takes_it_all_back(cut: Any) -> None:
-    label_by_model(cut, Model("A", 0.9), "run-1", ALPHABET)  # type: ignore[arg-type]
+    label_by_model(cut, Model("A", 0.9), "run-1", ALPHABET)
     with Catalog(cut.catalog_path) as catalog:
         LabelLog(catalog).undo()
     assert current(cut) == {}
@@ -86,13 +87,28 @@ def test_one_undo_takes_it_all_back(cut: Any) -> None:
 
 def test_a_model_of_another_alphabet_is_refused(cut: Any) -> None:
     with pytest.raises(CaptchaLabError, match="'H', which is not in the alphabet"):
-        label_by_model(cut, Model("A", 0.9), "run-1", Alphabet("ABCDEFG234"))  # type: ignore[arg-type]
+        label_by_model(cut, Model("H", 0.9), "run-1", Alphabet("ABCDEFG234"))
     assert current(cut) == {}
 
 
-def test_what_is_not_cut_can_not_be_labelled(dataset: Any) -> None:
-    with pytest.raises(CaptchaLabError, match="captcha-lab segment"):
-        label_by_model(dataset[0], Model("A", 0.9), "run-1", ALPHABET)  # type: ignore[arg-type]
+def test_a_reading_of_another_length_is_a_whole_text(cut: Any) -> None:
+    with Catalog(cut.catalog_path) as catalog:
+        log = LabelLog(catalog)
+        log.record("given", [LabelEvent(1, 2, "H"), LabelEvent(2, None, ""), LabelEvent(3, None, "HHH")])
+    report = label_by_model(cut, Model("A", 0.9, length=5), "run-1", ALPHABET)
+    assert (report.labelled, report.kept) == (27, 3)
+    with Catalog(cut.catalog_path) as catalog:
+        labels = LabelLog(catalog).text_labels()
+    assert (labels[4].value, labels[4].source) == ("AAAAA", "model")
+    assert labels[4].confidence == pytest.approx(0.9**5)
+    assert 1 not in labels  # a person began to label it
+    assert labels[2].value == ""  # nobody can read it
+    assert labels[3].value == "HHH"
+
+
+def test_what_is_not_cut_is_labelled_whole(dataset: Any) -> None:
+    report = label_by_model(dataset[0], Model("A", 0.9), "run-1", ALPHABET)
+    assert report.labelled == 30
 
 
 def test_the_command_labels_with_a_recogniser_trained_on_a_third(
