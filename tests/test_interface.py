@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from torch.utils.data import DataLoader
 
 import captcha_lab
 from captcha_lab.collect.endpoint.classic import render
 from captcha_lab.errors import CaptchaLabError, UsageError
-from captcha_lab.store.images import write_image
+from captcha_lab.recognise.sequence.reader import base_reader
+from captcha_lab.store.images import read_image, write_image
 from captcha_lab.store.packed.packed import PackedSet, write_packed
 from tests.cli.conftest import invoke
 
@@ -91,11 +93,23 @@ def test_pictures_of_several_sizes_are_padded_with_white(tmp_path: Path) -> None
     assert (first[:, 30:] == 255).all()
 
 
+def test_the_reader_of_whole_captchas_takes_pictures_of_any_form(root: Path) -> None:
+    path = min((root / "pictures").iterdir())
+    reader = base_reader()
+    assert repr(reader) == f"SequenceReader({len(reader.classes)} classes)"
+    image = read_image(path)
+    forms = [path, str(path), path.read_bytes(), Image.open(path), image / 255.0]
+    (wanted,) = reader.read([image])
+    assert [reading.text for reading in reader.read(forms)] == [wanted.text] * len(forms)
+    with pytest.raises(CaptchaLabError, match="list of pictures"):
+        reader.read(path.read_bytes())
+
+
 def test_whole_steps(root: Path) -> None:
     report = captcha_lab.train_recogniser(reader="glyph", epochs=1, name="reader", workspace=root)
     reader = captcha_lab.load_recogniser(report.run.root)
     pictures = sorted((root / "pictures").iterdir())[:3]
-    assert [len(reading.text) for reading in reader.read(pictures)] == [4, 4, 4]  # type: ignore[arg-type]
+    assert [len(reading.text) for reading in reader.read(pictures)] == [4, 4, 4]
     assert repr(reader).startswith("GlyphReader(")
     assert len(repr(reader)) < 80
     made = captcha_lab.train_generator("glyphs", recipe="draft", iterations=2, name="made", workspace=root)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,8 +44,12 @@ class CaptchaReader(Protocol):
     @property
     def classes(self) -> tuple[str, ...]: ...  # noqa: D102
 
-    def read(self, images: Sequence[np.ndarray]) -> list[Reading]:
-        """Read captchas: uint8 [H, W] or RGB [H, W, 3] each, of any sizes; one reading each, in order."""
+    def read(self, images: Iterable[Any]) -> list[Reading]:
+        """Read captchas, one reading each, in order: arrays of any sizes, paths, bytes or PIL images.
+
+        Raises:
+            CaptchaLabError: one of them is no picture (see `store.pixels.pixels_of`).
+        """
         ...
 
 

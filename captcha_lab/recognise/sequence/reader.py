@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from importlib.resources import as_file, files
@@ -19,6 +19,7 @@ from captcha_lab.recognise.contract import Box, Reading
 from captcha_lab.recognise.networks.sequence import STRIDE, SequenceNetwork
 from captcha_lab.recognise.restore import restore
 from captcha_lab.recognise.sequence.columns import SCALING, columns_of, scaled, to_batch
+from captcha_lab.store.pixels import pictures
 
 KIND = "sequence"
 ARCHITECTURE = "crnn-ctc"
@@ -96,13 +97,17 @@ class SequenceReader:
         """The characters it reads."""
         return self.facts.classes
 
-    def read(self, images: Sequence[np.ndarray]) -> list[Reading]:
-        """Read captchas: uint8 [H, W] or RGB [H, W, 3] each, of any sizes; one reading each, in order."""
-        pictures = [scaled(image, self.facts.stretch) for image in images]
-        found = decode(self.scores(pictures), self.facts.lengths)
+    def __repr__(self) -> str:
+        return f"SequenceReader({len(self.classes)} classes)"
+
+    def read(self, images: Iterable[Any]) -> list[Reading]:
+        """Read captchas (see `CaptchaReader.read`)."""
+        received = pictures(images)
+        inputs = [scaled(image, self.facts.stretch) for image in received]
+        found = decode(self.scores(inputs), self.facts.lengths)
         return [
             self._reading(image, picture, decoded)
-            for image, picture, decoded in zip(images, pictures, found, strict=True)
+            for image, picture, decoded in zip(received, inputs, found, strict=True)
         ]
 
     @torch.inference_mode()
