@@ -87,7 +87,7 @@ class GlyphReader:
         images = pictures(images)
         boxes = self.segmenter.boxes(images)
         glyphs = self.segmenter.crop(images, boxes)
-        inked = np.count_nonzero(glyphs.reshape(len(glyphs), -1) != 255, axis=1) >= MIN_INK
+        inked = np.count_nonzero(glyphs != 255, axis=(1, 2)) >= MIN_INK
         return self.codec.decode(self.classifier.logits(glyphs).numpy(), inked, boxes)
 
     def read_bytes(self, files: Sequence[bytes]) -> list[Reading]:
