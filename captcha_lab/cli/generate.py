@@ -9,7 +9,6 @@ import typer
 
 from captcha_lab.cli.output import (
     JsonFlag,
-    ModelOption,
     SeedOption,
     attributes_option,
     emit,
@@ -26,7 +25,16 @@ EXAMPLES = (
 
 
 def run(
-    model: ModelOption = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            "--run",
+            "--generator",
+            metavar="RUN",
+            help="Run, its folder or its model file; several times: draw from all of them [default: the one in use].",
+        ),
+    ] = None,
     text: Annotated[str, typer.Option(help="Whole captchas with this text.")] = SampleOptions.text,
     count: Annotated[int, typer.Option(min=1, help="How many captchas or samples.")] = SampleOptions.count,
     per_class: Annotated[
@@ -66,6 +74,6 @@ def run(
         text, count, per_class, grid, interpolate, steps, names(attribute), scale, seed, str(out)
     )
     with progress("Drawing") as bar:
-        report = pipeline.generate(options, model, bar, say)
+        report = pipeline.generate(options, model or (), bar, say)
     if report is not None:
         emit(report, json, f"Wrote {report.count} {report.what} of {report.run} to {report.path}.")

@@ -61,7 +61,11 @@ def run(
     ] = None,
     seed: SeedOption = GeneratorConfig.seed,
     seeds: Annotated[
-        int, typer.Option(min=1, help="Train this many seeds one after the other, and name the best.")
+        int,
+        typer.Option(
+            min=1,
+            help="Train this many seeds one after the other; names the best, and how to draw from all.",
+        ),
     ] = 1,
     attribute: Annotated[
         list[str] | None,
@@ -148,6 +152,9 @@ def _lines(reports: list[Any], best: Any) -> list[str]:
         lines += [f"  Alarm at iteration {alarm.iteration}: {alarm.message}" for alarm in report.alarms]
     pictures = ("progress.gif", "progress.png", "curves.png", "critic_weights.png")
     drawn = [name for name in pictures if (best.run / name).is_file()]
+    if len(reports) > 1:
+        every = " ".join(f"--model {report.run.name}" for report in reports if report.best_iteration)
+        lines.append(f"Draw from all of them: captcha-lab generate {every}")
     return [*lines, *([f"Pictures in {best.run}: {', '.join(drawn)}."] if drawn else [])]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from captcha_lab.errors import UsageError
 
-OPTIMISERS = ("adam", "rmsprop", "sgd")
+OPTIMISERS = ("adam", "rmsprop", "rmsprop-tensorflow", "sgd")
 CLIP_SCOPES = ("all", "update")
 FAKE_LABELS = ("data", "uniform")
 NOISES = ("normal", "uniform")
@@ -94,6 +94,7 @@ class Recipe:
 
     # Optimisers
     optimiser: str = "adam"
+    """adam, sgd, rmsprop, or rmsprop-tensorflow, whose mean square starts at 1, so that the first steps are short."""
     learning_rate: float = 2e-4
     beta1: float = 0.5
     """First moment of Adam; momentum of SGD."""

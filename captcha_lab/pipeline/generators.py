@@ -13,6 +13,8 @@ from captcha_lab.store.runs import Run, check_new
 from captcha_lab.store.workspace import DatasetFolder, Workspace
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from captcha_lab.generate.choose import Choice
     from captcha_lab.generate.players.streams import PackedStream
     from captcha_lab.generate.recipe import Recipe
@@ -294,15 +296,24 @@ def load_generator(workspace: Workspace, model: str | None = None) -> Generator:
 
 def generate(
     options: SampleOptions,
-    model: str | None = None,
+    models: Sequence[str] = (),
     progress: Progress = silent,
     say: Say = lambda message: None,
 ) -> SampleReport | None:
-    """Draw samples from a generator of the workspace (see `write_samples` for errors)."""
+    """Draw samples from a generator of the workspace, or from several as from one (see `write_samples` for errors).
+
+    Args:
+        options: which samples, and where to.
+        models: runs or model files; none = the generator in use.
+        progress: called with (done, total).
+        say: called with messages.
+    """
+    from captcha_lab.generate.sampling.mixture import mixture
     from captcha_lab.generate.sampling.write import write_samples
     from captcha_lab.parallel import join_group
 
     workspace = Workspace.find()
-    path = find_model(workspace, model, "generator", say=say)
-    run = path.resolve().parent if path.is_file() else path.resolve()
-    return write_samples(options, load_generator(workspace, str(path)), run.name, join_group(), progress)
+    paths = [find_model(workspace, model, "generator", say=say) for model in models or (None,)]
+    runs = [(path.resolve().parent if path.is_file() else path.resolve()).name for path in paths]
+    made = mixture([load_generator(workspace, str(path)) for path in paths])
+    return write_samples(options, made, " and ".join(runs), join_group(), progress)

@@ -83,6 +83,20 @@ def test_seeds_and_the_best_of_them(workspace: Path) -> None:
     assert report["best"] == best
     configs = [json.loads((workspace / "models" / name / "config.json").read_text()) for name in sorted(runs)]
     assert [config["train"]["seed"] for config in configs] == [5, 6]
+    asked = (
+        "generate",
+        "--model",
+        "pair-1",
+        "--model",
+        "pair-2",
+        "--count",
+        "6",
+        "--out",
+        "both.h5",
+        "--json",
+    )
+    made = json.loads(call(*asked).stdout)
+    assert (made["count"], made["run"]) == (6, "pair-1 and pair-2")
 
 
 def test_resume_by_name(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,7 +85,7 @@ PRINTED: dict[str, dict[str, Any]] = {
     "slides-wgan": {**SLIDES, "loss": "wgan", "optimiser": "rmsprop", "clip": 0.01},
     "slides-wgan-gp": {**SLIDES, "loss": "wgan", "gradient_penalty": 10, "options": {**LAYERS, "critic_norm": "none"}},
     "dcgan-minibatch": {"loss": "gan"},
-    "dcgan-feature-matching": {"adversarial_weight": 0},
+    "dcgan-feature-matching": {"adversarial_weight": 1, "feature_matching": 1, "options": {**NORM, "features": "maps"}},
     "dcgan-replay": {"replay": 0.5},
 }  # fmt: skip
 GLYPHS = ((1, 20, 20), (0, 1))

@@ -17,6 +17,7 @@ from captcha_lab.generate.noise import draw_noise
 from captcha_lab.generate.players.streams import ArrayStream
 from captcha_lab.generate.recipes import get_recipe
 from captcha_lab.generate.sampling import sheets
+from captcha_lab.generate.sampling.mixture import mixture
 from captcha_lab.generate.sampling.options import SampleOptions
 from captcha_lab.generate.sampling.plan import attributed_samples, captcha_samples, single_samples
 from captcha_lab.generate.sampling.sample import BLOCK, Generator, load_generator, save_generator
@@ -351,3 +352,21 @@ def test_damaged_generators_are_refused(letters: Generator, tmp_path: Path) -> N
     save_weights(path, tensors, metadata)
     with pytest.raises(CaptchaLabError, match="can't be rebuilt"):
         load_generator(path)
+
+
+def test_several_generators_are_drawn_from_as_one(letters: Generator) -> None:
+    recipe = shrunk(get_recipe("wdcgan-label"))
+    other = replace(letters, network=Trainer(recipe, data(recipe), 1, seed=7).players.generator)
+    both = mixture([letters, other])
+    labels = np.arange(2 * BLOCK + 40) % 5
+    images, one, two = (generator.sample(labels, seed=3) for generator in (both, letters, other))
+    from_one = (images == one).all((1, 2))
+    from_two = (images == two).all((1, 2))
+    assert (from_one ^ from_two).all()
+    for label in range(5):  # whatever the class
+        assert 0.3 < from_one[labels == label].mean() < 0.7
+    plan = single_samples(both, len(labels), seed=3)
+    assert np.array_equal(dict(plan.drawn({1}))[1], images[BLOCK : 2 * BLOCK])
+    assert mixture([letters]) is letters
+    with pytest.raises(UsageError, match="only if they agree in image size, noise and classes"):
+        mixture([letters, generator("dcgan")])

@@ -8,12 +8,16 @@ from typing import Any, cast
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from captcha_lab.errors import UsageError
 from captcha_lab.generate.losses import make_loss
 from captcha_lab.generate.losses.base import Adversarial
 from captcha_lab.generate.networks.base import Criticism
+from captcha_lab.generate.networks.parts.initialise import initialise
+from captcha_lab.generate.networks.parts.layers import conv_double, conv_half
 from captcha_lab.generate.networks.parts.normalise import BatchNorm
+from captcha_lab.generate.players.optimisers import make_optimiser
 from captcha_lab.generate.players.penalties import gradient_penalty
 from captcha_lab.generate.recipes import get_recipe, recipes
 from captcha_lab.generate.training.trainer import Trainer
@@ -194,3 +198,43 @@ def test_batch_norm_of_the_framework_meant(name: str, epsilon: float, momentum: 
     found = norms(trainer_of(name))
     assert found
     assert {(norm.eps, norm.momentum) for norm in found} == {(epsilon, momentum)}
+
+
+def test_strided_layers_are_those_of_tensorflow_mirrored() -> None:
+    """TensorFlow's "same" pads (1, 2) for a kernel of 5 and a stride of 2; here (2, 1), on mirrored images the same."""
+    layer = conv_half(2, 3, bias=False)
+    images = torch.randn(1, 2, 8, 8)
+    kernel = layer.weight.detach()
+    theirs = F.conv2d(F.pad(images, (1, 2, 1, 2)), kernel.flip(2, 3), stride=2)
+    with torch.no_grad():
+        assert torch.allclose(layer(images.flip(2, 3)).flip(2, 3), theirs, atol=1e-5)
+
+
+def test_glorot_takes_the_fans_of_keras() -> None:
+    """`_compute_fans`: inputs and outputs times the kernel's area, whatever the stride."""
+    for layer in (conv_half(16, 32, bias=False), conv_double(32, 16, bias=False)):
+        initialise(layer, "glorot", torch.Generator().manual_seed(0))
+        bound = (6 / (25 * (16 + 32))) ** 0.5
+        assert 0.99 * bound < float(layer.weight.detach().abs().max()) <= bound
+
+
+def test_rmsprop_of_tensorflow_against_its_formula() -> None:
+    recipe = replace(get_recipe("wdcgan"), optimiser="rmsprop-tensorflow", learning_rate=0.1, beta2=0.9)
+    weight = nn.Parameter(torch.tensor([1.0]))
+    optimiser = make_optimiser(recipe, [weight])
+    expected, square = 1.0, 1.0
+    for gradient in (0.5, -2.0, 0.25):
+        weight.grad = torch.tensor([gradient])
+        optimiser.step()
+        square = 0.9 * square + 0.1 * gradient**2
+        expected -= 0.1 * gradient / (square + 1e-10) ** 0.5
+        assert weight.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_feature_matching_of_the_book_is_a_term_over_maps_beside_the_loss() -> None:
+    trainer = trainer_of("dcgan-feature-matching")
+    images = torch.rand(4, 1, 20, 20)
+    judged = trainer.players.criticise(images)
+    critic: Any = trainer.players.critic
+    assert torch.equal(judged.features, critic.body.convolutions(images))
+    assert trainer.recipe.adversarial_weight == 1.0

@@ -25,7 +25,7 @@ from captcha_lab.generate.training.budget import TimeBudget
 from captcha_lab.generate.training.config import GeneratorConfig
 from captcha_lab.generate.training.train import GeneratorReport, Hooks, resume, train
 from captcha_lab.generate.training.trainer import Trainer
-from captcha_lab.generate.watching.weights import run_critic_weights, share_at_limit
+from captcha_lab.generate.watching.weights import run_layer_weights, share_at_limit
 from captcha_lab.store.runs import Run, load_resume, load_weights, save_resume
 from tests.generate.generator_tools import data, shrunk
 
@@ -129,7 +129,7 @@ def test_run_folder(tmp_path: Path) -> None:
     assert run.config()["recipe"] == json.loads(json.dumps(recipe.as_json()))
     assert run.config()["dataset"] == "random"
     assert sorted(p.name for p in run.samples.iterdir()) == ["00000005.png", "00000010.png", "00000015.png"]
-    held = run_critic_weights(run)
+    held = np.concatenate(list(run_layer_weights(run).values()))
     assert float(np.abs(held).max()) <= recipe.clip + 1e-7
     assert share_at_limit(held, recipe.clip) > 0
     for name in (

@@ -21,7 +21,7 @@ class Criticism(NamedTuple):
     score: Tensor
     """[N] raw score, larger = more real; never through a sigmoid. Energy critics give minus the energy."""
     features: Tensor
-    """[N, F] the last hidden layer, for feature matching."""
+    """[N, F] a hidden layer, for feature matching."""
     class_logits: Tensor | None = None
     """[N, K] the auxiliary classifier's head, where the network has one."""
     reconstruction: Tensor | None = None

@@ -37,6 +37,9 @@ class DcganOptions(CriticOptions):
     critic: str = "classifier"  # or "autoencoder": the score is minus the error of reconstruction (MAGAN)
     critic_norm: str = "batch"  # of the hidden layer; with a gradient penalty "layer" or "none"
     generator_norm: str = "batch"
+    features: str = (
+        "hidden"  # what feature matching compares: the hidden layer, or the "maps" of the convolutions
+    )
     channels: int = 64  # of the outer convolutions; the inner ones have twice as many
     hidden: int = 1024
     slope: float = 0.2  # of the critic's leaky ReLU
@@ -64,7 +67,15 @@ class Convolver(nn.Module):
 
     def forward(self, images: Tensor, condition: Tensor | None) -> Tensor:
         """The hidden layer's activations."""
-        flat = self.convolutions(images)  # (N, 3200) for 20x20
+        return self.dense(self.maps(images), condition)
+
+    def maps(self, images: Tensor) -> Tensor:
+        """The last convolution's maps, flat: [N, 3200] for 20x20."""
+        flat: Tensor = self.convolutions(images)
+        return flat
+
+    def dense(self, flat: Tensor, condition: Tensor | None) -> Tensor:
+        """The hidden layer's activations from the maps."""
         hidden: Tensor = self.activation(self.norm(self.hidden(joined(flat, condition))))
         return hidden
 
@@ -115,14 +126,18 @@ class DcganCritic(CriticNetwork):
 
     def __init__(self, spec: NetworkSpec, options: DcganOptions) -> None:
         super().__init__(spec)
+        if options.features not in ("hidden", "maps"):
+            raise UsageError(f"Features {options.features!r} are neither 'hidden' nor 'maps'.")
+        self.matches_maps = options.features == "maps"
         self.body = Convolver(spec, options, self.conditions)
         self.head = CriticHead(spec, options, options.hidden, bias=False, concat=True)
 
     def forward(self, images: Tensor, condition: Tensor | None = None) -> Criticism:
         """See `CriticNetwork`."""
         condition = self.checked(condition, self.conditioned)
-        features = self.body(images, condition if self.concat else None)
-        return self.head(features, condition)
+        maps = self.body.maps(images)
+        judged = self.head(self.body.dense(maps, condition if self.concat else None), condition)
+        return judged._replace(features=maps) if self.matches_maps else judged
 
 
 class AutoencodingCritic(CriticNetwork):

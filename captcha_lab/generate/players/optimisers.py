@@ -22,7 +22,31 @@ def make_optimiser(recipe: Recipe, parameters: Sequence[nn.Parameter]) -> Optimi
         return torch.optim.Adam(parameters, lr=rate, betas=(recipe.beta1, recipe.beta2), fused=True)
     if recipe.optimiser == "rmsprop":
         return torch.optim.RMSprop(parameters, lr=rate, alpha=recipe.beta2, foreach=True)
+    if recipe.optimiser == "rmsprop-tensorflow":
+        return TensorFlowRMSprop(parameters, rate, recipe.beta2)
     return torch.optim.SGD(parameters, lr=rate, momentum=recipe.beta1, foreach=True)
+
+
+class TensorFlowRMSprop(Optimizer):
+    """RMSProp as TensorFlow 1 has it: the mean square starts at 1, and epsilon stands under the root.
+
+    v = rho v + (1 - rho) g^2, then w = w - rate g / sqrt(v + 1e-10), from v = 1; torch's starts at 0.
+    """
+
+    def __init__(self, parameters: Sequence[nn.Parameter], rate: float, rho: float) -> None:
+        super().__init__(parameters, {"lr": rate, "rho": rho})
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """One step with the gradients at hand."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is None:
+                    continue
+                state = self.state[parameter]
+                square = state.setdefault("mean_square", torch.ones_like(parameter))
+                square.lerp_(parameter.grad.square(), 1 - group["rho"])
+                parameter.addcdiv_(parameter.grad, (square + 1e-10).sqrt(), value=-group["lr"])
 
 
 def set_rate(optimiser: Optimizer, factor: float) -> None:

@@ -119,11 +119,13 @@ RECIPES: tuple[Recipe, ...] = (
     replace(
         THESIS_DCGAN,
         name="dcgan-feature-matching",
-        summary="remedy for collapse: the generator matches the critic's mean features",
+        summary="remedy for collapse: the generator also matches the critic's mean feature maps",
         source="PML 3e ch. 17; Salimans et al. 2016, section 3.1",
+        options={**THESIS_DCGAN.options, "features": "maps"},
         feature_matching=1.0,
-        adversarial_weight=0.0,
-        notes=_REMEDY + "The generator's loss is the matching alone, as in the paper.",
+        notes=_REMEDY
+        + "As the chapter says: a term over the critic's intermediate maps beside the loss (the paper "
+        "has the matching alone: adversarial_weight 0). Its weight, 1, is not printed.",
     ),
     replace(
         THESIS_DCGAN,

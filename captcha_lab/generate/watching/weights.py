@@ -47,8 +47,8 @@ def critic_weights(critic: Mapping[str, torch.Tensor]) -> NDArray[np.float32]:
     return np.concatenate(list(layer_weights(critic).values()))
 
 
-def run_critic_weights(run: Run) -> NDArray[np.float32]:
-    """The weights of a finished run's critic (see `critic_weights`).
+def run_layer_weights(run: Run) -> dict[str, NDArray[np.float32]]:
+    """The weights of a finished run's critic by layer (see `layer_weights`).
 
     Raises:
         CaptchaLabError: the run has not finished, or its recipe has no critic.
@@ -58,7 +58,7 @@ def run_critic_weights(run: Run) -> NDArray[np.float32]:
             f"The run {run.name} has no {CRITIC}: let it finish (`captcha-lab train-gen --resume {run.name}`); "
             "recipes without a critic, and runs stopped by NaN, have none."
         )
-    return critic_weights(load_weights(run.root / CRITIC)[0])
+    return layer_weights(load_weights(run.root / CRITIC)[0])
 
 
 def share_at_limit(weights: NDArray[np.floating], limit: float, within: float = 0.01) -> float:

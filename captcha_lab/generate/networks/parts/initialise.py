@@ -37,7 +37,7 @@ def _normal02(weight: Tensor, fan_in: int, fan_out: int, rng: torch.Generator) -
 SCHEMES: dict[str, Draw | None] = {
     "torch": _torch,  # U(-1/sqrt(fan_in), ..), biases zero
     "torch-default": None,  # what torch's own layers draw: the same for weights, and for biases too
-    "glorot": _glorot,  # Glorot and Bengio 2010, eq. 16: what Keras layers do
+    "glorot": _glorot,  # Glorot and Bengio 2010, eq. 16, with Keras's fans: a stride does not divide them
     "he": _he,  # He et al. 2015, eq. 10
     "normal02": _normal02,  # N(0, .02): Radford et al. 2016, section 4; the lecture slides
 }
@@ -62,7 +62,7 @@ def initialise(network: M, scheme: str, rng: torch.Generator) -> M:
     draw = SCHEMES[scheme]
     with torch.no_grad():
         for module in network.modules():
-            own, fan = getattr(module, "set_initial_weights", None), fans(module)
+            own, fan = getattr(module, "set_initial_weights", None), fans(module, scheme != "glorot")
             if own is not None:
                 own()
             elif fan is not None and draw is not None:
@@ -73,29 +73,33 @@ def initialise(network: M, scheme: str, rng: torch.Generator) -> M:
 
 
 @singledispatch
-def fans(module: nn.Module) -> tuple[int, int] | None:
-    """How many numbers enter and leave one unit of a linear or convolutional layer; None for other modules."""
+def fans(module: nn.Module, strided: bool = True) -> tuple[int, int] | None:
+    """How many numbers enter and leave one unit of a linear or convolutional layer; None for other modules.
+
+    `strided`: what a stride skips is not counted; else every place under the kernel is, as Keras does.
+    """
     return None
 
 
 @fans.register
-def _(module: nn.Linear) -> tuple[int, int]:
+def _(module: nn.Linear, strided: bool = True) -> tuple[int, int]:
     return module.in_features, module.out_features
 
 
 @fans.register
-def _(module: nn.Conv2d) -> tuple[int, int]:
-    kernel, stride = _areas(module)
+def _(module: nn.Conv2d, strided: bool = True) -> tuple[int, int]:
+    kernel, stride = _areas(module, strided)
     return module.in_channels * kernel, max(1, module.out_channels * kernel // stride)
 
 
 @fans.register
-def _(module: nn.ConvTranspose2d) -> tuple[int, int]:
+def _(module: nn.ConvTranspose2d, strided: bool = True) -> tuple[int, int]:
     # With stride s one pixel gathers kernel^2 / s^2 pixels of each input channel.
-    kernel, stride = _areas(module)
+    kernel, stride = _areas(module, strided)
     return max(1, module.in_channels * kernel // stride), module.out_channels * kernel
 
 
-def _areas(module: nn.Conv2d | nn.ConvTranspose2d) -> tuple[int, int]:
+def _areas(module: nn.Conv2d | nn.ConvTranspose2d, strided: bool) -> tuple[int, int]:
     """Pixels under the kernel, and pixels per step."""
-    return module.kernel_size[0] * module.kernel_size[1], module.stride[0] * module.stride[1]
+    steps = module.stride[0] * module.stride[1] if strided else 1
+    return module.kernel_size[0] * module.kernel_size[1], steps

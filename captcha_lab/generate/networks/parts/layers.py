@@ -59,12 +59,16 @@ def halving(spec: NetworkSpec, times: int) -> tuple[int, int]:
 
 
 def conv_half(inputs: int, outputs: int, bias: bool) -> nn.Conv2d:
-    """5x5, stride 2, "same" padding: [N, inputs, H, W] to [N, outputs, H/2, W/2]."""
+    """5x5, stride 2, "same" padding: [N, inputs, H, W] to [N, outputs, H/2, W/2].
+
+    TensorFlow pads one row before and two behind, here it is two and one: the same layer on mirrored images with a
+    mirrored kernel, which learned weights make no difference between.
+    """
     return nn.Conv2d(inputs, outputs, 5, stride=2, padding=2, bias=bias)
 
 
 def conv_double(inputs: int, outputs: int, bias: bool) -> nn.ConvTranspose2d:
-    """5x5 transposed, stride 2, "same" padding: [N, inputs, H, W] to [N, outputs, 2H, 2W]."""
+    """5x5 transposed, stride 2, "same" padding: [N, inputs, H, W] to [N, outputs, 2H, 2W]; mirrored as `conv_half`."""
     return nn.ConvTranspose2d(inputs, outputs, 5, stride=2, padding=2, output_padding=1, bias=bias)
 
 
