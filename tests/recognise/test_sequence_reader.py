@@ -4,10 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.recognise.contract import CaptchaReader
 from captcha_lab.recognise.sequence.reader import SequenceFacts, SequenceReader, base_reader
+from captcha_lab.store.images import encode, write_image
 from captcha_lab.store.runs import save_weights
 from tests.recognise.captchas import draw_text, random_texts
 
@@ -25,6 +27,16 @@ def test_the_base_reader_reads_captchas_it_never_saw() -> None:
     for reading in readings:
         assert len(reading.per_character) == len(reading.text)
         assert all(0 <= p <= 1 for p in (reading.confidence, *reading.per_character))
+
+
+def test_pictures_in_any_form_read_the_same(tmp_path: Path) -> None:
+    image = draw_text("2784", np.random.default_rng(0))
+    write_image(tmp_path / "a.png", image)
+    forms = [tmp_path / "a.png", encode(image), Image.fromarray(image), image / 255.0, image]
+    texts = [reading.text for reading in base_reader().read(forms)]
+    assert texts == texts[:1] * len(forms)
+    with pytest.raises(CaptchaLabError, match="Picture 0: an array of shape"):
+        base_reader().read([image[0, 0]])
 
 
 def test_boxes_stand_where_the_characters_are() -> None:
