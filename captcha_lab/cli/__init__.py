@@ -46,6 +46,10 @@ COMMANDS = {
     "rm": "Delete runs: their weights, figures and pictures. Data and labels are never touched.",
     "config": "Show or set the keys of captcha-lab.toml, the workspace's configuration.",
     "export": "Write a dataset's captchas and labels for other programs; `import` reads every format back.",
+    "backup": "Write a dataset, its pictures, labels and their history, into one file; `restore` reads it.",
+    "restore": "Bring a dataset back from what `backup` wrote, after comparing all of it with its checksums.",
+    "check": "Look through the workspace: is everything readable, are all checksums right, what belongs to nothing.",
+    "clean": "Remove what killed commands left over: temporary files, dead runs, pictures that no catalog names.",
 }
 
 HEARD = 10.0  # seconds a silent process leaves to the one that speaks: torchrun ends all of them as soon as one ends

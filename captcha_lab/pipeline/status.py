@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from captcha_lab.pipeline.models import RunFacts, choose_run, list_runs
+from captcha_lab.store.care.check import dataset_folders
 from captcha_lab.store.workspace import DatasetFolder, Workspace
 
 SHOWN = 3  # sizes and lengths that are named; of more, how many there are
@@ -56,8 +57,7 @@ class Status:
 
 def describe_workspace(workspace: Workspace) -> Status:
     """Everything that a workspace holds (see `describe_dataset` for errors)."""
-    folders = sorted(path for path in (workspace.root / "datasets").glob("*") if path.is_dir())
-    found = [describe_dataset(DatasetFolder(path)) for path in folders]
+    found = [describe_dataset(folder) for folder in dataset_folders(workspace)]
     step = next_step(workspace, workspace.dataset())
     return Status(workspace.root, [entry for entry in found if entry is not None], list_runs(workspace), step)
 

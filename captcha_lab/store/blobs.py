@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.store.files import write_bytes
+
+EXTENSIONS = {
+    "png",
+    "jpg",
+    "gif",
+    "bmp",
+    "webp",
+    "avif",
+    "pgm",
+    "tif",
+}  # of `images`, which is too heavy to import
 
 
 @dataclass(frozen=True)
@@ -17,7 +29,15 @@ class BlobStore:
     root: Path
 
     def path(self, sha256: str, extension: str) -> Path:
-        """Where a blob lies."""
+        """Where a blob lies.
+
+        Raises:
+            CaptchaLabError: no picture has such a name; a forged one could lead anywhere.
+        """
+        if not re.fullmatch("[0-9a-f]{64}", sha256) or extension not in EXTENSIONS:
+            raise CaptchaLabError(
+                f"The catalog names a picture {sha256[:80]!r}.{extension[:20]!r}, which none is."
+            )
         return self.root / sha256[:2] / f"{sha256}.{extension}"
 
     def put(self, data: bytes, extension: str) -> str:

@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -133,6 +133,15 @@ class Catalog:
                 f"The catalog {self.path} is damaged ({'; '.join(found)}): bring a backup back with "
                 "`captcha-lab restore`."
             )
+
+    def copy_to(self, path: Path) -> None:
+        """Write the catalog as it is at this moment to a new file, whatever other processes do meanwhile.
+
+        Raises:
+            CaptchaLabError: it can't be read, or the disk refuses.
+        """
+        with self._lock, self._explained(), closing(sqlite3.connect(path)) as copy:
+            self._connection.backup(copy)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
