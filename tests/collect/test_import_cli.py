@@ -192,3 +192,12 @@ def test_pictures_that_nobody_can_read_are_named_and_set_aside(workspace: Path) 
     invoke("drop", "--undo", "3456.png")
     assert "set aside" not in invoke("import", "mine").stdout
     assert "4 captchas (4 labelled)" in invoke("export", "out", "--format", "csv").stdout
+
+
+def test_where_most_pictures_are_blank_they_are_kept_and_it_is_said(workspace: Path) -> None:
+    for k, text in enumerate(("1234", "5678", "9012")):
+        Path("blank").mkdir(exist_ok=True)
+        Path("blank", f"{text}.png").write_bytes(encode(np.full((20, 80), k, np.uint8)))
+    result = invoke("import", "blank")
+    assert "3 of 3 new images can't be read by anybody, such as 1234.png (blank" in result.stderr
+    assert "3 captchas, 3 with a text" in result.stdout

@@ -121,6 +121,7 @@ def import_path(
                     ready.append(read)
                 progress(k, len(items))
             writer.commit(ready)
+        writer.set_aside()
         report.facts = describe(catalog)
         counts = {"stored": report.stored, "duplicates": report.duplicates, "labelled": report.labelled}
         counts |= {"changed": report.changed, "kept": len(report.kept), "skipped": len(report.skipped)}
@@ -185,6 +186,7 @@ class _Writer:
         self.places: dict[int, dict[int, Label]] = {}
         for (image_id, position), label in self.log.current().items():
             self.places.setdefault(image_id, {})[position] = label
+        self.useless: dict[int, tuple[str, str]] = {}  # new image id -> (name, why nobody could read it)
         self.given: dict[int, tuple[str, str]] = {}  # image id -> (name, label) of this import
 
     def commit(self, ready: list[_Ready]) -> None:
@@ -208,14 +210,27 @@ class _Writer:
                     image_id=image_id,
                 )
                 self._count(new, r.said.split)
-                if new and r.useless:  # whatever a list says that it shows; a person may put it back
-                    self.catalog.set_aside([image_id], r.useless)
-                    self.report.aside.append(
-                        (r.name, f"set aside, {r.useless}; `captcha-lab drop --undo` puts it back")
-                    )
+                if new and r.useless:
+                    self.useless[image_id] = r.name, r.useless
                 events += self._label(image_id, r)
             if events:
                 self.log.record("import", events)
+
+    def set_aside(self) -> None:
+        """Take new pictures that nobody can read out of use, whatever a list says that they show.
+
+        Where they are the most, this is no collection of captchas with a few mistakes: they stay, and it is said.
+        """
+        if len(self.useless) > 0.5 * self.report.stored:
+            name, why = next(iter(self.useless.values()))
+            self.report.notes.append(
+                f"{len(self.useless)} of {self.report.stored} new images can't be read by anybody, such as {name} "
+                f"({why}); as they are the most, they were kept. `captcha-lab drop NAME` sets images aside."
+            )
+            return
+        for image_id, (name, why) in self.useless.items():
+            self.catalog.set_aside([image_id], why)
+            self.report.aside.append((name, f"set aside, {why}; `captcha-lab drop --undo` puts it back"))
 
     def _as_received(self, r: _Ready) -> _Ready:
         """With the bytes of the image that the dataset has already, where an export of it gives only the pixels."""
