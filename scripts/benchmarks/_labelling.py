@@ -12,7 +12,8 @@ from sklearn.cluster import KMeans
 
 from captcha_lab.alphabet import THESIS_ALPHABET, Alphabet
 from captcha_lab.collect.endpoint.classic import render
-from captcha_lab.label.simulate import Curve, Point, simulate
+from captcha_lab.label.simulate import Curve, Point, simulate, simulate_texts
+from captcha_lab.pipeline.proposing import text_proposer
 from captcha_lab.recognise.classify import build_lenet, readings, train_classifier
 from captcha_lab.recognise.config import ClassifierConfig
 from captcha_lab.segment import Segmenter
@@ -120,4 +121,37 @@ def engine(
         most_keys=most_keys,
         error_rate=error_rate,
         seed=seed,
+    )
+
+
+class TextData(NamedTuple):
+    """Captchas of any size and their texts."""
+
+    name: str
+    images: list[np.ndarray]
+    texts: list[str]
+
+
+def text_folder(name: str, pattern: str) -> TextData:
+    """A folder of captchas named by their text, of any length."""
+    files = sorted((shared_data() / name).glob(pattern))
+    read = [(file, cv2.imread(str(file), cv2.IMREAD_COLOR_RGB)) for file in files]
+    kept = [(file, image) for file, image in read if image is not None]
+    return TextData(name, [image for _, image in kept], [file.stem.split("_")[0] for file, _ in kept])
+
+
+def typing_texts(data: TextData) -> Curve:
+    """Every text typed and entered: what is not typed yet has no label."""
+    keys = np.cumsum([len(text) + 1 for text in data.texts])
+    count = len(data.texts)
+    points = [Point(int(keys[k]), (k + 1) / count, k + 1, "captcha") for k in range(count)]
+    return Curve(tuple(points), tuple(data.texts))
+
+
+def text_engine(data: TextData, most_keys: int, error_rate: float = 0.0, seed: int = 0) -> Curve:
+    """What the review page asks about whole captchas, with the reader learning behind it."""
+    proposer = text_proposer(lambda number: data.images[number - 1])
+    alphabet = Alphabet.of_texts(data.texts)
+    return simulate_texts(
+        data.texts, alphabet, proposer, error_rate=error_rate, most_keys=most_keys, seed=seed
     )

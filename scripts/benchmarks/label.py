@@ -4,6 +4,9 @@ A key is a character, Enter, an accepted page, a cursor move or a click. Accurac
 label being what a person gave it, else the method's own guess. `as labelled` compares with the folder's labels, which
 hold errors; `as shown` with those errors, judged by eye, corrected (label_corrections.json). Slips are drawn anew for
 each of some seeds: their row is the mean of these runs. About ten minutes on one core, with progress on stderr.
+
+`words5` is labelled by whole texts, of which the accuracy is over all 1,040: typed, and as the review page asks while
+its reader learns (one run each without and with slips; some ten trainings of a minute or two each).
 """
 
 from __future__ import annotations
@@ -31,18 +34,23 @@ from scripts.benchmarks._labelling import (
     KEYS,
     LENGTH,
     Data,
+    TextData,
     clusters,
     endpoint,
     engine,
     folder,
+    text_engine,
+    text_folder,
     thesis_loop,
     typing,
+    typing_texts,
 )
 from scripts.benchmarks._machine import facts
 
 TARGETS = (0.95, 0.99, 0.995)
 SLIPS = 0.02  # share of keys mistyped
 SLIP_SEEDS = 5
+MOST_TEXT_KEYS = 250  # for whole captchas
 
 
 def say(text: str) -> None:
@@ -50,7 +58,9 @@ def say(text: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
 
-def row(data: Data, method: str, truth: str, curves: list[Curve], seconds: float) -> dict[str, Any]:
+def row(
+    data: Data | TextData, method: str, truth: str, curves: list[Curve], seconds: float
+) -> dict[str, Any]:
     """One line of the table: the mean of the curves; keys to an accuracy only where all of them reach it."""
     ends = [curve.points[-1] for curve in curves]
 
@@ -67,7 +77,7 @@ def row(data: Data, method: str, truth: str, curves: list[Curve], seconds: float
         "data": data.name,
         "method": method,
         "truth": truth,
-        "glyphs": len(data.given),
+        "labels": len(curves[0].labels),
         "runs": len(curves),
         "keys_to": {f"{100 * t:g} %": keys_to(t) for t in TARGETS},
         "accuracy_at": {str(k): round(float(np.mean(at(k))), 4) for k in keys},
@@ -104,6 +114,25 @@ def compare(data: Data) -> tuple[list[dict[str, Any]], Curve]:
     name = f"engine, {100 * SLIPS:g} % slips"
     rows.append(row(data, name, shown, curves, time.perf_counter() - started))
     return rows, ours
+
+
+def compare_texts(data: TextData) -> list[dict[str, Any]]:
+    """All ways of labelling whole captchas."""
+    methods: list[tuple[str, Callable[[TextData], Curve]]] = [
+        ("type everything", typing_texts),
+        ("whole captchas", lambda data: text_engine(data, MOST_TEXT_KEYS)),
+        (
+            f"whole captchas, {100 * SLIPS:g} % slips",
+            lambda data: text_engine(data, MOST_TEXT_KEYS, error_rate=SLIPS),
+        ),
+    ]
+    rows = []
+    for name, method in methods:
+        say(f"{data.name}: {name}")
+        started = time.perf_counter()
+        curve = method(data)
+        rows.append(row(data, name, "as labelled", [curve], time.perf_counter() - started))
+    return rows
 
 
 def recogniser(data: Data, curve: Curve) -> dict[str, Any]:
@@ -186,7 +215,7 @@ def print_tables(report: dict[str, Any]) -> None:
         ]
         for r in report["rows"]
     ]
-    heads += [*(f"% at {k}" for k in KEYS), "final", "glyphs shown"]
+    heads += [*(f"% at {k}" for k in KEYS), "final", "shown"]
     print(table(heads, lines, "Keystrokes to label accuracy"))
     names = ("recall", "precision", "folder_errors_judged_by_eye", "of_them_found", "suspects", "in_top_30")
     lines = [[name, *(str(found[key]) for key in names)] for name, found in report["suspects"].items()]
@@ -199,7 +228,7 @@ def print_tables(report: dict[str, Any]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print the JSON object only")
-    parser.add_argument("--data", choices=("ustc", "digits4", "endpoint"), action="append")
+    parser.add_argument("--data", choices=("ustc", "digits4", "endpoint", "words5"), action="append")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     makers: dict[str, Callable[[], Any]] = {
@@ -214,7 +243,10 @@ def main() -> None:
         "suspects": {},
         "recogniser": [],
     }
-    for name in arguments.data or makers:
+    for name in arguments.data or (*makers, "words5"):
+        if name == "words5":
+            report["rows"] += compare_texts(text_folder(name, "*.png"))
+            continue
         data = makers[name]()
         rows, curve = compare(data)
         report["rows"] += rows

@@ -163,6 +163,21 @@ def test_a_doubtful_character_is_mended_by_an_arrow_and_a_key(text_page: Page, d
     assert page.problems == []
 
 
+def test_a_text_saved_in_another_case_is_said(text_page: Page, dataset: Drawn) -> None:
+    choose(text_page, "Whole captchas")
+    text_page.wait_for_selector(".slots")
+    text_page.keyboard.type("abcd")
+    text_page.keyboard.press("Enter")
+    text_page.wait_for_selector("#message:has-text('‘abcd’ is saved as ‘ABCD’')")
+    assert text_page.inner_text("#strip b") == "ABCD"
+    text_page.keyboard.press("Alt+c")
+    text_page.wait_for_selector("#message:has-text('Case matters')")
+    text_page.keyboard.type("abcd")
+    text_page.keyboard.press("Enter")
+    saved(text_page, 2)
+    assert sorted(texts(dataset).values()) == ["ABCD", "abcd"]
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 700, 1280])
 def test_nothing_shuts_anybody_out(

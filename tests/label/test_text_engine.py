@@ -88,6 +88,17 @@ def test_a_text_is_one_event_of_any_length_and_its_case_is_the_alphabet_s(engine
     assert engine.log.texts()[question.members[0].image_id] == "aBC"
 
 
+def test_case_is_learned_where_nobody_named_the_alphabet() -> None:
+    def saved(*, reader: bool, texts: Sequence[str]) -> list[str | None]:
+        engine = TextEngine(range(1, 9), memory_log([(k, 0) for k in range(1, 9)]), Alphabet("ABCDEFGH"))
+        engine.assumed = True
+        engine.proposer = Apprentice(["abc"] * 8) if reader else None
+        return [engine.answer(ask(engine).answer(text)).value for text in texts]
+
+    assert saved(reader=False, texts=["abc", "aBc"]) == ["ABC", "aBc"]  # capitals tell that case matters
+    assert saved(reader=True, texts=["abc", "aBc"]) == ["abc", "aBc"]  # as the reader's proposals have it
+
+
 @pytest.mark.parametrize("text", ["a b", "a" * 65, "a\x00", "a\u202e"])
 def test_what_no_captcha_shows_is_refused(engine: TextEngine, text: str) -> None:
     with pytest.raises(UsageError, match="nothing was saved"):

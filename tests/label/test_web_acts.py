@@ -33,7 +33,7 @@ def test_an_act_is_in_the_catalog_when_it_is_acknowledged(served: Client, datase
     members = [[1, 0, "H"], [1, 1, None], [2, 0, "B"]]
     page = {"id": "x", "queue": "grid", "kind": "page", "members": members}
     status, reply = served.say(page, 0, corrections=[[1, 0, "A"], [1, 1, ""]], keystrokes=3)
-    assert (status, reply) == (200, {"act": 1, "labels": 3, "settled": 0})
+    assert (status, reply) == (200, {"act": 1, "labels": 3, "settled": 0, "value": None})
     assert labels_of(dataset[0]) == {(1, 0): ("A", "human"), (1, 1): ("", "human"), (2, 0): ("B", "batch")}
     with Catalog(dataset[0].catalog_path) as catalog:
         assert LabelLog(catalog).keystrokes() == 3

@@ -136,6 +136,7 @@ class Outcome:
     revision: int
     targets: tuple[Target, ...]  # whose labels changed
     settled: int = 0  # labels of an earlier key that this one showed to be a slip
+    value: str | None = None  # the first label as it was saved, which may differ from what was typed by case
 
 
 @dataclass(frozen=True)

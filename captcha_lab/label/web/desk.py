@@ -114,7 +114,12 @@ class Desk:
             CaptchaLabError: the disk refuses.
         """
         outcome = self.engine.answer(answer)
-        return {"act": outcome.act_id, "labels": len(outcome.targets), "settled": outcome.settled}
+        return {
+            "act": outcome.act_id,
+            "labels": len(outcome.targets),
+            "settled": outcome.settled,
+            "value": outcome.value,
+        }
 
     def accept_rest(
         self, token: str, session: str, keystrokes: int, expected_revision: int

@@ -50,6 +50,7 @@ class TextEngine:
         self.config = config or LabelConfig()
         self.log, self.alphabet = log, alphabet
         self.folded = True  # whether letters take the alphabet's case
+        self.assumed = False  # whether nobody named the alphabet, and no label shows it
         self._state = TextState(images, log, self.config)
         self._lock, self._training = threading.RLock(), threading.Lock()
 
@@ -220,7 +221,7 @@ class TextEngine:
                 waiting=len(waiting),
                 waiting_right=sum(waiting.values()) / len(waiting) if waiting else 1.0,
                 confusions=text_confusions(pairs),
-                characters=character_counts(self.alphabet, self._state.labels),
+                characters=character_counts("" if self.assumed else self.alphabet, self._state.labels),
                 best_queue=best,
                 stop=stop,
                 advice=advice,
@@ -260,14 +261,15 @@ class TextEngine:
             )
             if act > before:
                 self._state.observe(events)
-            return Outcome(act, self.log.revision, tuple((e.image_id, e.position) for e in events))
+            targets = tuple((e.image_id, e.position) for e in events)
+            return Outcome(act, self.log.revision, targets, value=events[-1].value if events else None)
 
     def _event(self, target: Target, value: str, source: str) -> LabelEvent:
         image_id, position = target
         if position is not None or image_id not in self._state.row_of:
             raise UsageError("There is no such captcha; nothing was saved.")
         text = unicodedata.normalize("NFC", value)
-        text = self.alphabet.fold(text) if self.folded else text
+        text = self.alphabet.fold(text) if self._folds(text) else text
         if len(text) > MOST_CHARACTERS:
             raise UsageError(
                 f"A text of {len(text)} characters: {MOST_CHARACTERS} are the most; nothing was saved."
@@ -275,6 +277,14 @@ class TextEngine:
         if bad := [c for c in text if not c.isprintable() or c.isspace()]:
             raise UsageError(f"{bad[0]!r} can't be part of a captcha's text; nothing was saved.")
         return LabelEvent(image_id, None, text, source)
+
+    def _folds(self, text: str) -> bool:
+        """Whether a text's letters take the alphabet's case.
+
+        Where the alphabet is only assumed, what a reader sees and texts with capitals in them are kept.
+        """
+        kept = self.assumed and (self._state.reads or text != text.lower())
+        return self.folded and not kept
 
     def accept_rest(
         self,

@@ -17,7 +17,7 @@ def open_texts(folder: DatasetFolder, configured_alphabet: str = "") -> TextEngi
     Raises:
         CaptchaLabError: there is no dataset, or it holds no captchas.
     """
-    from captcha_lab.datasets.facts import alphabet_of
+    from captcha_lab.datasets.facts import alphabet_of, describe
 
     catalog = Catalog(folder.catalog_path, create=False)
     images = [row.id for row in catalog.images()]
@@ -28,4 +28,5 @@ def open_texts(folder: DatasetFolder, configured_alphabet: str = "") -> TextEngi
         )
     engine = TextEngine(images, LabelLog(catalog), alphabet_of(catalog, configured_alphabet))
     engine.folded = catalog.get_meta(CASE) != "kept"
+    engine.assumed = not (configured_alphabet or catalog.get_meta("alphabet") or describe(catalog).alphabet)
     return engine

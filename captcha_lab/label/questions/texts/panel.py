@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from captcha_lab.alphabet import Alphabet
 from captcha_lab.label.questions.advice import Z
 from captcha_lab.label.questions.types import NOTHING_KNOWN, CharacterCount, Confusion, Estimate
 from captcha_lab.recognise.contract import Reading
@@ -40,8 +39,9 @@ def disputes(
     return sorted(found, key=lambda pair: (-pair[1].confidence, pair[0]))
 
 
-def character_counts(alphabet: Alphabet, labels: Mapping[int, Label]) -> tuple[CharacterCount, ...]:
+def character_counts(alphabet: Iterable[str], labels: Mapping[int, Label]) -> tuple[CharacterCount, ...]:
     """How often each character stands in the labels: those of the alphabet, then others."""
+    alphabet = tuple(alphabet)
     counts = Counter("".join(label.value for label in labels.values()))
     others = sorted(set(counts) - set(alphabet))
     return tuple(CharacterCount(character, counts[character]) for character in (*alphabet, *others))

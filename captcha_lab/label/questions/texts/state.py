@@ -147,6 +147,11 @@ class TextState:
         found = disputes(self.labels, self.crossed, DISPUTED_FROM)
         return [(k, reading.text, reading.confidence) for k, reading in found if k not in self._settled]
 
+    @property
+    def reads(self) -> bool:
+        """Whether proposals come from a reader of whole captchas."""
+        return self._source is None and self.proposer is not None
+
     def stale(self) -> bool:
         """Whether labels have become so many more that the reader should learn again."""
         if self._source is not None or self.proposer is None or not self.proposer.learns:

@@ -31,8 +31,8 @@ export function meaning(event, state, text = false) {
   }
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return null;
   if ([...event.key].length === 1 && event.key !== " ") {
-    const known = fold(event.key, state);
-    const label = known ?? (text && CHARACTER.test(event.key) ? event.key : null);
+    // In which case a text is saved the server says: capitals in it tell that case matters.
+    const label = text && CHARACTER.test(event.key) ? event.key : fold(event.key, state);
     if (label !== null) return event.repeat ? null : { label, folded: label !== event.key };
   }
   const command = COMMANDS[event.key];

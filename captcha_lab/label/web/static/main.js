@@ -42,6 +42,11 @@ const outbox = new Outbox({
     if (entry.path === "undo") undone(reply);
     else if (entry.path === "rest") accepted(reply);
     else history.filter((past) => past.token === entry.body.token).forEach((past) => (past.act = reply.act));
+    const typed = entry.body.value;
+    if (typeof reply.value === "string" && typed && reply.value !== typed && entry.path === "act") {
+      strip.rename(entry.body.token, reply.value);
+      say(`‘${typed}’ is saved as ‘${reply.value}’. Where case matters, press Alt+C.`);
+    }
     if (reply.settled) {
       say(`That settled an earlier slip: ${many(reply.settled, "label")} mended.`);
       forget(); // what waits here was asked before the slip was known
@@ -118,6 +123,7 @@ async function look() {
 function take(reply, current) {
   const moved = current && outbox.revision !== null && reply.revision !== outbox.revision;
   const first = state === null;
+  const ready = state !== null && !state.work.ready && reply.work.ready;
   state = reply;
   $("dataset").textContent = reply.dataset;
   drawQueues();
@@ -125,6 +131,7 @@ function take(reply, current) {
   if (first) drawKeypad();
   if (!current) return undefined;
   outbox.revision = reply.revision;
+  if (ready && board?.pristine) board = null; // the question of before was asked without knowing anything
   if (moved) {
     banner("Labels changed elsewhere (another tab or program); this page has followed.", "good");
     board = null;

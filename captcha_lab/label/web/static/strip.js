@@ -32,6 +32,11 @@ export class Strip {
     element.title = STATES[state][1];
   }
 
+  rename(token, shown) {
+    const element = this.entries.get(token);
+    if (element) element.querySelector("b").textContent = name(shown);
+  }
+
   remove(token) {
     this.entries.get(token)?.remove();
     this.entries.delete(token);
