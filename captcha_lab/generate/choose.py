@@ -97,6 +97,18 @@ def choose(choice: Choice, *, labelled: bool = True, defaults: Defaults = GLYPHS
     return recipe
 
 
+def reason(choice: Choice, recipe: Recipe, defaults: Defaults) -> str:
+    """One line that says which recipe was chosen, why, and how long it runs."""
+    if choice.recipe is not None:
+        why = "as asked"
+    elif choice.loss is not None:
+        why = f"the recipe that --loss {choice.loss} stands for"
+    else:
+        why = f"the default for {'faces' if defaults.faces else 'glyphs and digits'}"
+    condition = "conditioned on the labels" if recipe.labelled else "without a condition"
+    return f"Recipe {recipe.name}: {why}, {condition}; {recipe.summary}."
+
+
 def _base(choice: Choice, defaults: Defaults) -> Recipe:
     if choice.recipe is not None:
         return get_recipe(choice.recipe)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -181,7 +182,7 @@ def train_generator(
         UsageError: the choice makes no recipe, or not for this data.
         CaptchaLabError: see `ensure_packed` and `generate.train.train`.
     """
-    from captcha_lab.generate.choose import choose
+    from captcha_lab.generate.choose import choose, defaults_for, reason
     from captcha_lab.generate.training.train import choose_device, train
     from captcha_lab.parallel import join_group
 
@@ -193,6 +194,9 @@ def train_generator(
         hint = " (`captcha-lab label --review` gives some)" if data.captchas else ""
         say(f"There are no labels yet: training without a condition{hint}.")
     recipe = data.recipe(choice)
+    if group.leads:
+        say(reason(choice, recipe, defaults_for(data.image_shape, data.dark)))
+        ensure_judging_recogniser(workspace, folder, data, say)
     quality, judge = recogniser_quality(workspace, data, say) if group.leads else (None, None)
     facts = {"dataset": data.dataset, "attributes": list(attributes), "judge": judge}
     with data.stream(recipe.labelled, config.seed, group) as stream:
@@ -207,6 +211,26 @@ def train_generator(
             hooks=_generator_hooks(say, progress),
             group=group,
         )
+
+
+def ensure_judging_recogniser(
+    workspace: Workspace, folder: DatasetFolder, data: GeneratorData, say: Say
+) -> None:
+    """Train the recogniser that judges samples, where captchas have labels for it and there is none yet."""
+    from captcha_lab.pipeline.captchas import train
+    from captcha_lab.recognise.classifier import fitting_classifier
+    from captcha_lab.store.packed.packed import open_packed
+
+    if not data.captchas or data.condition != "classes":
+        return
+    with open_packed(data.path) as (_, facts):
+        found = fitting_classifier(workspace.models, facts.classes, facts.images.shape[1:])
+    if found is None:
+        say("Training the recogniser first: it judges the samples, and chooses which weights are kept.")
+        try:
+            train(workspace, folder, reader="glyph", say=say)
+        except CaptchaLabError as error:
+            say(f"It could not be trained: {error}")
 
 
 def train_generators(
@@ -281,10 +305,43 @@ def resume_generator(
 def _generator_hooks(say: Say, progress: Progress) -> Hooks:
     from captcha_lab.generate.training.train import Hooks
 
+    clock = _Clock(say)
+
+    def advance(done: int, total: int, figures: dict[str, float]) -> None:
+        progress(done, total)
+        clock.advance(done, total)
+
     return Hooks(
-        progress=lambda done, total, figures: progress(done, total),
+        progress=advance,
         alarm=lambda alarm: say(f"Alarm at iteration {alarm.iteration}: {alarm.message}"),
     )
+
+
+class _Clock:
+    """Says once, after some seconds, how long a run will take, where it takes more than a minute."""
+
+    AFTER, LONG = 10.0, 60.0  # seconds
+
+    def __init__(self, say: Say) -> None:
+        self._say = say
+        self._first: tuple[float, int] | None = None
+        self._said = False
+
+    def advance(self, done: int, total: int) -> None:
+        """So many of the iterations are done."""
+        now = time.perf_counter()
+        if self._first is None:
+            self._first = now, done
+        seconds, iterations = now - self._first[0], done - self._first[1]
+        if self._said or seconds < self.AFTER or not iterations:
+            return
+        self._said = True
+        left = seconds / iterations * (total - done)
+        if left > self.LONG:
+            self._say(
+                f"At this speed the run takes about {left / 60:.0f} more minutes; Ctrl-C keeps it for --resume, "
+                "--max-seconds shortens it, and the recipes draft and fast are quicker for glyphs."
+            )
 
 
 def load_generator(workspace: Workspace, model: str | None = None) -> Generator:

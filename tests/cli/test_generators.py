@@ -250,3 +250,20 @@ def test_attributes_are_spelt_alike_by_both_commands(workspace: Path) -> None:
 @pytest.mark.parametrize("command", ["generate", "train-gen", "train"])
 def test_seeds_that_no_generator_takes(workspace: Path, command: str, seed: str, bound: str) -> None:
     assert f"equal to {bound}\n" in call(command, "--seed", seed, code=2).stderr
+
+
+def test_a_run_says_what_was_chosen_and_how_long_it_takes(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from captcha_lab.pipeline import generators
+
+    shown = call("train-gen", "--loss", "wgan", "--label", "--iterations", "2", "--evaluations", "1", *SMALL)
+    assert "the recipe that --loss wgan stands for, conditioned on the labels" in shown.stderr
+    now = iter([0.0, 4.0, 11.0, 22.0])
+    monkeypatch.setattr("captcha_lab.pipeline.generators.time.perf_counter", lambda: next(now))
+    said: list[str] = []
+    clock = generators._Clock(said.append)
+    for done in (1, 5, 12, 23):
+        clock.advance(done, 400)
+    (line,) = said
+    assert line.startswith("At this speed the run takes about 6 more minutes")
