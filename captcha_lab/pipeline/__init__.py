@@ -5,8 +5,6 @@ from captcha_lab.pipeline.captchas import (
     ensure_packed,
     ensure_packed_file,
     ensure_segmented,
-    load_recogniser,
-    read,
     segment,
     train,
 )
@@ -23,6 +21,7 @@ from captcha_lab.pipeline.generators import (
     train_generator,
     train_generators,
 )
+from captcha_lab.pipeline.reading import load_recogniser, read
 
 __all__ = [
     "GeneratorData",

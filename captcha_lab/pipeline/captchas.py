@@ -14,8 +14,6 @@ from captcha_lab.store.workspace import DEFAULT_LENGTH, DatasetFolder, Workspace
 
 if TYPE_CHECKING:
     from captcha_lab.datasets.cutting import Finder, SegmentReport
-    from captcha_lab.recognise.contract import CaptchaReader
-    from captcha_lab.recognise.files import ReadReport
     from captcha_lab.recognise.registry import ReaderReport
     from captcha_lab.store.packed.packed import PackedSet
 
@@ -358,44 +356,3 @@ def _train_single(
         lambda scalars: progress("training the classifier", scalars["epoch"], config.epochs),
     )  # fmt: skip
     return Training(report, (report,), "")
-
-
-def load_recogniser(
-    workspace: Workspace, model: str | None = None, say: Say = lambda message: None
-) -> CaptchaReader:
-    """The reader of captchas that a user means (see `find_model`)."""
-    from captcha_lab.recognise.registry import load_reader
-
-    return load_reader(find_model(workspace, model, "recogniser", say=say))
-
-
-def read(
-    paths: list[Path],
-    model: str | None = None,
-    progress: Progress = silent,
-    say: Say = lambda message: None,
-    *,
-    min_confidence: float = 0.0,
-) -> ReadReport | None:
-    """Read captcha files and folders with a reader of the workspace (see `recognise.files.read_files`).
-
-    Processes that torchrun started read a share each; the first has the whole report, the others None.
-    """
-    from captcha_lab.parallel import join_group
-    from captcha_lab.recognise.files import ReadReport, files_in, read_files
-    from captcha_lab.recognise.registry import load_reader
-
-    path = find_model(Workspace.find(), model, "recogniser", say=say)
-    reader = load_reader(path)
-    files = [file for path in paths for file in files_in(path)]
-    group = join_group()  # last: what is wrong for all processes is found before they meet
-    share = read_files(reader, files[group.share(len(files))], progress, min_confidence=min_confidence)
-    parts = group.gather(share)
-    if not parts:
-        return None
-    return ReadReport(
-        [reading for part in parts for reading in part.readings],
-        [problem for part in parts for problem in part.unreadable],
-        max(part.seconds for part in parts),
-        path.name,
-    )

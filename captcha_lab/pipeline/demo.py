@@ -179,7 +179,7 @@ def _read(workspace: Workspace, folder: DatasetFolder, truth: dict[int, str]) ->
     """Shares of whole captchas and of characters read right."""
     from captcha_lab.datasets.cutting import captchas
     from captcha_lab.metrics.intervals import share_of
-    from captcha_lab.pipeline.captchas import load_recogniser
+    from captcha_lab.pipeline.reading import load_recogniser
     from captcha_lab.store.catalog.catalog import Catalog
 
     with Catalog(folder.catalog_path) as catalog:

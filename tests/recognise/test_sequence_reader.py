@@ -8,6 +8,7 @@ from PIL import Image
 
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.recognise.contract import CaptchaReader
+from captcha_lab.recognise.sequence.adapt import adapted
 from captcha_lab.recognise.sequence.reader import SequenceFacts, SequenceReader, base_reader
 from captcha_lab.store.images import encode, write_image
 from captcha_lab.store.runs import save_weights
@@ -75,6 +76,23 @@ def test_pictures_of_any_size_are_read_and_do_not_disturb_each_other() -> None:
     assert [r.text for r in together] == [r.text for r in alone]
     assert [r.confidence for r in together] == pytest.approx([r.confidence for r in alone], abs=0.02)
     assert base_reader().read([]) == []
+
+
+def test_it_learns_length_and_alphabet_from_captchas_without_labels() -> None:
+    rng = np.random.default_rng(4)
+    texts = random_texts(50, "246789", (4,))
+    images = [draw_text(text, rng) for text in texts]
+    base = base_reader()
+    reader = adapted(base, images)
+    assert reader.facts.lengths == (4,)
+    assert set("246789") <= set(reader.classes)
+    assert len(reader.classes) < 20
+
+    def right(reader: SequenceReader) -> int:
+        return sum(reading.text == text for reading, text in zip(reader.read(images), texts, strict=True))
+
+    assert right(reader) >= right(base)
+    assert adapted(base, images[:10]) is base
 
 
 def test_a_reader_is_rebuilt_from_its_file(tmp_path: Path) -> None:

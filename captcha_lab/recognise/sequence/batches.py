@@ -49,7 +49,7 @@ class TextBatches:
         stretch: float,
         size: int,
         seed: int,
-        augmentation: Augmentation | None = Augmentation(),  # noqa: B008 - frozen
+        augmentation: Augmentation | None,
     ) -> None:
         self.images, self.texts, self.classes, self.stretch = images, texts, classes, stretch
         self.size, self.seed, self.augmentation = size, seed, augmentation

@@ -25,6 +25,7 @@ class SequenceConfig:
     )
     patience: int = 8  # evaluations (one every 5 % of the steps) without a better one before stopping
     from_base: bool = True
+    augment: bool = True  # see `Augmentation`
     unlabelled: bool = True  # learn from the captchas without a label as well, as far as that helps
     seed: int = 0
 

@@ -14,6 +14,7 @@ from captcha_lab.recognise.codec.ctc import columns_needed
 from captcha_lab.recognise.fit import Figures, FitConfig, fit
 from captcha_lab.recognise.networks.sequence import SequenceNetwork
 from captcha_lab.recognise.registry import Progress, ReaderReport
+from captcha_lab.recognise.sequence.augment import Augmentation
 from captcha_lab.recognise.sequence.batches import TextBatch, TextBatches, ctc_objective, joined
 from captcha_lab.recognise.sequence.columns import columns_of, scaled_width
 from captcha_lab.recognise.sequence.config import SequenceConfig
@@ -188,8 +189,11 @@ class _Training:
         return SequenceReader(self.network, self.facts)
 
     def _batches(self, part: TextSet, size: int) -> TextBatches:
-        facts = self.facts
-        return TextBatches(part.images, part.texts, facts.classes, facts.stretch, size, self.config.seed)
+        facts, config = self.facts, self.config
+        augmentation = Augmentation() if config.augment else None
+        return TextBatches(
+            part.images, part.texts, facts.classes, facts.stretch, size, config.seed, augmentation
+        )
 
     def _fit(self, phase: str, batches: Callable[[int], TextBatch], steps: int, rate: float) -> None:
         config, run, before = self.config, self.run, self.steps

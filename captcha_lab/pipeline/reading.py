@@ -1,0 +1,99 @@
+"""Reading captchas: with the reader in use, or with the one that comes with the program where none was trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from captcha_lab.errors import CaptchaLabError
+from captcha_lab.pipeline.common import Progress, Say, find_model, silent
+from captcha_lab.store.workspace import Workspace
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from captcha_lab.recognise.contract import CaptchaReader
+    from captcha_lab.recognise.files import ReadReport
+
+BASE = "base-reader"  # `--model base-reader`, and where there is no other
+
+
+def load_recogniser(
+    workspace: Workspace, model: str | None = None, say: Say = lambda message: None
+) -> CaptchaReader:
+    """The reader of captchas that a user means (see `find_model`)."""
+    from captcha_lab.recognise.registry import load_reader
+
+    return load_reader(find_model(workspace, model, "recogniser", say=say))
+
+
+def read(
+    paths: list[Path],
+    model: str | None = None,
+    progress: Progress = silent,
+    say: Say = lambda message: None,
+    *,
+    min_confidence: float = 0.0,
+) -> ReadReport | None:
+    """Read captcha files and folders with a reader of the workspace (see `recognise.files.read_files`).
+
+    Where none was trained, or with the model `base-reader`, the base reader reads; of many captchas it learns their
+    length and alphabet first. Processes that torchrun started read a share each; the first has the whole report, the
+    others None.
+    """
+    from captcha_lab.parallel import join_group
+    from captcha_lab.recognise.files import ReadReport, files_in, read_files
+
+    workspace = Workspace.find()
+    base = _base_is_meant(workspace, model)
+    name = BASE if base else find_model(workspace, model, "recogniser", say=say).name
+    files = [file for path in paths for file in files_in(path)]
+    reader = _base_for(files, model, say) if base else load_recogniser(workspace, model)
+    group = join_group()  # last: what is wrong for all processes is found before they meet
+    share = read_files(reader, files[group.share(len(files))], progress, min_confidence=min_confidence)
+    parts = group.gather(share)
+    if not parts:
+        return None
+    return ReadReport(
+        [reading for part in parts for reading in part.readings],
+        [problem for part in parts for problem in part.unreadable],
+        max(part.seconds for part in parts),
+        name,
+    )
+
+
+def _base_is_meant(workspace: Workspace, model: str | None) -> bool:
+    from captcha_lab.pipeline.models import choose_run
+
+    if model is None:
+        return choose_run(workspace, "recogniser") is None
+    return model == BASE and not (workspace.models / BASE).exists()
+
+
+def _base_for(files: Sequence[Path], model: str | None, say: Say) -> CaptchaReader:
+    from captcha_lab.recognise.sequence.adapt import adapted
+    from captcha_lab.recognise.sequence.reader import base_reader
+
+    if model is None:
+        say("No reader was trained here: the base reader reads, which comes with the program.")
+    reader = adapted(base_reader(), _pictures(files))
+    facts = reader.facts
+    if facts != base_reader().facts:
+        length = f"{facts.lengths[0]} characters" if facts.lengths else "texts of several lengths"
+        say(f"The captchas seem to have {length} of {''.join(facts.classes)}.")
+    return reader
+
+
+def _pictures(files: Sequence[Path]) -> list[np.ndarray]:
+    """The pictures that can be read, of as many files as it takes to learn of a set, spread over all."""
+    from captcha_lab.recognise.sequence.adapt import MOST
+    from captcha_lab.store.images import read_image
+
+    found = []
+    for file in files[:: max(len(files) // MOST, 1)][:MOST]:
+        try:
+            found.append(read_image(file))
+        except CaptchaLabError:
+            continue  # reading names it
+    return found

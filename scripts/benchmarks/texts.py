@@ -1,0 +1,202 @@
+"""Whole captchas: accuracy by number of labels, seconds to train and captchas per CPU-second, beside peers.
+
+Sets: the real ones beside the checkout, and 2,000 captchas of 3 to 8 characters by the package captcha. With 0 labels
+the base reader reads alone. Peers in the same run: ddddocr, where it is installed, and the same network trained the
+usual way (from nothing, without augmentation, on the labelled captchas only) for the same seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from captcha_lab.cli.output import table
+from captcha_lab.collect.endpoint import image as package_image
+from captcha_lab.metrics.intervals import share_of, spread
+from captcha_lab.recognise.contract import CaptchaReader
+from captcha_lab.recognise.registry import ReaderReport, load_reader
+from captcha_lab.recognise.sequence.config import SequenceConfig
+from captcha_lab.recognise.sequence.reader import base_reader
+from captcha_lab.recognise.sequence.train import train
+from captcha_lab.store.images import decode
+from captcha_lab.store.packed.texts import TextSet
+from scripts.benchmarks._machine import facts, shared_data
+
+TEST = 208  # captchas held out, as in what is published for words5
+VALIDATION = 0.2  # of the labelled captchas, at most 100
+MIXED = 2000
+ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+LABELS = {
+    "words5": (0, 25, 50, 100, 200, 832),
+    "seu": (0, 100, 792),
+    "digits4": (0, 100, 1000),
+    "ustc": (0, 100, 1000),
+    "mixed": (0, 100, 1792),
+}
+
+
+@dataclass(frozen=True)
+class Captchas:
+    """Encoded pictures and their texts; `folded` where case does not count."""
+
+    files: list[bytes]
+    texts: list[str]
+    folded: bool = False
+
+    def same(self, read: str, text: str) -> bool:
+        return read.lower() == text.lower() if self.folded else read == text
+
+
+def captchas(name: str) -> Captchas:
+    """One set by name."""
+    if name == "mixed":
+        rng = np.random.default_rng(5)
+        texts = ["".join(rng.choice(list(ALPHABET[:36]), rng.integers(3, 9))) for _ in range(MIXED)]
+        return Captchas([package_image.encode(package_image.render(text, rng)) for text in texts], texts)
+    folder = shared_data() / ("ustc/train" if name == "ustc" else name)
+    paths = sorted(path for path in folder.iterdir() if path.suffix in {".png", ".jpg"})
+    return Captchas([p.read_bytes() for p in paths], [p.stem.split("_")[0] for p in paths], name == "seu")
+
+
+def split(data: Captchas, labels: int, seed: int) -> TextSet:
+    """208 captchas for the test, some labelled ones, the rest without a label."""
+    order = np.random.default_rng(seed).permutation(len(data.files))
+    rank = np.argsort(order)
+    held = min(int(VALIDATION * labels), 100)
+    part = np.select([rank < TEST, rank < TEST + held], [2, 1], 0).astype(np.uint8)
+    known = rank < TEST + labels
+    return TextSet(
+        images=[decode(file) for file in data.files],
+        texts=tuple(text if k else "" for text, k in zip(data.texts, known, strict=True)),
+        split=part,
+        image_ids=np.arange(len(data.files)),
+        duplicate=np.zeros(len(data.files), np.uint8),
+    )
+
+
+def measure(read: Callable[[list[bytes]], list[str]], data: Captchas, rows: Sequence[int]) -> dict[str, Any]:
+    """Share read right, and captchas per CPU-second from encoded file to text."""
+    files, texts = [data.files[k] for k in rows], [data.texts[k] for k in rows]
+    read(files[:8])
+    started = time.process_time()
+    answers = read(files)
+    seconds = time.process_time() - started
+    right = share_of([data.same(a, t) for a, t in zip(answers, texts, strict=True)])
+    return {
+        "exact": right.value,
+        "low": right.low,
+        "high": right.high,
+        "per_cpu_second": len(files) / seconds,
+    }
+
+
+def reading(reader: CaptchaReader) -> Callable[[list[bytes]], list[str]]:
+    return lambda files: [found.text for found in reader.read([decode(file) for file in files])]
+
+
+def trained(data: TextSet, seed: int, **options: Any) -> ReaderReport:
+    with tempfile.TemporaryDirectory() as folder:
+        report = train(data, Path(folder), SequenceConfig(seed=seed, **options))
+        _READERS[report.run.name] = load_reader(report.run.root)
+        return report
+
+
+_READERS: dict[str, CaptchaReader] = {}  # of runs whose folder is gone
+
+
+def ours(data: Captchas, labels: int, seed: int, usual: bool) -> list[dict[str, Any]]:
+    """Rows of one set, number of labels and split: our reader and, where asked, the same network trained as usual."""
+    parts = split(data, labels, seed)
+    test = np.flatnonzero(parts.split == 2).tolist()
+    if not labels:
+        return [
+            {"reader": "base reader", **measure(reading(base_reader()), data, test), "train_seconds": 0.0}
+        ]
+    rows = []
+    started, process = time.monotonic(), time.process_time()
+    report = trained(parts, seed)
+    seconds, cpu = time.monotonic() - started, time.process_time() - process
+    found = measure(reading(_READERS.pop(report.run.name)), data, test)
+    rows.append({"reader": "captcha-lab", **found, "train_seconds": seconds, "train_cpu_seconds": cpu})
+    if usual:
+        plain = trained(
+            parts, seed, from_base=False, unlabelled=False, augment=False, steps=100_000, time_limit=seconds
+        )
+        found = measure(reading(_READERS.pop(plain.run.name)), data, test)
+        rows.append({"reader": "CRNN trained the usual way", **found, "train_seconds": seconds})
+    return rows
+
+
+def ddddocr_rows(data: Captchas, seed: int) -> list[dict[str, Any]]:
+    """The ready-made reader ddddocr on the same test captchas."""
+    import ddddocr
+
+    reader = ddddocr.DdddOcr(show_ad=False)
+    rows = np.flatnonzero(split(data, 0, seed).split == 2).tolist()
+    found = measure(lambda files: [reader.classification(file) for file in files], data, rows)
+    folded = Captchas(data.files, data.texts, folded=True)
+    found["folded"] = measure(lambda files: [reader.classification(file) for file in files], folded, rows)[
+        "exact"
+    ]
+    return [{"reader": "ddddocr", **found, "train_seconds": 0.0}]
+
+
+def main(options: argparse.Namespace) -> None:
+    """Run the asked part of the benchmark."""
+    results: list[dict[str, Any]] = []
+    peer = importlib.util.find_spec("ddddocr") is not None and not options.no_peers
+    for name in options.sets:
+        if name != "mixed" and not (shared_data() / name).is_dir():
+            print(f"{name}: skipped, the real data is not beside the checkout")
+            continue
+        data = captchas(name)
+        for seed in range(options.splits):
+            found = [
+                {"labels": labels, **row}
+                for labels in options.labels or LABELS[name]
+                for row in ours(data, labels, seed, usual=not options.no_peers)
+            ]
+            if peer:
+                found += [{"labels": 0, **row} for row in ddddocr_rows(data, seed)]
+            for row in found:
+                results.append({"set": name, "seed": seed, **row})
+                print(json.dumps(results[-1]), flush=True)
+    if not peer:
+        print("ddddocr: skipped, " + ("as asked" if options.no_peers else "it is not installed"))
+    if not options.json:
+        print(table(("set", "labels", "reader", "exact", "per CPU-second", "training"), _lines(results)))
+    print(json.dumps({"benchmark": "texts", "machine": facts(), "results": results}))
+
+
+def _lines(results: list[dict[str, Any]]) -> list[tuple[object, ...]]:
+    keys = sorted({(r["set"], r["labels"], r["reader"]) for r in results})
+    lines: list[tuple[object, ...]] = []
+    for key in keys:
+        rows = [r for r in results if (r["set"], r["labels"], r["reader"]) == key]
+        exact = spread([100 * r["exact"] for r in rows])
+        speed = np.median([r["per_cpu_second"] for r in rows])
+        seconds = np.mean([r["train_seconds"] for r in rows])
+        shown = f"{exact.mean:.1f} ± {exact.deviation:.1f} % ({exact.seeds})"
+        lines.append((key[0], str(key[1]), key[2], shown, f"{speed:.0f}", f"{seconds:.0f} s"))
+    return lines
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sets", nargs="+", choices=tuple(LABELS), default=tuple(LABELS))
+    parser.add_argument(
+        "--labels", nargs="+", type=int, help="numbers of labelled captchas [default: by set]"
+    )
+    parser.add_argument("--splits", type=int, default=3)
+    parser.add_argument("--no-peers", action="store_true", help="ours alone")
+    parser.add_argument("--json", action="store_true", help="only JSON")
+    main(parser.parse_args())
