@@ -21,7 +21,7 @@ def run(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NAME]...", help="Numbers of captchas, or file names; * and ? stand for anything."
+            metavar="NAME", help="Numbers of captchas, or file names; * and ? stand for anything."
         ),
     ] = None,
     label: Annotated[

@@ -16,7 +16,7 @@ def plain(value: Any) -> Any:
     if hasattr(value, "_asdict"):
         return plain(value._asdict())
     if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {_key(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(item) for item in value]
     if hasattr(value, "tolist"):
@@ -24,3 +24,8 @@ def plain(value: Any) -> Any:
     if isinstance(value, float) and value != value:
         return None  # JSON has no NaN
     return value if isinstance(value, str | int | float | bool) or value is None else str(value)
+
+
+def _key(key: Any) -> str:
+    """A key of a JSON object: sizes and the like are written as `160x60`."""
+    return "x".join(map(str, key)) if isinstance(key, tuple) else str(key)
