@@ -6,7 +6,6 @@ from captcha_lab.pipeline.captchas import (
     ensure_packed_file,
     ensure_segmented,
     segment,
-    train,
 )
 from captcha_lab.pipeline.common import Progress, Say, find_model, locate, silent
 from captcha_lab.pipeline.generators import (
@@ -22,6 +21,7 @@ from captcha_lab.pipeline.generators import (
     train_generators,
 )
 from captcha_lab.pipeline.reading import load_recogniser, read
+from captcha_lab.pipeline.training import train
 
 __all__ = [
     "GeneratorData",

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from captcha_lab.errors import CaptchaLabError, UsageError
-from captcha_lab.pipeline.common import Progress, Say, StageProgress, find_model, silent
+from captcha_lab.pipeline.common import Progress, Say, find_model, silent
 from captcha_lab.segment import Segmenter
 from captcha_lab.store.workspace import DEFAULT_LENGTH, DatasetFolder, Workspace
 
 if TYPE_CHECKING:
     from captcha_lab.datasets.cutting import Finder, SegmentReport
-    from captcha_lab.recognise.registry import ReaderReport
     from captcha_lab.store.packed.packed import PackedSet
-
-AUTO = "auto"  # the kind of reader that is chosen by what the data is
-ENOUGH = 0.99  # of the validation captchas: a reader of cells that reads so many needs no other beside it
 
 
 def segment(
@@ -236,123 +231,3 @@ def ensure_packed(
 
     ensure_packed_file(workspace, folder, say, seed, progress)
     return read_packed(folder.packed_path)
-
-
-@dataclass(frozen=True)
-class Training:
-    """Readers that were trained, and the one to use.
-
-    Attributes:
-        chosen: the reader that read most validation captchas.
-        reports: all that were trained, the chosen one among them.
-        why: one sentence on the choice.
-        notes: why kinds of readers were left out.
-    """
-
-    chosen: ReaderReport
-    reports: tuple[ReaderReport, ...]
-    why: str
-    notes: tuple[str, ...] = ()
-
-
-def train(
-    workspace: Workspace,
-    folder: DatasetFolder,
-    settings: dict[str, Any] | None = None,
-    *,
-    reader: str = AUTO,
-    name: str | None = None,
-    say: Say = lambda message: None,
-    progress: StageProgress = lambda what, done, total: None,
-) -> Training:
-    """Train a reader on a dataset's labels, packing them first.
-
-    With `auto` the kinds that suit the data are trained, cells first, until one reads nearly every validation captcha;
-    the one that reads most is chosen. Single pictures (digits, for instance) are read by a LeNet.
-
-    Args:
-        workspace: where the run goes.
-        folder: of the dataset.
-        settings: of the training, by name; each kind takes those it knows.
-        reader: the kind's name, or `auto`.
-        name: of the run; where several kinds are trained, the others' names end in their kind.
-        say: told what happens on the way.
-        progress: told the phase, and what is done and planned of it.
-
-    Raises:
-        CaptchaLabError: there are too few labels, or the disk refuses.
-        UsageError: there is no such kind of reader, or a setting is impossible.
-    """
-    from captcha_lab.datasets.captcha import load_texts
-    from captcha_lab.recognise.registry import CaptchaViews, reader_kind, reader_kinds
-    from captcha_lab.store.runs import check_new
-
-    settings = settings or {}
-    kinds = [reader_kind(reader)] if reader != AUTO else list(reader_kinds().values())
-    if not folder.catalog_path.exists():
-        return _train_single(workspace, folder, settings, name, say, progress)
-    check_new(workspace.models, name, unfinished=True)
-    glyphs = cache(lambda: ensure_packed(workspace, folder, say))
-    views = CaptchaViews(load_texts(folder), glyphs)
-    _say_facts(folder, say)
-    reports: list[ReaderReport] = []
-    notes: list[str] = []
-    for kind in kinds:
-        reason = kind.suits(views) if reader == AUTO else None
-        if reason is not None:
-            notes.append(f"No {kind.name} reader: {reason}.")
-            say(notes[-1])
-            continue
-        own = name if not reports else f"{name}-{kind.name}" if name else None
-        reports.append(kind.train(views, workspace.models, settings, own, progress))
-        if _nearly_all(reports[-1]):
-            break
-    if not reports:
-        raise CaptchaLabError(
-            f"No reader can be trained on dataset {folder.name}: give labels with `captcha-lab label` or "
-            "`captcha-lab import PATH --labels filename`."
-        )
-    chosen = max(reports, key=lambda report: report.validation.value if report.validation else -1.0)
-    return Training(chosen, tuple(reports), _why(chosen, reports), tuple(notes))
-
-
-def _nearly_all(report: ReaderReport) -> bool:
-    return report.validation is not None and report.validation.value >= ENOUGH
-
-
-def _why(chosen: ReaderReport, reports: list[ReaderReport]) -> str:
-    figures = ", ".join(
-        f"{report.kind} reader {100 * report.validation.value:.1f} % of {report.validation.trials}"
-        for report in reports
-        if report.validation is not None
-    )
-    if not figures:
-        return f"Chosen: the {chosen.kind} reader; no captcha was left for validation."
-    return f"Chosen: the {chosen.kind} reader. Validation captchas read whole: {figures}."
-
-
-def _say_facts(folder: DatasetFolder, say: Say) -> None:
-    """What the labels say, for nothing of it is configured."""
-    from captcha_lab.datasets.facts import describe
-    from captcha_lab.store.catalog.catalog import Catalog
-
-    with Catalog(folder.catalog_path, create=False) as catalog:
-        say(describe(catalog).sentence)
-
-
-def _train_single(
-    workspace: Workspace,
-    folder: DatasetFolder,
-    settings: dict[str, Any],
-    name: str | None,
-    say: Say,
-    progress: StageProgress,
-) -> Training:
-    from captcha_lab.recognise.readers.glyph import settings_of, train_glyph_reader
-
-    config = settings_of(settings)
-    report = train_glyph_reader(
-        ensure_packed(workspace, folder, say), workspace.models, config, name,
-        lambda scalars: progress("training the classifier", scalars["epoch"], config.epochs),
-    )  # fmt: skip
-    return Training(report, (report,), "")

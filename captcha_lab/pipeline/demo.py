@@ -71,7 +71,7 @@ def demo(root: Path, config: DemoConfig, say: Say, bars: Bars) -> DemoReport:
         CaptchaLabError: the folder can't be written.
     """
     from captcha_lab.collect.endpoint.server import running_endpoint
-    from captcha_lab.pipeline.captchas import train
+    from captcha_lab.pipeline.training import train
 
     started = time.perf_counter()
     workspace = Workspace(root)

@@ -217,7 +217,7 @@ def ensure_judging_recogniser(
     workspace: Workspace, folder: DatasetFolder, data: GeneratorData, say: Say
 ) -> None:
     """Train the recogniser that judges samples, where captchas have labels for it and there is none yet."""
-    from captcha_lab.pipeline.captchas import train
+    from captcha_lab.pipeline.training import train
     from captcha_lab.recognise.classifier import fitting_classifier
     from captcha_lab.store.packed.packed import open_packed
 

@@ -89,7 +89,7 @@ def train_recogniser(
         CaptchaLabError: there are too few labels, or the disk refuses.
         UsageError: there is no such kind of reader, or a setting is impossible.
     """
-    from captcha_lab.pipeline.captchas import train
+    from captcha_lab.pipeline.training import train
 
     found, folder = _locate(dataset, workspace)
     return train(found, folder, settings, reader=reader, name=name).chosen

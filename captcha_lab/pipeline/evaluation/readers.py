@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.pipeline.captchas import train
 from captcha_lab.pipeline.common import Say, find_model
 from captcha_lab.pipeline.models import choose_run, dataset_of
+from captcha_lab.pipeline.training import train
 from captcha_lab.store.workspace import DatasetFolder, Workspace
 
 if TYPE_CHECKING:
