@@ -64,6 +64,14 @@ def test_texts_are_found_in_every_convention(convention: str, alphabet: str, cou
     assert all(example in found.message for example in wanted[:3])
 
 
+@pytest.mark.parametrize("seed", range(30))
+def test_digits_of_several_lengths_before_a_number(seed: int) -> None:
+    wanted = texts("digits", 30, seed, length=(3, 6))
+    found = find_pattern([f"{text}_{k:06d}.png" for k, text in enumerate(wanted)])
+    assert found.sure, found.message
+    assert list(found.texts) == wanted
+
+
 @pytest.mark.parametrize("alphabet", ALPHABETS)
 def test_bare_texts_of_any_length(alphabet: str) -> None:
     wanted = list(dict.fromkeys(texts(alphabet, 300, seed=3, length=(3, 6))))

@@ -143,7 +143,8 @@ def _is_counter(values: Sequence[str], groups: Sequence[str] | None) -> bool:
         share = (distinct[-1] - distinct[0] + 1) / 10**longest
     else:
         return False
-    return share < 0.67 and (len(distinct) - 1) * math.log(share) < math.log(1e-3)
+    reaching = len({v for v in values if len(v) == longest})  # shorter ones lie low in any case
+    return share < 0.67 and (reaching - 1) * math.log(share) < math.log(1e-4)
 
 
 def _runs(values: Sequence[str]) -> bool:
