@@ -9,7 +9,7 @@ from captcha_lab.alphabet import Alphabet
 from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.label.questions.advice import ASKING
 from captcha_lab.label.questions.protocol import QuestionEngine, Readings
-from captcha_lab.label.questions.texts.engine import TextEngine
+from captcha_lab.label.questions.texts.engine import TEXT_QUEUES, TextEngine
 from captcha_lab.label.questions.types import (
     BEST,
     QUEUE_NAMES,
@@ -119,7 +119,7 @@ class MixedEngine:
         if queue == BEST:
             return self._best(count, exclude)
         engine = self._engine_of(queue)
-        if queue not in {known.name for known in engine.queues()}:
+        if engine is self.texts and queue not in TEXT_QUEUES:
             return []
         return engine.questions(queue, count, exclude)
 

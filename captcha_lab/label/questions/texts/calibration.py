@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,12 +55,8 @@ class Calibration:
         # The characters' probabilities change so that their product changes as the text's does.
         powers = np.log(np.clip(believed, 1e-6, 1 - 1e-6)) / np.log(np.clip(known, 1e-6, 1 - 1e-6))
         return [
-            replace(
-                reading,
-                confidence=float(share),
-                per_character=tuple(float(own**power) for own in reading.per_character),
-            )
-            for reading, share, power in zip(readings, believed, powers, strict=True)
+            Reading(reading.text, share, tuple([own**power for own in reading.per_character]), reading.boxes)
+            for reading, share, power in zip(readings, believed.tolist(), powers.tolist(), strict=True)
         ]
 
 

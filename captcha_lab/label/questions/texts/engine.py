@@ -90,7 +90,7 @@ class TextEngine:
         with self._lock:
             choice = self._state.choice()
             counts = {
-                "grid": len(choice.pages()),
+                "grid": len(choice.pages),
                 "suspects": len(self._state.disputed()),
                 "audit": sum((k, None) not in self._state.audits for k in self._state.labels),
                 "captcha": len(choice.waiting),
@@ -144,15 +144,13 @@ class TextEngine:
     def _singles(self, exclude: Collection[str]) -> Iterator[Question]:
         choice = self._state.choice()
         held = [int(name.removeprefix("captcha-")) for name in exclude if name.startswith("captcha-")]
-        for worth, k in (
-            choice.singles(held) if self._state.readings else ((choice.worth(k), k) for k in choice.waiting)
-        ):
+        for worth, k in choice.singles(held):
             member = self._state.member(k)
             offer = member.proposal if member.confidence >= EVEN_ODDS else None
             yield Question(f"captcha-{k}", "captcha", "text", (member,), offer, worth, self._state.revision)
 
     def _pages(self, exclude: Collection[str]) -> Iterator[Question]:
-        for worth, page in self._state.choice().pages():
+        for worth, page in self._state.choice().pages:
             members = tuple(self._state.member(k) for k in page)
             why = "captchas whose proposals are about equally sure"
             yield Question(
