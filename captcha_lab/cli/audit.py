@@ -50,6 +50,7 @@ def run(
     json: JsonFlag = False,
 ) -> None:
     """Say how weak a captcha is, for its owner. Never submits an answer anywhere."""
+    from captcha_lab.evaluate.audit.html import audit_json
     from captcha_lab.pipeline.auditing import audit_dataset
 
     scrape = ScrapeConfig(count=count, rate=rate, contact=contact, authorised=authorised)
@@ -60,24 +61,30 @@ def run(
             url, dataset, scrape, config, report, ask if sys.stdin.isatty() else None, say,
             bar.phase,
         )  # fmt: skip
-    emit(found, json, *_lines(found), f"Report: {html_path}")
+    emit(audit_json(found) if json else None, json, *_lines(found), f"Report: {html_path}")
 
 
 def _lines(found: Audit) -> list[str]:
-    from captcha_lab.evaluate.audit.effort import spread_text
+    from captcha_lab.evaluate.audit.attack import spread_text
 
-    lines = [found.verdict, ""]
-    for milestone in found.milestones:
-        spread = spread_text(milestone)
-        told = f"{milestone.told} ({spread})" if spread else milestone.told
-        lines.append(f"  to read {100 * milestone.target:.0f} % of captchas: {told}")
-    shapes = found.shapes
-    lines += [
-        f"  cut cleanly: {100 * found.clean.value:.1f} % of {found.captchas} captchas",
-        f"  shapes: {shapes.distinct} different ones among {shapes.glyphs} glyphs",
-    ]
+    lines = [found.verdict]
+    lines += [f"Grade {found.grade.letter} of A to F: {found.grade.meaning}."] if found.grade else []
+    for attack in found.attacks:
+        lines += ["", f"  {attack.name}: {100 * attack.best.value:.1f} % at best"]
+        for milestone in attack.milestones:
+            spread = spread_text(milestone)
+            effort = f"{milestone.effort} ({spread})" if spread else milestone.effort
+            lines.append(f"    to read {100 * milestone.target:.0f} %: {effort}")
+    lines.append("")
+    if found.clean is not None and found.shapes is not None:
+        lines += [
+            f"  cut cleanly: {100 * found.clean.value:.1f} % of {found.captchas} captchas",
+            f"  shapes: {found.shapes.distinct} different ones among {found.shapes.glyphs} glyphs",
+        ]
     if found.resisting:
         names = ", ".join(f"{name} ({100 * share.value:.0f} %)" for name, share in found.resisting)
-        lines.append(f"  characters that resist most: {names}")
-    lines += ["", *(f"- {line}" for line in found.advice), *(f"Note: {note}" for note in found.notes)]
-    return lines
+        lines.append(f"  characters that are read worst: {names}")
+    for helps, title in ((True, "Helps:"), (False, "Does not help:")):
+        said = [f"- {line.text}" for line in found.advice if line.helps == helps]
+        lines += ["", title, *said] if said else []
+    return [*lines, *(f"Note: {note}" for note in found.notes)]

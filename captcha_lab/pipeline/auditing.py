@@ -1,23 +1,31 @@
-"""Chains the stages for `audit`: captchas scraped where asked for, packed, read, labelled in simulation, judged."""
+"""Chains the stages for `audit`: captchas scraped where asked for, packed, and read by every kind of reader."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.pipeline.captchas import ensure_packed
-from captcha_lab.pipeline.common import Say, StageProgress
+from captcha_lab.pipeline.common import Say, StageProgress, check_folder
 from captcha_lab.store.runs import all_runs
 from captcha_lab.store.workspace import DEFAULT_LENGTH, DatasetFolder, Workspace
 
 if TYPE_CHECKING:
     from captcha_lab.collect.scrape.config import ScrapeConfig
+    from captcha_lab.evaluate.audit.attack import Attacker
+    from captcha_lab.evaluate.audit.audit import Captchas
     from captcha_lab.evaluate.audit.config import AuditConfig
     from captcha_lab.evaluate.audit.result import Audit
     from captcha_lab.recognise.classifier import Classifier
     from captcha_lab.store.packed.packed import PackedSet
+    from captcha_lab.store.packed.texts import TextSet
+
+
+BASE_READER = Path(__file__).parent.parent / "recognise" / "weights" / "base-reader.safetensors"
 
 
 def audit_dataset(
@@ -34,14 +42,15 @@ def audit_dataset(
 
     Raises:
         CaptchaLabError: there are no captchas, or scraping was refused or stopped.
+        UsageError: the target can't be made a folder.
     """
     from captcha_lab.collect.scrape.source import scrape_source
     from captcha_lab.evaluate.audit.audit import audit
     from captcha_lab.evaluate.audit.html import write_audit
     from captcha_lab.evaluate.reading.glyphs import measure_glyphs
-    from captcha_lab.pipeline.simulation import guided_sessions
-    from captcha_lab.store.catalog.catalog import Catalog
 
+    if target is not None:
+        check_folder(target)  # before the work
     workspace = Workspace.find()
     if url is not None:
         scrape_source(workspace, scrape, url=url, dataset=dataset, confirm=confirm, say=say)
@@ -51,7 +60,26 @@ def audit_dataset(
             f"There are no captchas in dataset {folder.name} of {workspace.root}: give a URL to audit, or run "
             "`captcha-lab scrape` or `captcha-lab import` first."
         )
-    data = _with_answers(folder, ensure_packed(workspace, folder, say), say)
+    captchas = _captchas(workspace, folder, say)
+    reader, reading = None, None
+    if captchas.glyphs is not None and _readable(captchas.glyphs):
+        reader = _classifier(workspace, captchas.glyphs, say)
+        reading = measure_glyphs(reader, captchas.glyphs, seed=config.seed, progress=progress)
+    attackers, notes = _attackers(captchas, config)
+    found = audit(captchas, attackers, reader, reading, config, notes=notes, progress=progress)
+    return found, *write_audit(found, target or folder.root / "audit")
+
+
+def _captchas(workspace: Workspace, folder: DatasetFolder, say: Say) -> Captchas:
+    """The captchas of a dataset as an audit takes them, with answers that their endpoint told."""
+    from captcha_lab.datasets.captcha import load_texts
+    from captcha_lab.evaluate.audit.audit import Captchas
+    from captcha_lab.store.catalog.catalog import Catalog
+
+    glyphs = ensure_packed(workspace, folder, say)
+    texts = load_texts(folder)
+    glyphs, texts = _with_answers(folder, glyphs, texts, say)
+    cells: dict[int, list[str]] = {}
     with Catalog(folder.catalog_path, create=False) as catalog:
         # Imported files are rows of `fetch` too, but say nothing about an endpoint.
         fetches = [
@@ -59,21 +87,54 @@ def audit_dataset(
             for fetch in catalog.fetches()
             if fetch.image_id is not None and fetch.url.startswith(("http:", "https:"))
         ]
-        cells: dict[int, list[str]] = {}
         for glyph in catalog.glyphs():
             cells.setdefault(glyph.image_id, []).append(glyph.flags)
-    repeats = len(fetches) - len({fetch.image_id for fetch in fetches})
-    reader, reading = None, None
-    if _readable(data):
-        reader, _ = _recogniser_for_audit(workspace, data, say)
-        reading = measure_glyphs(reader, data, seed=config.seed, progress=progress)
-    length = max((len(flags) for flags in cells.values()), default=workspace.config.length or DEFAULT_LENGTH)
-    found = audit(
-        data, cells, {"received": len(fetches)}, repeats, length, reader, reading, config,
-        labellers=guided_sessions(data, config.keystrokes, range(config.seed, config.seed + config.labellers)),
-        progress=progress,
-    )  # fmt: skip
-    return found, *write_audit(found, target or folder.root / "audit")
+    lengths = Counter(len(text) for text in texts.texts if text) or Counter(map(len, cells.values()))
+    usual = lengths.most_common(1)[0][0] if lengths else workspace.config.length or DEFAULT_LENGTH
+    return Captchas(
+        dataset=folder.name,
+        count=len(texts),
+        length=usual,
+        glyphs=glyphs,
+        texts=texts,
+        flags=cells,
+        received=len(fetches),
+        repeats=len(fetches) - len({fetch.image_id for fetch in fetches}),
+        url=Counter(fetch.url.split("?")[0] for fetch in fetches).most_common(1)[0][0] if fetches else "",
+        date=date.today().isoformat(),
+    )
+
+
+def _attackers(captchas: Captchas, config: AuditConfig) -> tuple[list[Attacker], list[str]]:
+    """Who tries to read the captchas, and why others don't."""
+    from captcha_lab.evaluate.audit.audit import LEAST_FOR_CURVE
+    from captcha_lab.evaluate.audit.glyph_attacks import GuidedAttacker, TypedGlyphAttacker
+    from captcha_lab.evaluate.audit.table_attack import TableAttacker
+    from captcha_lab.evaluate.audit.text_attacks import ReadyMadeAttacker, TypedAttacker
+    from captcha_lab.pipeline.simulation import guided_sessions
+    from captcha_lab.recognise.registry import CaptchaViews, load_reader, reader_kinds
+
+    found: list[Attacker] = []
+    notes: list[str] = []
+    if BASE_READER.is_file():
+        found.append(ReadyMadeAttacker(load_reader(BASE_READER)))
+    else:
+        notes.append("No ready-made reader comes with this version: reading without a label was not tried.")
+    glyphs, texts, enough = captchas.glyphs, captchas.texts, captchas.learned >= LEAST_FOR_CURVE
+    if glyphs is not None and _readable(glyphs):
+        found.append(TableAttacker(glyphs))
+        if enough:
+            seeds = range(config.seed, config.seed + config.labellers)
+            found.append(GuidedAttacker(glyphs, guided_sessions(glyphs, config.keystrokes, seeds)))
+            found.append(TypedGlyphAttacker(glyphs))
+    if texts is not None and glyphs is not None and enough:
+        views = CaptchaViews(texts, lambda: glyphs)
+        # Cells are attacked above, by the cheaper ways of labelling that they allow.
+        kinds = [
+            kind for kind in reader_kinds().values() if kind.name != "glyph" and kind.suits(views) is None
+        ]
+        found += [TypedAttacker(kind, views) for kind in kinds]
+    return found, notes
 
 
 def _readable(data: PackedSet) -> bool:
@@ -86,7 +147,9 @@ def _readable(data: PackedSet) -> bool:
     return bool((known & (data.split == 0)).any() and (known & (data.split == 2)).any())
 
 
-def _with_answers(folder: DatasetFolder, data: PackedSet, say: Say) -> PackedSet:
+def _with_answers(
+    folder: DatasetFolder, glyphs: PackedSet, texts: TextSet, say: Say
+) -> tuple[PackedSet, TextSet]:
     """Unlabelled captchas whose endpoint told the answer (`serve --with-answers`) get it, in memory only."""
     from dataclasses import replace
 
@@ -97,29 +160,30 @@ def _with_answers(folder: DatasetFolder, data: PackedSet, say: Say) -> PackedSet
     from captcha_lab.store.packed.packed import UNLABELLED
 
     with Catalog(folder.catalog_path, create=False) as catalog:
-        told = answers(catalog)
-    if not told or data.labels is None or data.image is None or data.position is None:
-        return data
-    index = {name: k for k, name in enumerate(data.classes)}
-    labels = np.array(data.labels)
+        known = answers(catalog)
+    missing = [int(k) for k, text in zip(texts.image_ids, texts.texts, strict=True) if not text]
+    if not known.keys() & set(missing):
+        return glyphs, texts
+    say("The endpoint tells its answers: they serve as labels for this audit.")
+    whole = tuple(text or known.get(int(k), "") for k, text in zip(texts.image_ids, texts.texts, strict=True))
+    texts = replace(texts, texts=whole, info={**texts.info, "answers": len(known)})
+    if glyphs.labels is None or glyphs.image is None or glyphs.position is None:
+        return glyphs, texts
+    index = {name: k for k, name in enumerate(glyphs.classes)}
+    labels = np.array(glyphs.labels)
     for row in np.flatnonzero(labels == UNLABELLED):
-        image, position = int(data.image[row]), int(data.position[row])
-        text = told.get(image, "")
+        text, position = known.get(int(glyphs.image[row]), ""), int(glyphs.position[row])
         labels[row] = index.get(text[position], UNLABELLED) if position < len(text) else UNLABELLED
-    if (labels != data.labels).any():
-        say("The endpoint tells its answers: they serve as labels for this audit.")
-        return replace(data, labels=labels, info={**data.info, "answers": len(told)})
-    return data
+    return replace(glyphs, labels=labels, info={**glyphs.info, "answers": len(known)}), texts
 
 
-def _recogniser_for_audit(workspace: Workspace, data: PackedSet, say: Say) -> tuple[Classifier, str]:
-    """The newest recogniser that fits; else one is trained on the labels at hand."""
+def _classifier(workspace: Workspace, data: PackedSet, say: Say) -> Classifier:
+    """The newest classifier of exactly these glyphs and labels; else one is trained on the labels at hand."""
     from captcha_lab.recognise.classifier import Classifier
     from captcha_lab.recognise.readers.glyph import train_glyph_reader
 
     for run in reversed(all_runs(workspace.models, "recogniser")):
         if run.weights.is_file() and run.config().get("data") == data.info:
-            return Classifier.load(run.root), run.name
+            return Classifier.load(run.root)
     say("No recogniser of these captchas and labels yet: training one.")
-    report = train_glyph_reader(data, workspace.models)
-    return Classifier.load(report.run.root), report.run.name
+    return Classifier.load(train_glyph_reader(data, workspace.models).run.root)

@@ -1,13 +1,30 @@
-import json
-from pathlib import Path
-from typing import Any
+"""The audit: what each attack reads for its price, what helps, and what is said where nothing is known."""
 
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from typer.testing import CliRunner
 
+from captcha_lab.cli import app
 from captcha_lab.errors import UsageError
-from captcha_lab.evaluate.audit.advice import _remedy
+from captcha_lab.evaluate.audit.advice import _remedy, grade
+from captcha_lab.evaluate.audit.attack import (
+    Answers,
+    Attack,
+    EffortPoint,
+    Milestone,
+    milestones,
+    spread_text,
+    time_text,
+)
 from captcha_lab.evaluate.audit.audit import (
+    Captchas,
     audit,
     character_uniformity,
     cut_facts,
@@ -15,36 +32,39 @@ from captcha_lab.evaluate.audit.audit import (
     shape_facts,
 )
 from captcha_lab.evaluate.audit.config import AuditConfig
-from captcha_lab.evaluate.audit.effort import (
-    EffortPoint,
-    Milestone,
-    Remedy,
-    guided_curve,
-    milestones,
-    spread_text,
-    time_text,
-)
+from captcha_lab.evaluate.audit.glyph_attacks import GuidedAttacker, TypedGlyphAttacker
 from captcha_lab.evaluate.audit.html import write_audit
+from captcha_lab.evaluate.audit.remedies import Remedy
+from captcha_lab.evaluate.audit.result import Audit
+from captcha_lab.evaluate.audit.table_attack import TableAttacker
+from captcha_lab.evaluate.audit.text_attacks import ReadyMadeAttacker
 from captcha_lab.evaluate.reading.glyphs import measure_glyphs
+from captcha_lab.evaluate.subject import silent
 from captcha_lab.metrics.intervals import wilson
 from captcha_lab.recognise.classifier import Classifier
+from captcha_lab.recognise.contract import Reading
 from captcha_lab.store.packed.packed import PackedSet
 from tests.helpers import present
 
 FLAGS = {k: ["", "", "seam", "fragment"] if k % 2 else [""] * 4 for k in range(375)}
 
 
+def captchas(world: PackedSet, **facts: int) -> Captchas:
+    return Captchas("drawn", 375, 4, world, flags=FLAGS, **facts)  # type: ignore[arg-type]
+
+
 @pytest.fixture(scope="module")
-def found(world: PackedSet, recogniser: Classifier) -> Any:
+def found(world: PackedSet, recogniser: Classifier) -> Audit:
     config = AuditConfig(first=60, epochs=3, remedy_epochs=2)
     reading = measure_glyphs(recogniser, world)
-    return audit(world, FLAGS, {"received": 400}, 25, 4, recogniser, reading, config)
+    attackers = [TableAttacker(world), TypedGlyphAttacker(world)]
+    return audit(captchas(world, received=400, repeats=25), attackers, recogniser, reading, config)
 
 
 def test_endpoint_by_the_birthday_estimate() -> None:
-    assert endpoint_facts({}, 0) is None
-    assert present(endpoint_facts({"received": 100}, 0)).population is None
-    assert present(endpoint_facts({"received": 100}, 10)).population == pytest.approx(495)
+    assert endpoint_facts(0, 0) is None
+    assert present(endpoint_facts(100, 0)).population is None
+    assert present(endpoint_facts(100, 10)).population == pytest.approx(495)
 
 
 def test_shapes_ignore_the_inks_grey() -> None:
@@ -66,8 +86,8 @@ def test_milestones_count_keystrokes() -> None:
     points = [EffortPoint(n, 5 * n, wilson(right, 100)) for n, right in ((10, 30), (20, 60), (40, 92))]
     reached = milestones(points, AuditConfig(seconds_per_keystroke=0.6))
     assert [(m.keystrokes, m.minutes) for m in reached] == [(100, 1.0), (200, 2.0), (None, None)]
-    assert reached[1].told == "200 keystrokes, 2 minutes of typing"
-    assert reached[2].told == "not reached"
+    assert reached[1].effort == "200 keystrokes, 2 minutes of typing"
+    assert reached[2].effort == "not reached"
     assert spread_text(reached[1]) == ""
     assert spread_text(Milestone(0.5, 20, 0.2, 20, 20)) == "the same for every labeller"
     assert spread_text(Milestone(0.5, 20, 0.2, 16, None)) == "16 to more than was tried, by labeller"
@@ -81,48 +101,60 @@ def test_times_as_people_say_them() -> None:
 
 def test_the_guided_curve_is_a_mean_of_labellers_with_its_spread(world: PackedSet) -> None:
     train = world.part("train")
-    rng = np.random.default_rng(0)
-    guess = rng.permutation(present(train.labels))
-    right = present(train.labels).astype(np.int64)
+    assert train.labels is not None
+    guess = np.random.default_rng(0).permutation(train.labels)
+    right = train.labels.astype(np.int64)
     # Two labellers give the right classes from 20 keys on, the third one only with its 41st.
     labellers = [[(10, guess), (20 + k, right), (40 + k, right)] for k in range(2)]
     labellers += [[(10, guess), (20, guess), (41, right)]]
-    config = AuditConfig(epochs=12, seconds_per_keystroke=1.2)
-    points, reached = guided_curve(world, labellers, config)
+    config, answers = AuditConfig(epochs=12, seconds_per_keystroke=1.2), Answers.of(world, None)
+    attack = GuidedAttacker(world, labellers).attack(answers, config, silent)
+    assert isinstance(attack, Attack)
+    points = attack.points
     assert [p.captchas for p in points] == [210] * 3
     assert points[0].keystrokes == 10
     for point in points:
-        assert present(point.low) <= point.accuracy.value <= present(point.high)
+        assert point.low is not None
+        assert point.high is not None
+        assert point.low <= point.accuracy.value <= point.high
         assert point.accuracy.trials == 120
-    assert present(points[1].high) - present(points[1].low) > 0.3
-    half = reached[0]
+    assert (points[1].high or 0) - (points[1].low or 0) > 0.3
+    half = attack.milestones[0]
     assert (half.keystrokes, half.low, half.high) == (20, 20, 41)
-    assert half.told == "20 keystrokes, under a minute of typing"
-    alone, _ = guided_curve(world, labellers[:1], config)
-    assert alone[0].low is None
-    assert guided_curve(world, [], config) == ([], milestones([], config))
+    assert half.effort == "20 keystrokes, under a minute of typing"
+    alone = GuidedAttacker(world, labellers[:1]).attack(answers, config, silent)
+    assert isinstance(alone, Attack)
+    assert alone.points[0].low is None
+    assert "No guided labelling" in str(GuidedAttacker(world, []).attack(answers, config, silent))
 
 
-def test_more_labels_read_more(found: Any) -> None:
-    accuracies = [point.accuracy.value for point in found.points]
-    assert [point.captchas for point in found.points] == [60, 120, 210]
+def test_more_labels_read_more(found: Audit) -> None:
+    typed = next(attack for attack in found.attacks if attack.name == "glyph reader, typed")
+    accuracies = [point.accuracy.value for point in typed.points]
+    assert [point.captchas for point in typed.points] == [60, 120, 210]
     assert accuracies[-1] > accuracies[0]
-    assert found.points[0].keystrokes == 300
+    assert typed.points[0].keystrokes == 300
 
 
-def test_a_full_audit_says_what_helps(found: Any, tmp_path: Path) -> None:
+def test_a_full_audit_says_what_helps(found: Audit, tmp_path: Path) -> None:
+    assert found.clean is not None
     assert found.clean.value == pytest.approx(188 / 375)
     assert len(found.remedies) == 4
     assert all(share.value < 1 for _, share in found.resisting)
-    assert "25 of 400 captchas came a second time" in found.advice[0]
+    assert any("25 of 400 captchas came a second time" in line.text for line in found.advice)
     for remedy in found.remedies:
-        line = next(line for line in found.advice if line.lower().startswith(remedy.name))
-        assert ("would help:" in line) == (remedy.prepared.value < 0.5)
+        line = next(line for line in found.advice if line.text.lower().startswith(remedy.name))
+        assert line.helps == (max(remedy.unprepared.value, remedy.prepared.value) < 0.5)
+    gains = [line.gain for line in found.advice if line.gain is not None]
+    assert gains == sorted(gains, reverse=True)
     json_path, html_path = write_audit(found, tmp_path)
-    assert json.loads(json_path.read_text())["verdict"] == found.verdict
+    stored = json.loads(json_path.read_text())
+    assert stored["verdict"] == found.verdict
+    assert {attack["name"] for attack in stored["attacks"]} == {"look-up table", "glyph reader, typed"}
     page = html_path.read_text()
     assert "http://" not in page.replace("http://www.w3.org", "")
-    assert found.advice[0] in page
+    for part in ("Grade ", "<h3>Helps</h3>", "<h3>Does not help</h3>", "for which price"):
+        assert part in page
 
 
 class Blind:
@@ -133,36 +165,131 @@ class Blind:
     def __init__(self, classes: tuple[str, ...]) -> None:
         self.classes = classes
 
-    def features(self, glyphs: Any) -> Any:
-        raise AssertionError("nobody asks for them")
-
-    examine = features
-
-    def probabilities(self, glyphs: Any) -> Any:
+    def probabilities(self, glyphs: NDArray[np.uint8]) -> NDArray[np.float32]:
         return np.eye(len(self.classes), dtype=np.float32)[np.zeros(len(glyphs), int)]
+
+    def features(self, glyphs: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return self.probabilities(glyphs)
+
+    def examine(self, glyphs: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        return self.features(glyphs), np.zeros(len(glyphs), np.int64)
 
 
 def test_where_nothing_is_read_no_remedy_is_praised(world: PackedSet) -> None:
     blind = Blind(world.classes)
     config = AuditConfig(first=210, epochs=1)
-    found = audit(world, FLAGS, {}, 0, 4, blind, measure_glyphs(blind, world), config)
+    attackers = [TypedGlyphAttacker(world)]
+    found = audit(captchas(world), attackers, blind, measure_glyphs(blind, world), config)
     assert found.remedies == []
     assert "hardly reads" in found.notes[0]
-    assert "learned from 210 captchas" in found.verdict
-    assert "resists this attack" in found.verdict
+    assert "withstands every attack" in found.verdict
+    assert found.grade is not None
+    assert found.grade.letter == "A"
+
+
+def attack_with(name: str, *points: tuple[int, int]) -> Attack:
+    curve = [EffortPoint(keys, keys, wilson(right, 100)) for keys, right in points]
+    return Attack(name, "", curve, milestones(curve, AuditConfig()))
+
+
+@pytest.mark.parametrize(
+    ("attacks", "letter"),
+    [
+        ([attack_with("glyph reader", (50, 20), (400, 49))], "A"),
+        ([attack_with("glyph reader", (50, 20), (1400, 60))], "B"),
+        ([attack_with("glyph reader", (50, 20), (400, 60))], "C"),
+        ([attack_with("glyph reader", (50, 60)), attack_with("sequence reader", (400, 99))], "D"),
+        ([attack_with("ready-made reader", (0, 55)), attack_with("glyph reader", (50, 60))], "F"),
+        ([attack_with("look-up table", (10, 100))], "F"),
+    ],
+)
+def test_the_grade_is_that_of_the_cheapest_attack(attacks: list[Attack], letter: str) -> None:
+    found = grade(attacks)
+    assert found is not None
+    assert found.letter == letter
+
+
+class Oracle:
+    """Reads every captcha as one text, without a label."""
+
+    kind, classes = "oracle", ("A",)
+
+    def read(self, images: list[NDArray[np.uint8]]) -> list[Reading]:
+        return [Reading("AA", 0.9) for _ in images]
+
+
+def test_a_ready_made_reader_needs_no_key() -> None:
+    pictures = {k: np.zeros((4, 4), np.uint8) for k in range(4)}
+    answers = Answers({0: "AA", 1: "AA", 2: "AA", 3: "B"}, pictures)
+    attack = ReadyMadeAttacker(Oracle()).attack(answers, AuditConfig(), silent)
+    assert isinstance(attack, Attack)
+    assert attack.best.value == 0.75
+    assert attack.milestones[0].effort == "no keystroke"
+    assert attack.readings[3] == "AA"
+
+
+def test_a_captcha_of_another_length_than_its_cells_is_not_read(world: PackedSet) -> None:
+    answers = Answers.of(world, None)
+    longer = Answers({number: text + "A" for number, text in answers.texts.items()})
+    attack = TableAttacker(world).attack(longer, AuditConfig(), silent)
+    assert isinstance(attack, Attack)
+    assert attack.best.value == 0
+
+
+@pytest.fixture
+def plain_captchas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """The weakest captcha there is, imported: one font, no noise, every glyph the same each time."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    digits = [np.full((20, 20), 255, np.uint8) for _ in range(10)]
+    for digit, picture in enumerate(digits):
+        cv2.putText(picture, str(digit), (3, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.6, 0, 2)
+    for number, text in enumerate(np.random.default_rng(0).integers(0, 10, (150, 4))):
+        name = "".join(map(str, text)) + f"_{number}.png"
+        cv2.imwrite(str(folder / name), np.hstack([digits[k] for k in text]))
+    monkeypatch.chdir(tmp_path)
+    quick = partial(AuditConfig, keystrokes=(24,), labellers=1, typed=(25,), typed_seconds=3.0, first=200)
+    monkeypatch.setattr("captcha_lab.cli.audit.AuditConfig", quick)  # each reader once, shortly
+
+    def call(*arguments: str) -> str:
+        result = CliRunner().invoke(app, arguments)
+        assert result.exit_code == 0, (result.output, result.stderr, result.exception)
+        return result.stdout
+
+    call("import", "pictures", "--labels", "filename")
+    call("segment", "--glyphs", "4")
+    return call
+
+
+def test_the_weakest_captcha_is_read_from_a_table(plain_captchas: Callable[..., str]) -> None:
+    said = json.loads(plain_captchas("audit", "--no-remedies", "--json"))
+    table = next(attack for attack in said["attacks"] if attack["name"] == "look-up table")
+    assert table["points"][-1]["keystrokes"] < 40  # ten digits, some cut with a neighbour's edge
+    assert table["points"][-1]["accuracy"]["value"] == 1
+    assert said["grade"]["letter"] == "F"
+    assert "look-up table" in said["verdict"]
+    assert said["milestones"][-1]["keystrokes"] <= table["milestones"][-1]["keystrokes"]
+    assert said["reading"]["glyphs_distinct"]["trials"] == 0
+    assert 0 < len(said["shown"]) <= 12
+    assert all(one["readings"]["look-up table"] == one["truth"] for one in said["shown"])
+    assert all(len(one["readings"]) == len(said["attacks"]) for one in said["shown"])
+    report = json.loads(plain_captchas("eval", "--json"))
+    assert "a look-up table reads this captcha" in report["verdict"]
+    assert "a table of them reads these captchas" in " ".join(report["notes"])
+    assert report["texts"]["captchas"]["value"] == 1
 
 
 def test_a_change_that_does_nothing_is_said_as_such() -> None:
-    still = Remedy("blur", 1.0, "pixels", wilson(97, 100), wilson(95, 100))
-    assert (
-        _remedy(still) == "Blur of 1 (pixels) would not help: today's reader still reads 97 % of the glyphs."
-    )
+    still = _remedy(Remedy("blur", 1.0, "pixels", wilson(97, 100), wilson(95, 100)))
+    assert not still.helps
+    assert still.text == "Blur of 1 (pixels): the reader as it is still reads 97 % of the glyphs."
 
 
 def test_without_labels_it_says_what_it_can(world: PackedSet) -> None:
-    found = audit(world.take(np.arange(40)), FLAGS, {}, 0, 4, None, None, AuditConfig())
-    assert found.reading is None
-    assert "none is labelled" in found.verdict
+    some = world.take(np.arange(40))
+    found = audit(captchas(some), [TableAttacker(some)], None, None, AuditConfig())
+    assert (found.reading, found.attacks, found.grade) == (None, [], None)
+    assert "None of the 375 captchas is labelled" in found.verdict
     assert "captcha-lab label" in found.notes[0]
 
 

@@ -1,40 +1,73 @@
-"""How weak is this captcha? What an attacker's pipeline finds, measured with the project's own parts."""
+"""How weak is this captcha? What somebody's readers make of it, measured with the project's own parts."""
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chisquare
 
-from captcha_lab.evaluate.audit.advice import advice, verdict
+from captcha_lab.evaluate.audit.advice import advice, by_price, cheapest, grade, verdict
+from captcha_lab.evaluate.audit.attack import Answers, Attack, Attacker, captcha_numbers
 from captcha_lab.evaluate.audit.config import AuditConfig
-from captcha_lab.evaluate.audit.effort import (
-    effort_curve,
-    guided_curve,
-    milestones,
-    try_remedies,
-)
-from captcha_lab.evaluate.audit.result import Audit, Endpoint, Shapes
+from captcha_lab.evaluate.audit.remedies import try_remedies
+from captcha_lab.evaluate.audit.result import Audit, Endpoint, Shapes, ShownCaptcha
+from captcha_lab.evaluate.glyphs import INK
 from captcha_lab.evaluate.reading.glyphs import GlyphResult
 from captcha_lab.evaluate.subject import Progress, silent
 from captcha_lab.metrics.accuracy import worst_confusions
 from captcha_lab.metrics.intervals import Share, wilson
 from captcha_lab.recognise.contract import GlyphClassifier
 from captcha_lab.store.packed.packed import UNLABELLED, PackedSet
+from captcha_lab.store.packed.texts import TextSet
 
-INK = 255  # segmented glyphs are whitened: whatever is darker is ink
 READS = 0.5  # share of glyphs below which remedies would prove nothing
 LEAST_FOR_CURVE = 20  # labelled training captchas
+SHOWN = 12  # test captchas on the page
 
 
-def endpoint_facts(outcomes: Mapping[str, int], repeats: int) -> Endpoint | None:
+@dataclass(frozen=True)
+class Captchas:
+    """The captchas that are audited.
+
+    Attributes:
+        dataset: their name.
+        count: how many there are.
+        length: characters of one, the commonest number.
+        glyphs: glyph view, labelled or not; None where none is cut.
+        texts: text view; None where only glyphs are known.
+        flags: of each captcha, the flags of its cells.
+        received: captchas received from an endpoint.
+        repeats: exact repeats among them.
+        url: of the endpoint.
+        date: of the audit.
+    """
+
+    dataset: str
+    count: int
+    length: int
+    glyphs: PackedSet | None
+    texts: TextSet | None = None
+    flags: Mapping[int, list[str]] = field(default_factory=dict)
+    received: int = 0
+    repeats: int = 0
+    url: str = ""
+    date: str = ""
+
+    @property
+    def learned(self) -> int:
+        """Labelled training captchas."""
+        if self.texts is not None:
+            return len(self.texts.part("train"))
+        train = None if self.glyphs is None else self.glyphs.part("train", labelled=True)
+        return 0 if train is None or train.labels is None else len(np.unique(captcha_numbers(train)))
+
+
+def endpoint_facts(received: int, repeats: int) -> Endpoint | None:
     """From the number of captchas received and of exact repeats among them; None where nothing was scraped."""
-    received = sum(outcomes.values())
     if received == 0:
         return None
     return Endpoint(received, repeats, received * (received - 1) / (2 * repeats) if repeats else None)
@@ -48,11 +81,11 @@ def shape_facts(glyphs: NDArray[np.uint8]) -> Shapes:
     return Shapes(len(glyphs), len(counts), once / max(len(glyphs), 1))
 
 
-def cut_facts(flags: Mapping[int, list[str]]) -> tuple[Share, dict[str, int]]:
+def cut_facts(flags: Mapping[int, list[str]]) -> tuple[Share | None, dict[str, int]]:
     """Share of captchas without a flagged cell, and cells under each flag; `flags` by captcha."""
     clean = sum(not any(cells) for cells in flags.values())
     tally = Counter(flag for cells in flags.values() for cell in cells for flag in cell.split())
-    return wilson(clean, len(flags)), dict(tally)
+    return wilson(clean, len(flags)) if flags else None, dict(tally)
 
 
 def character_uniformity(labels: NDArray[np.integer], classes: int) -> float:
@@ -61,91 +94,115 @@ def character_uniformity(labels: NDArray[np.integer], classes: int) -> float:
 
 
 def audit(
-    data: PackedSet,
-    flags: Mapping[int, list[str]],
-    outcomes: Mapping[str, int],
-    repeats: int,
-    length: int,
+    captchas: Captchas,
+    attackers: Sequence[Attacker],
     reader: GlyphClassifier | None,
     reading: GlyphResult | None,
     config: AuditConfig,
     *,
-    labellers: Sequence[Iterable[tuple[int, NDArray[np.integer]]]] = (),
+    notes: Sequence[str] = (),
     progress: Progress = silent,
 ) -> Audit:
-    """Put an audit together from a packed captcha dataset.
+    """Put an audit together.
 
     Args:
-        data: glyphs, with labels or without.
-        flags: of each captcha, the flags of its cells.
-        outcomes: captchas received from the endpoint, by outcome.
-        repeats: exact repeats among them.
-        length: characters of a captcha.
-        reader: a recogniser trained on the labels, or None without labels.
+        captchas: what is audited.
+        attackers: who tries to read them; those that need labels get them from the training split.
+        reader: a classifier of glyphs trained on the labels, or None without labelled glyphs.
         reading: its figures on the test split.
         config: see `AuditConfig`.
-        labellers: guided labellings (see `guided_curve`), drawn from only where the labels suffice.
+        notes: what could not be tried, and why.
         progress: told what is being measured.
     """
-    clean, tally = cut_facts(flags)
-    facts = {
-        "dataset": str(data.info.get("dataset", "")),
-        "captchas": len(flags),
-        "length": length,
-        "endpoint": endpoint_facts(outcomes, repeats),
-        "clean": clean,
-        "flags": tally,
-        "shapes": shape_facts(data.images),
-        "seconds_per_keystroke": config.seconds_per_keystroke,
-    }
-    known = data.labels is not None and (data.labels != UNLABELLED).any()
-    if not known or reader is None or reading is None:
-        note = (
-            "Nothing is labelled, so nobody has tried to read it: label some captchas (`captcha-lab label`) and audit "
-            "again to learn how soon it falls."
-        )
-        result = Audit(**facts, notes=[note])  # type: ignore[arg-type]
-        return _concluded(result)
-    labels = np.asarray(data.labels)[np.asarray(data.labels) != UNLABELLED]
-    train = data.part("train", labelled=True)
-    learned = 0 if train.image is None else len(np.unique(train.image))
-    enough = learned >= LEAST_FOR_CURVE
-    points = effort_curve(data, length, config, progress=progress) if enough else []
-    guided, reached = guided_curve(data, labellers if enough else (), config, progress=progress)
-    notes = [] if enough else [f"Fewer than {LEAST_FOR_CURVE} captchas are labelled: no effort curve."]
-    reads = reading.glyphs_distinct.value >= READS
-    if config.remedies and enough and not reads:
-        notes.append(
-            "Today's reader hardly reads the captchas as they are: no change to them was tried as a remedy."
-        )
-    order = np.argsort([share.value for share in reading.per_class], kind="stable")
-    result = Audit(
-        **facts,  # type: ignore[arg-type]
-        uniform=character_uniformity(labels, len(data.classes)),
+    clean, tally = cut_facts(captchas.flags)
+    glyphs, learned = captchas.glyphs, captchas.learned
+    found = Audit(
+        dataset=captchas.dataset,
+        captchas=captchas.count,
+        length=captchas.length,
+        endpoint=endpoint_facts(captchas.received, captchas.repeats),
+        clean=clean,
+        flags=tally,
+        shapes=None if glyphs is None else shape_facts(glyphs.images),
         learned=learned,
-        reading=reading,
-        milliseconds=_milliseconds(reader, data.images[:1000], length),
-        points=points,
-        guided=guided,
-        milestones=reached if guided else milestones(points, config),
-        resisting=[
-            (data.classes[k], reading.per_class[k]) for k in order[:5] if reading.per_class[k].value < 1
-        ],
-        confused=[(data.classes[a], data.classes[b], n) for a, b, n in worst_confusions(reading.confusion)],
-        remedies=try_remedies(data, reader, config, progress=progress)
-        if config.remedies and enough and reads
-        else [],
-        notes=notes,
+        seconds_per_keystroke=config.seconds_per_keystroke,
+        url=captchas.url,
+        date=captchas.date,
     )
-    return _concluded(result)
+    answers = Answers.of(glyphs, captchas.texts)
+    if not answers.texts:
+        note = (
+            "No test captcha is labelled, so nobody has tried to read them: label some captchas (`captcha-lab label`) "
+            "and audit again to learn how soon they are read."
+        )
+        return _concluded(replace(found, notes=[note, *notes]))
+    enough = learned >= LEAST_FOR_CURVE
+    attacks, missing = _attacks(attackers, answers, config, progress)
+    missing = [*notes, *missing]
+    if not enough:
+        missing.append(
+            f"Only {learned} captchas are labelled for training: what more labels would give is unknown."
+        )
+    reads = reading is not None and reading.main.value >= READS
+    if config.remedies and reading is not None and not reads:
+        missing.append("The glyph reader hardly reads the captchas as they are: no change to them was tried.")
+    remedies = []
+    if config.remedies and enough and reads and reader is not None and glyphs is not None:
+        remedies = try_remedies(glyphs, reader, config, progress=progress)
+    return _concluded(
+        replace(
+            found,
+            uniform=_uniform(glyphs),
+            reading=reading,
+            milliseconds=None if reading is None else 1000 * captchas.length / reading.speed,
+            attacks=attacks,
+            milestones=cheapest(attacks),
+            resisting=[] if reading is None else _resisting(reading),
+            confused=[] if reading is None else _confused(reading),
+            remedies=remedies,
+            shown=_shown(answers, attacks),
+            notes=missing,
+        )
+    )
 
 
-def _milliseconds(reader: GlyphClassifier, glyphs: NDArray[np.uint8], length: int) -> float:
-    """CPU time to read one captcha of `length` glyphs, in batches."""
-    started = time.process_time()
-    reader.probabilities(glyphs)
-    return 1000 * (time.process_time() - started) / max(len(glyphs), 1) * length
+def _attacks(
+    attackers: Sequence[Attacker], answers: Answers, config: AuditConfig, progress: Progress
+) -> tuple[list[Attack], list[str]]:
+    """Attacks that were tried, the cheapest first, and why others were not."""
+    results = [attacker.attack(answers, config, progress) for attacker in attackers]
+    attacks = [result for result in results if isinstance(result, Attack)]
+    return sorted(attacks, key=by_price), [result for result in results if isinstance(result, str)]
+
+
+def _uniform(glyphs: PackedSet | None) -> float | None:
+    if glyphs is None or glyphs.labels is None:
+        return None
+    labels = np.asarray(glyphs.labels)[np.asarray(glyphs.labels) != UNLABELLED]
+    return character_uniformity(labels, len(glyphs.classes)) if len(labels) else None
+
+
+def _resisting(reading: GlyphResult) -> list[tuple[str, Share]]:
+    shares = sorted(zip(reading.classes, reading.per_class, strict=True), key=lambda item: item[1].value)
+    return [(name, share) for name, share in shares[:5] if share.value < 1]
+
+
+def _confused(reading: GlyphResult) -> list[tuple[str, str, int]]:
+    errors = worst_confusions(reading.confusion)
+    return [(reading.classes[a], reading.classes[b], n) for a, b, n in errors]
+
+
+def _shown(answers: Answers, attacks: Sequence[Attack]) -> list[ShownCaptcha]:
+    chosen = list(answers.pictures)[:SHOWN]
+    return [
+        ShownCaptcha(
+            answers.pictures[number],
+            answers.texts[number],
+            {attack.name: attack.readings.get(number, "") for attack in attacks},
+        )
+        for number in chosen
+    ]
 
 
 def _concluded(found: Audit) -> Audit:
-    return replace(found, verdict=verdict(found), advice=advice(found))
+    return replace(found, verdict=verdict(found), grade=grade(found.attacks), advice=advice(found))

@@ -22,8 +22,10 @@ class AuditConfig:
     epochs: int = 40  # at most, of each recogniser on the curve
     keystrokes: tuple[int, ...] = (16, 24, 32, 48, 64, 96, 128, 192, 256)  # points of the guided effort curve
     labellers: int = 3  # whose guided curves are averaged, each with another seed
+    typed: tuple[int, ...] = (25, 50, 100, 200, 400)  # captchas typed for a reader of whole captchas
+    typed_seconds: float = 45.0  # of training it for each of these points
     remedies: bool = True  # train recognisers on damaged glyphs, to see what would help
-    remedy_epochs: int = 8
+    remedy_epochs: int = 40  # at most
     # Seconds a person needs for one keystroke while reading captchas, looking included: an assumption that
     # turns counted keystrokes into minutes, and is printed with them.
     seconds_per_keystroke: float = 0.7
