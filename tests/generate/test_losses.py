@@ -12,7 +12,7 @@ from captcha_lab.errors import UsageError
 from captcha_lab.generate.losses import losses, make_loss
 from captcha_lab.generate.losses.base import Adversarial
 from captcha_lab.generate.losses.encoders import EvidenceBound, ModeRegularised
-from captcha_lab.generate.losses.energy import AdaptiveMargin
+from captcha_lab.generate.losses.energy import AdaptiveMargin, Equilibrium
 from captcha_lab.generate.networks.base import Criticism
 from captcha_lab.generate.players.game import classification
 
@@ -63,7 +63,7 @@ def test_formula(name: str, options: tuple[Any, ...]) -> None:
 
 
 def test_every_formula_of_the_sources_is_checked() -> None:
-    assert {name for name, _ in EXPECTED} | {"magan", "mrgan", "vae", "acgan"} <= set(losses())
+    assert {name for name, _ in EXPECTED} | {"magan", "began", "mrgan", "vae", "acgan"} <= set(losses())
 
 
 def test_losses_are_stable_at_extreme_scores() -> None:
@@ -111,6 +111,23 @@ def test_margin_follows_the_paper() -> None:
     copy = AdaptiveMargin(pretraining=2, epoch=2)
     copy.restore(loss.state())
     assert copy.state() == loss.state()
+
+
+def test_balance_of_began_follows_the_paper() -> None:
+    loss = Equilibrium(balance=0.5, rate=0.1)
+    real, fake = judged(np.array([-4.0, -2.0])), judged(np.array([-1.0, -0.5]))  # energies 3 and .75
+    assert float(loss.critic_loss(real, fake)) == pytest.approx(3.0)  # k starts at 0
+    assert loss.k == pytest.approx(0.1 * (0.5 * 3 - 0.75))
+    assert float(loss.critic_loss(real, fake)) == pytest.approx(3.0 - 0.075 * 0.75)
+    for _ in range(50):
+        loss.critic_loss(real, fake)
+    assert loss.k == 1.0  # held in [0, 1]
+    assert float(loss.generator_loss(fake)) == pytest.approx(0.75)
+    copy = Equilibrium()
+    copy.restore(loss.state())
+    assert copy.k == 1.0
+    with pytest.raises(UsageError, match="balance is in"):
+        Equilibrium(balance=2.0)
 
 
 def test_mode_regulariser() -> None:

@@ -59,6 +59,7 @@ PRINTED: dict[str, dict[str, Any]] = {
     "lsgan": {"loss": "lsgan", "loss_options": {"half": False, "sigmoid": True}},
     "acgan": {"loss": "gan", "conditioning": "auxiliary", "auxiliary_weight": 1.0, "auxiliary_on_fake": True},
     "magan": {"loss": "magan", "options": {**NORM, "critic": "autoencoder"}},
+    "began": {"loss": "began", "options": {**NORM, "critic": "autoencoder"}, "critic_steps": 1, "generator_steps": 1},
     "mrgan": {"loss": "mrgan"},
     "face-dcgan": {"loss": "gan", "critic_steps": 1, "generator_steps": 2, "iterations": 7200},
     "face-wdcgan": {**CRITICS_FIRST, "learning_rate": 2e-4, "loss": "wgan", "clip_scope": "all", "iterations": 5300},

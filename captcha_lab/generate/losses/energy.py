@@ -1,4 +1,4 @@
-"""Losses of critics that are auto-encoders: their error is an energy, low for real images."""
+"""Losses of critics that are auto-encoders, whose error is an energy, low for real images: MAGAN and BEGAN."""
 
 from __future__ import annotations
 
@@ -83,6 +83,48 @@ class AdaptiveMargin(Adversarial):
         self._state = {key: float(state[key]) for key in self._state}
 
 
+class Equilibrium(Adversarial):
+    """BEGAN, Berthelot et al. 2017, section 3.4, with the squared error (eta = 2) as energy E = -score.
+
+    The critic minimises E(x) - k E(G(z)), the generator E(G(z)); after each critic step k moves by
+    `rate` (`balance` E(x) - E(G(z))), held in [0, 1], so that the critic neither wins nor loses.
+
+    Args:
+        balance: gamma, the ratio E(G(z)) / E(x) that is aimed at; smaller = better images, less variety.
+        rate: lambda_k, the proportional gain.
+    """
+
+    critic = "energy"
+
+    def __init__(self, balance: float = 0.5, rate: float = 0.001) -> None:
+        if not 0 <= balance <= 1 or rate <= 0:
+            raise UsageError("BEGAN's balance is in [0, 1] and its rate above 0.")
+        self.balance = balance
+        self.rate = rate
+        self.k = 0.0
+
+    def critic_loss(self, real: Criticism, fake: Criticism) -> Tensor:
+        """E(x) - k E(G(z)); each call moves k."""
+        loss = -real.score.mean() + self.k * fake.score.mean()
+        # k is one for all processes.
+        at_real = float(-gather_batch(real.score.detach()).mean())
+        at_fake = float(-gather_batch(fake.score.detach()).mean())
+        self.k = min(1.0, max(0.0, self.k + self.rate * (self.balance * at_real - at_fake)))
+        return loss
+
+    def generator_loss(self, fake: Criticism, real: Criticism | None = None) -> Tensor:
+        """E(G(z))."""
+        return -fake.score.mean()
+
+    def state(self) -> dict[str, float]:
+        """The weight k of generated images."""
+        return {"k": self.k}
+
+    def restore(self, state: Mapping[str, float]) -> None:
+        """Undo to a `state`."""
+        self.k = float(state["k"])
+
+
 def autoencoding(recipe: Recipe, name: str) -> Recipe:
     """The recipe with the loss and, on the thesis's networks, their auto-encoding critic."""
     options = {**recipe.options, **AUTOENCODER} if recipe.network == "dcgan" else recipe.options
@@ -93,5 +135,9 @@ LOSSES = (
     LossFamily(
         "magan", "an energy with a margin that adapts; Wang et al. 2017", AdaptiveMargin,
         recipe="magan", face_recipe=None, apply=autoencoding, exclusive_options=AUTOENCODER,
+    ),
+    LossFamily(
+        "began", "an energy kept in balance between real and generated; Berthelot et al. 2017", Equilibrium,
+        recipe="began", face_recipe=None, apply=autoencoding, exclusive_options=AUTOENCODER,
     ),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Thesis, section 3.1: the losses it describes, on its own convolutional networks.
+"""Thesis, sections 2.3 and 3.1: the losses it names and describes, on its own convolutional networks.
 
 The thesis prints formulas only, no run of these. Each therefore has the DCGAN's networks, optimiser and ratio of
 steps, but for what the loss itself asks.
@@ -52,6 +52,18 @@ RECIPES: tuple[Recipe, ...] = (
         notes=_SAME
         + " One generator step to one of the critic, as in the paper. The critic's decoder is built like "
         "the generator.",
+    ),
+    replace(
+        DCGAN,
+        name="began",
+        summary="an auto-encoding critic whose energies of real and generated images are kept in balance",
+        source="thesis 2.3; Berthelot et al. 2017",
+        loss="began",
+        options={**DCGAN.options, "critic": "autoencoder"},
+        generator_steps=1,
+        notes=_SAME
+        + " One generator step to one of the critic, balance .5 and rate .001, as in the paper; the energy is the "
+        "squared error, the paper's eta = 2. The critic's decoder is built like the generator.",
     ),
     replace(
         DCGAN,
