@@ -63,7 +63,7 @@ def test_each_line_is_saved_and_undo_works(dataset: Drawn) -> None:
     assert report.keystrokes == 5 + 5 + 2 + 5 + 2 + 6 + 2
     assert report.waiting == 26
     assert out.count("saved (1 label") == 5
-    assert "> aaaa\n  saved" in out
+    assert "> aaaa\n  aaaa is saved as AAAA" in out
 
 
 def test_what_is_not_understood_is_said_and_saves_nothing(dataset: Drawn) -> None:
@@ -77,6 +77,17 @@ def test_what_is_not_understood_is_said_and_saves_nothing(dataset: Drawn) -> Non
         "There is no queue 'nonsense'", "--queue seed",
     ):  # fmt: skip
         assert said in out
+
+
+def test_case_and_alphabet_are_settled_by_a_line(dataset: Drawn) -> None:
+    _, log, out = session(dataset, "abcd\n/case\nabcd\n/add 1\n/add 12\n/quit\n")
+    assert log.texts() == {1: "ABCD", 2: "abcd"}
+    assert "abcd is saved as ABCD; /case keeps" in out
+    assert log.catalog.get_meta("case") == "kept"
+    assert "alphabet is 23456789ABCDEFGHJKLMNPQRSTUVWXYZ1 now" in out
+    assert str(log.catalog.get_meta("alphabet")).endswith("1")
+    _, log, out = session(dataset, "aaaa\n1\n/quit\n", "uncertain")  # remembered
+    assert "'1' is not" not in out
 
 
 def test_undo_with_nothing_to_undo(dataset: Drawn) -> None:

@@ -21,6 +21,8 @@ from captcha_lab.label.questions.types import (
     Target,
 )
 
+CASE, FOLDED, KEPT = "case", "folded", "kept"  # in the catalog's settings
+
 
 class NotReadyError(CaptchaLabError):
     """An answer about a glyph came before the glyphs were compared: it may be sent again."""
@@ -51,6 +53,7 @@ class MixedEngine:
 
     def __init__(self, texts: TextEngine) -> None:
         self.texts = texts
+        texts.folded = texts.log.catalog.get_meta(CASE) != KEPT
         self.why = ""
         self._aside: set[int] = set()
         self._glyphs: GlyphQuestions | None = None
@@ -67,7 +70,7 @@ class MixedEngine:
         return self.texts.alphabet
 
     def add_character(self, character: str) -> None:
-        """Take a character into the alphabet.
+        """Take a character into the dataset's alphabet, for good.
 
         Raises:
             UsageError: it can't be part of a label.
@@ -78,6 +81,12 @@ class MixedEngine:
         if self._glyphs is not None:
             self._glyphs.use_alphabet(alphabet)
         self.texts.alphabet = alphabet
+        self.texts.log.catalog.set_meta("alphabet", alphabet.characters)
+
+    def set_case(self, *, folded: bool) -> None:
+        """Whether letters take the alphabet's case or are saved as they are typed; kept with the dataset."""
+        self.texts.folded = folded
+        self.texts.log.catalog.set_meta(CASE, FOLDED if folded else KEPT)
 
     def set_aside(self, image_id: int, *, aside: bool) -> None:
         """Ask no more about a captcha, or ask again."""

@@ -9,8 +9,8 @@ from typing import Literal
 from captcha_lab.alphabet import Alphabet
 from captcha_lab.label.questions.types import NOT_A_GLYPH, Answer, Question, Target
 
-Verb = Literal["skip", "undo", "help", "quit", "queue", "learn"]
-VERBS: tuple[Verb, ...] = ("quit", "queue", "learn", "undo", "skip", "help")
+Verb = Literal["skip", "undo", "help", "quit", "queue", "learn", "add", "case"]
+VERBS: tuple[Verb, ...] = ("quit", "queue", "learn", "undo", "skip", "help", "add", "case")
 BAD = "-"  # "not a glyph" or "no human can read it", unless the alphabet has a dash
 UNDO = "<"
 BEGIN_LINE = "/!"  # keys that begin something longer than one key
@@ -24,7 +24,8 @@ HELP = """\
   3=abcd !5      a page of captchas: number 3 is abcd, number 5 is left out, the rest as proposed
   space, Enter   skip
   <, Backspace   undo, as far back as you like
-  /queue NAME    another queue; /learn trains now; /quit (or Ctrl-D) ends; ? shows this"""
+  /queue NAME    another queue; /learn trains now; /quit (or Ctrl-D) ends; ? shows this
+  /add CHARACTER takes a character into the alphabet; /case: letters are saved as they are typed, or no longer"""
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,9 @@ def _value(character: str, alphabet: Alphabet) -> str:
         return folded
     if character == BAD:
         return NOT_A_GLYPH
-    raise NotUnderstoodError(f"{character!r} is not in the alphabet {alphabet.characters}.")
+    raise NotUnderstoodError(
+        f"{character!r} is not in the alphabet {alphabet.characters}; /add {character} takes it in."
+    )
 
 
 def _stray(word: str, question: Question) -> Target:

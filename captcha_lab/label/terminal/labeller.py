@@ -127,6 +127,15 @@ class Terminal:
             self._change(_known(command.argument))
         elif command.verb == "learn":
             self._learn(asked=True)
+        elif command.verb == "add":
+            self._engine.add_character(command.argument)
+            self._print(f"  the alphabet is {self._engine.alphabet.characters} now")
+        elif command.verb == "case":
+            folded = not self._engine.texts.folded
+            self._engine.set_case(folded=folded)
+            self._print(
+                f"  letters are saved {'in the case of the alphabet' if folded else 'as they are typed'}"
+            )
         return command.verb != "quit"
 
     def _change(self, queue: str) -> None:
@@ -144,6 +153,10 @@ class Terminal:
         count = len(outcome.targets)
         self.report.acts += 1
         self.report.labels += count
+        if answer.value and outcome.value not in (None, answer.value):
+            self._print(
+                f"  {answer.value} is saved as {outcome.value}; /case keeps letters as they are typed"
+            )
         self._print(f"  saved ({count} {'label' if count == 1 else 'labels'}, act {outcome.act_id})")
         self._learn()
 

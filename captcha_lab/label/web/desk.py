@@ -10,7 +10,6 @@ from typing import Any
 
 from captcha_lab.label.pictures import DatasetPictures, png
 from captcha_lab.label.questions.mixed import MixedEngine
-from captcha_lab.label.questions.texts.opening import CASE
 from captcha_lab.label.questions.types import Answer, Question
 from captcha_lab.label.web.guard import RefusedError
 from captcha_lab.label.worker import Worker, WorkStep
@@ -159,13 +158,11 @@ class Desk:
             UsageError: it can't be part of a label.
         """
         self.engine.add_character(character)
-        self._catalog.set_meta("alphabet", self.engine.alphabet.characters)
         return {"alphabet": self.engine.alphabet.characters}
 
     def set_case(self, *, folded: bool) -> dict[str, Any]:
         """Whether letters are saved in the alphabet's case, or as they are typed."""
-        self.engine.texts.folded = folded
-        self._catalog.set_meta(CASE, "folded" if folded else "kept")
+        self.engine.set_case(folded=folded)
         return {"folded": folded}
 
     def set_aside(self, image_id: int, *, aside: bool) -> dict[str, Any]:

@@ -8,8 +8,6 @@ from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.catalog.labels import LabelLog
 from captcha_lab.store.workspace import DatasetFolder
 
-CASE = "case"  # in the catalog's settings: "kept" where letters are saved as they are typed
-
 
 def open_texts(folder: DatasetFolder, configured_alphabet: str = "") -> TextEngine:
     """The text engine of a dataset, with its own connection to the catalog; ready at once.
@@ -27,6 +25,5 @@ def open_texts(folder: DatasetFolder, configured_alphabet: str = "") -> TextEngi
             f"Dataset {folder.name} holds no captchas: run `captcha-lab scrape` or `captcha-lab import` first."
         )
     engine = TextEngine(images, LabelLog(catalog), alphabet_of(catalog, configured_alphabet))
-    engine.folded = catalog.get_meta(CASE) != "kept"
     engine.assumed = not (configured_alphabet or catalog.get_meta("alphabet") or describe(catalog).alphabet)
     return engine
