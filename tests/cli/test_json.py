@@ -39,6 +39,9 @@ ONE_EACH = [
     ["explain", "distances"],
     ["export", "out", "--format", "csv"],
     ["rm", "first", "--yes"],
+    ["backup", "kept.zip"],
+    ["check"],
+    ["clean", "--dry-run"],
 ]
 
 
@@ -83,6 +86,12 @@ def test_drawing(workspace: Path, cli: Cli) -> None:
     made = ("train-gen", "--recipe", "draft", "--iterations", "2", "--batch-size", "8", "--name", "gan")
     assert cli(workspace, *made).exit_code == 0
     compare(json.loads(cli(workspace, "generate", "--count", "2", "--json").stdout), KEYS["generate"])
+
+
+def test_bringing_back(workspace: Path, cli: Cli) -> None:
+    assert cli(workspace, "backup", "kept.zip").exit_code == 0
+    done = cli(workspace, "restore", "kept.zip", "--dataset", "back", "--json")
+    compare(json.loads(done.stdout), KEYS["restore"])
 
 
 def test_serving(tmp_path: Path) -> None:
