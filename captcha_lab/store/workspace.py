@@ -11,7 +11,7 @@ from typing import Any
 
 from captcha_lab.alphabet import Alphabet
 from captcha_lab.errors import CaptchaLabError, UsageError
-from captcha_lab.store.files import write_bytes
+from captcha_lab.store.files import read_file, write_bytes
 
 CONFIG_NAME = "captcha-lab.toml"
 DEFAULT_LENGTH = 4  # characters per captcha, the thesis's, while neither the configuration nor a label tells
@@ -126,8 +126,8 @@ class Workspace:
 
 def _read_config(path: Path) -> WorkspaceConfig:
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        values = tomllib.loads(read_file(path).decode("utf-8-sig"))
+    except (CaptchaLabError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise CaptchaLabError(f"{path} can't be read as TOML: {error}. Mend or remove it.") from error
     known = {field.name: type(field.default) for field in fields(WorkspaceConfig)}
     for key, value in values.items():

@@ -47,3 +47,17 @@ def test_a_dataset_name_is_no_path(tmp_path: Path, name: str) -> None:
         return
     with pytest.raises(UsageError):
         Workspace(tmp_path).dataset(name)
+
+
+@pytest.mark.parametrize(
+    "text", ["a = " + "[" * 20_000, "a = " + "{b = " * 20_000, "dataset = 'x'\0", "length = 1e999"]
+)
+def test_a_configuration_of_any_depth_is_one_clear_error(text: str, tmp_path: Path) -> None:
+    (tmp_path / "captcha-lab.toml").write_text(text)
+    with pytest.raises(CaptchaLabError, match=r"captcha-lab\.toml"):
+        Workspace.find(tmp_path)
+
+
+def test_a_byte_order_mark_in_the_configuration_does_no_harm(tmp_path: Path) -> None:
+    (tmp_path / "captcha-lab.toml").write_text("length = 5", encoding="utf-8-sig")
+    assert Workspace.find(tmp_path).config.length == 5

@@ -29,6 +29,7 @@ from captcha_lab.collect.exchange.item import (
     text_of,
 )
 from captcha_lab.collect.exchange.lists import LabelList, read_list
+from captcha_lab.collect.exchange.matching import match_all
 from captcha_lab.collect.exchange.names import find_pattern, plain_text
 from captcha_lab.collect.exchange.options import ImportOptions
 from captcha_lab.collect.exchange.tables import TABLES, decode_text
@@ -166,13 +167,12 @@ def _of_folder(name: str, base: Path, all_splits: bool) -> Said:
 def _of_pattern(names: Sequence[str], pattern: str) -> tuple[dict[str, Said], dict[str, str]]:
     """What a regular expression finds in each name, and what is wrong with names in which it finds nothing."""
     said, problems = dict[str, Said](), dict[str, str]()
-    for name in names:
-        found = re.search(pattern, PurePosixPath(name).name)
-        if found is None:
+    texts = match_all(pattern, [PurePosixPath(name).name for name in names])
+    for name, text in zip(names, texts, strict=True):
+        if text is None:
             said[name], problems[name] = Said(), f"its name doesn't match the pattern {pattern!r}"
             continue
-        group: int | str = "text" if "text" in found.groupdict() else min(found.re.groups, 1)
-        said[name] = _checked(unicodedata.normalize("NFC", found[group] or "") or None, "--pattern")
+        said[name] = _checked(unicodedata.normalize("NFC", text) or None, "--pattern")
     return said, problems
 
 
