@@ -21,6 +21,7 @@ from captcha_lab.recognise.config import ClassifierConfig
 EXAMPLES = (
     ("captcha-lab train", "Train on everything that is labelled."),
     ("captcha-lab train --reader sequence", "Train a reader of whole captchas, whatever the cut is."),
+    ("captcha-lab train --from RUN", "Go on from a trained reader, with new captchas or new characters."),
     ("captcha-lab train --epochs 50 --name long", "Train longer, under a name of its own."),
 )
 
@@ -41,6 +42,14 @@ def run(
             "'auto' lets validation decide.",
         ),
     ] = "auto",
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="RUN",
+            help="Train this run's reader on: new captchas and new characters extend it.",
+        ),
+    ] = None,
     epochs: Annotated[
         int, typer.Option(help="Epochs at most of the glyph reader; training stops early.")
     ] = ClassifierConfig.epochs,
@@ -71,7 +80,7 @@ def run(
     workspace, folder = pipeline.locate(dataset)
     with progress("Training") as bar:
         done = pipeline.train(
-            workspace, folder, settings, reader=reader, name=name, say=say, progress=bar.phase
+            workspace, folder, settings, reader=reader, start=start, name=name, say=say, progress=bar.phase
         )
     report = done.chosen
     glyphs = [

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from captcha_lab.errors import CaptchaLabError
+from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.pipeline.captchas import ensure_packed
-from captcha_lab.pipeline.common import Say, StageProgress
+from captcha_lab.pipeline.common import Say, StageProgress, find_model
 from captcha_lab.store.workspace import DatasetFolder, Workspace
 
 if TYPE_CHECKING:
-    from captcha_lab.recognise.registry import ReaderReport
+    from captcha_lab.recognise.registry import ReaderKind, ReaderReport
 
 AUTO = "auto"  # the kind of reader that is chosen by what the data is
 # Of the validation captchas, whose labels may be wrong too: such a reader of cells needs no other beside it.
@@ -42,6 +43,7 @@ def train(
     settings: dict[str, Any] | None = None,
     *,
     reader: str = AUTO,
+    start: str | None = None,
     name: str | None = None,
     say: Say = lambda message: None,
     progress: StageProgress = lambda what, done, total: None,
@@ -56,6 +58,7 @@ def train(
         folder: of the dataset.
         settings: of the training, by name; each kind takes those it knows.
         reader: the kind's name, or `auto`.
+        start: a run whose reader is trained on (its kind is the one then), or None.
         name: of the run; where several kinds are trained, the others' names end in their kind.
         say: told what happens on the way.
         progress: told the phase, and what is done and planned of it.
@@ -70,6 +73,9 @@ def train(
 
     settings = settings or {}
     kinds = [reader_kind(reader)] if reader != AUTO else list(reader_kinds().values())
+    if start is not None:
+        path = find_model(workspace, start, "recogniser")
+        kinds, settings = [_kind_of(path, reader)], settings | {"start": str(path)}
     if not folder.catalog_path.exists():
         return _train_single(workspace, folder, settings, name, say, progress)
     check_new(workspace.models, name, unfinished=True)
@@ -79,7 +85,7 @@ def train(
     reports: list[ReaderReport] = []
     notes: list[str] = []
     for kind in kinds:
-        reason = kind.suits(views) if reader == AUTO else None
+        reason = kind.suits(views) if len(kinds) > 1 else None
         if reason is not None:
             notes.append(f"No {kind.name} reader: {reason}.")
             say(notes[-1])
@@ -95,6 +101,21 @@ def train(
         )
     chosen = max(reports, key=lambda report: report.validation.value if report.validation else -1.0)
     return Training(chosen, tuple(reports), _why(chosen, reports), tuple(notes))
+
+
+def _kind_of(path: Path, reader: str) -> ReaderKind:
+    """The kind of reader that lies in a run folder, for one that is to be trained on.
+
+    Raises:
+        CaptchaLabError: it holds no reader.
+        UsageError: the user asked for another kind.
+    """
+    from captcha_lab.recognise.registry import load_reader, reader_kind
+
+    kind = reader_kind(load_reader(path).kind)
+    if reader not in (AUTO, kind.name):
+        raise UsageError(f"--from {path.name} is a {kind.name} reader: leave out --reader {reader}.")
+    return kind
 
 
 def _nearly_all(report: ReaderReport) -> bool:

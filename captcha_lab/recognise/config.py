@@ -21,6 +21,7 @@ class ClassifierConfig:
     shift: int = 1  # pixels: each training glyph is moved by up to so many, as cells are never cut the same
     patience: int = 8  # epochs without a better validation accuracy before stopping
     seed: int = 0
+    start: str = ""  # run folder of a reader of glyphs to start from; empty: from new weights
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "patience"):

@@ -174,3 +174,14 @@ def test_too_few_labels_say_how_to_give_them(tmp_path: Path) -> None:
 def test_impossible_settings(options: dict[str, float]) -> None:
     with pytest.raises(UsageError, match="--"):
         SequenceConfig(**options)  # type: ignore[arg-type]
+
+
+def test_a_trained_reader_is_extended_by_new_characters_and_lengths(tmp_path: Path) -> None:
+    quick = replace(QUICK, steps=3)
+    first = train(draw_set(random_texts(20, "2345", (4,))), tmp_path, quick, "first").run
+    more = replace(quick, start=str(first.root))
+    second = train(draw_set(random_texts(20, "67A", (5,))), tmp_path, more, "second").run
+    reader, before = SequenceReader.load(second.root), SequenceReader.load(first.root)
+    assert set(reader.classes) >= {*before.classes, *"67A"}
+    assert reader.facts.lengths == (4, 5)
+    assert len(reader.classes) == len(set(reader.classes)) == len(reader.facts.forms)

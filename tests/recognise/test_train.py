@@ -9,13 +9,14 @@ import torch
 from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.metrics.intervals import wilson
 from captcha_lab.recognise import classify
+from captcha_lab.recognise.classifier import Classifier
 from captcha_lab.recognise.classify import build_lenet, shifted, train_classifier
 from captcha_lab.recognise.config import ClassifierConfig
 from captcha_lab.recognise.networks.lenet import LeNet
 from captcha_lab.recognise.readers.glyph import train_glyph_reader, warnings_for
 from captcha_lab.recognise.tensors import to_tensor
 from captcha_lab.store.packed.packed import PackedSet
-from captcha_lab.store.runs import load_weights
+from captcha_lab.store.runs import Run, load_weights
 
 QUICK = ClassifierConfig(epochs=6, batch_size=32)
 
@@ -140,3 +141,34 @@ def test_a_good_recogniser_gets_no_warning() -> None:
 def test_impossible_settings(options: dict) -> None:
     with pytest.raises(UsageError, match="--"):
         ClassifierConfig(**options)
+
+
+def test_a_trained_reader_is_extended_and_what_forgetting_costs(drawn_set: PackedSet, tmp_path: Path) -> None:
+    """Trained on three classes, then on the fourth alone: it learns that one, and the others suffer little."""
+    labels = np.asarray(drawn_set.labels)
+    three, fourth = drawn_set.take(labels < 3), drawn_set.take(labels >= 2)
+    config = ClassifierConfig(epochs=15, batch_size=16)
+    first = train_glyph_reader(three, tmp_path, config, "first").run
+
+    def share(run: Run, part: PackedSet) -> float:
+        read = Classifier.load(run.root).examine(part.images)[1]
+        return float((read == np.asarray(part.labels)).mean())
+
+    test = three.part("test")
+    before = share(first, test)
+    more = ClassifierConfig(epochs=4, batch_size=16, learning_rate=3e-4, start=str(first.root))
+    second = train_glyph_reader(fourth, tmp_path, more, "second").run
+    new = drawn_set.take(labels == 3).part("test")
+    assert before > 0.95
+    assert share(first, new) == 0
+    assert share(second, new) > 0.8
+    assert share(second, test) > before - 0.3  # of classes 0 and 1 it saw no example again
+    scratch = train_glyph_reader(fourth, tmp_path, replace(more, start=""), "scratch").run
+    assert share(scratch, test) < share(second, test) - 0.1  # from new weights it knows nothing of them
+
+
+def test_a_reader_of_another_size_is_no_start(drawn_set: PackedSet, tmp_path: Path) -> None:
+    first = train_glyph_reader(drawn_set, tmp_path, replace(QUICK, epochs=1), "first").run
+    larger = replace(drawn_set, images=np.pad(drawn_set.images, ((0, 0), (4, 4), (4, 4))))
+    with pytest.raises(CaptchaLabError, match="20x20 pixels"):
+        train_glyph_reader(larger, tmp_path, replace(QUICK, start=str(first.root)), "second")

@@ -21,7 +21,7 @@ from captcha_lab.recognise.classify import build_lenet, readings, train_classifi
 from captcha_lab.recognise.codec.glyph import GlyphCodec
 from captcha_lab.recognise.config import ClassifierConfig
 from captcha_lab.recognise.contract import Reading
-from captcha_lab.recognise.networks.lenet import ARCHITECTURE
+from captcha_lab.recognise.networks.lenet import ARCHITECTURE, LeNet
 from captcha_lab.recognise.registry import CaptchaViews, Progress, ReaderKind, ReaderReport
 from captcha_lab.recognise.restore import restore
 from captcha_lab.recognise.tensors import SCALING
@@ -128,6 +128,8 @@ def train_glyph_reader(
         )
     size, channels = train.images.shape[1], 3 if train.images.ndim == 4 else 1
     network = build_lenet(len(data.classes), size, channels, config.seed)
+    if config.start:
+        start_from(network, data.classes, config.start)
     run = Run.continued(
         models, "recogniser", name, {"reader": KIND, "train": asdict(config), "data": data.info}
     )
@@ -172,6 +174,29 @@ def train_glyph_reader(
     )
     run.resume.unlink(missing_ok=True)
     return report
+
+
+def start_from(network: LeNet, classes: tuple[str, ...], path: str) -> None:
+    """Give an untrained network the weights of a trained one; classes that one does not know stay untrained.
+
+    Raises:
+        CaptchaLabError: the trained one reads glyphs of another size or in another number of colours.
+    """
+    trained = Classifier.load(path)
+    weights, fresh = trained.network.state_dict(), network.state_dict()
+    rows = {name: k for k, name in enumerate(trained.classes)}
+    for key in ("output.weight", "output.bias"):
+        known, weights[key] = weights[key], fresh[key].clone()
+        for k, name in enumerate(classes):
+            if name in rows:
+                weights[key][k] = known[rows[name]]
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise CaptchaLabError(
+            f"{path} reads glyphs of {trained.size}x{trained.size} pixels, this dataset's are others: cut them with "
+            f"`captcha-lab segment --size {trained.size}`, or train without --from."
+        ) from error
 
 
 def _labels(part: PackedSet) -> np.ndarray:

@@ -25,6 +25,7 @@ class SequenceConfig:
     )
     patience: int = 8  # evaluations (one every 5 % of the steps) without a better one before stopping
     from_base: bool = True
+    start: str = ""  # run folder of a sequence reader to start from instead; what it can read stays readable
     augment: bool = True  # see `Augmentation`
     unlabelled: bool = True  # learn from the captchas without a label as well, as far as that helps
     seed: int = 0

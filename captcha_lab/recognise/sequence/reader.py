@@ -62,6 +62,22 @@ class SequenceFacts:
         """What a model file keeps."""
         return {"architecture": ARCHITECTURE, "scaling": SCALING, **asdict(self)}
 
+    def extended(self, other: SequenceFacts) -> SequenceFacts:
+        """The same with what another reader reads besides: characters, and texts of other lengths."""
+        forms = dict(zip(other.classes, other.forms, strict=True)) | dict(
+            zip(self.classes, self.forms, strict=True)
+        )
+        # A character that is a class of its own now is no other form of another one any more.
+        own = {k: "".join(c for c in form if c == k or c not in forms) for k, form in sorted(forms.items())}
+        lengths = tuple(sorted({*self.lengths, *other.lengths})) if self.lengths and other.lengths else ()
+        return replace(
+            self,
+            classes=tuple(own),
+            forms=tuple(own.values()),
+            lengths=lengths,
+            stretch=max(self.stretch, other.stretch),
+        )
+
     def network(self) -> SequenceNetwork:
         """An untrained network with these outputs."""
         return SequenceNetwork([len(form) for form in self.forms])

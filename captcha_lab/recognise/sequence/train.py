@@ -68,9 +68,11 @@ def train(
             f"Only {len(labelled[0])} labelled captchas to train on: give labels with `captcha-lab label` or "
             "`captcha-lab import PATH --labels filename`."
         )
-    base = base_reader() if config.from_base else None
+    base = SequenceReader.load(config.start) if config.start else base_reader() if config.from_base else None
     both = data.take(np.isin(data.image_ids, np.concatenate([part.image_ids for part in labelled])))
     facts = facts_of(both.images, both.texts, base.classes if base else ())
+    if base and config.start:
+        facts = facts.extended(base.facts)
     fitting, validation = (_fitting(part, facts) for part in labelled)
     if not len(fitting):
         raise CaptchaLabError("Every labelled captcha is too narrow for its text: check the labels.")
