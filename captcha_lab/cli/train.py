@@ -53,6 +53,12 @@ def run(
     epochs: Annotated[
         int, typer.Option(help="Epochs at most of the glyph reader; training stops early.")
     ] = ClassifierConfig.epochs,
+    steps: Annotated[
+        int | None, typer.Option(help="Batches of the sequence reader [default: 200 and twice over all].")
+    ] = None,
+    time_limit: Annotated[
+        float | None, typer.Option(help="Seconds for the sequence reader to learn in [default: none].")
+    ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Glyphs or captchas per step.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Adam's step size.")] = None,
     shift: Annotated[
@@ -74,7 +80,13 @@ def run(
     """Train a reader on the labelled captchas."""
     from captcha_lab import pipeline
 
-    given = {"batch_size": batch_size, "learning_rate": learning_rate, "patience": patience}
+    given = {
+        "steps": steps,
+        "time_limit": time_limit,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "patience": patience,
+    }
     settings: dict[str, float] = {"epochs": epochs, "shift": shift, "seed": seed}
     settings |= {name: value for name, value in given.items() if value is not None}
     workspace, folder = pipeline.locate(dataset)

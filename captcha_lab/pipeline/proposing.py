@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     from captcha_lab.recognise.contract import CaptchaReader
 
 KIND = "sequence"  # the kind of reader that learns whole pictures
-BASE = "base-reader.safetensors"  # one that was trained on drawn captchas of many styles
 HELD_OUT = 10  # every so many labelled captchas one is held out, to choose weights and to calibrate
 ENOUGH = 40  # labelled captchas below which none is held out
 STEPS = 200  # batches of each training: about a minute of an idle core
@@ -27,13 +25,15 @@ def text_proposer(pixels: Pixels) -> TrainedProposer | None:
     Args:
         pixels: gives a captcha's picture by its id.
     """
-    from captcha_lab.recognise.registry import load_reader, reader_kinds
+    from captcha_lab.recognise.registry import reader_kinds
+    from captcha_lab.recognise.sequence.adapt import adapted
+    from captcha_lab.recognise.sequence.reader import base_reader
 
     if KIND not in reader_kinds():
         return None
-    with as_file(files("captcha_lab.recognise") / "weights" / BASE) as path:
-        start = load_reader(path) if path.is_file() else None
-    return TrainedProposer(pixels, start, learned, "the base reader" if start else "a reader from nothing")
+    return TrainedProposer(
+        pixels, lambda pictures: adapted(base_reader(), pictures), learned, "the base reader"
+    )
 
 
 def learned(images: list[np.ndarray], texts: list[str]) -> CaptchaReader:

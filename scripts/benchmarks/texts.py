@@ -1,8 +1,9 @@
 """Whole captchas: accuracy by number of labels, seconds to train and captchas per CPU-second, beside peers.
 
 Sets: the real ones beside the checkout, and 2,000 captchas of 3 to 8 characters by the package captcha. With 0 labels
-the base reader reads alone. Peers in the same run: ddddocr, where it is installed, and the same network trained the
-usual way (from nothing, without augmentation, on the labelled captchas only) for the same seconds.
+the base reader reads alone, and once it has learned lengths and alphabet from the other captchas of the set. Peers in
+the same run: ddddocr, where it is installed, and the same network trained the usual way (from nothing, without
+augmentation, on the labelled captchas only) for the same seconds.
 """
 
 from __future__ import annotations

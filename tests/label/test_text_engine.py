@@ -265,7 +265,9 @@ def test_a_reader_is_trained_only_on_what_is_known() -> None:
         return Silent()
 
     picture = np.zeros((4, 8), np.uint8)
-    proposer = TrainedProposer(lambda k: None if k == 3 else picture, Silent(), train, "silent")
+    proposer = TrainedProposer(
+        lambda k: None if k == 3 else picture, lambda pictures: Silent(), train, "silent"
+    )
     images = range(1, 21)
     assert set(proposer.propose(images, {1: "a"}, lambda done, total: None)) == set(images) - {3}
     assert told == []  # too few to learn from

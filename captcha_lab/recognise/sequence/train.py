@@ -30,6 +30,7 @@ MIN_VALIDATION = (
 )
 BASE_RATE, FRESH_RATE, SECOND_RATE = 1.5e-3, 2e-3, 5e-4
 BASE_STEPS, FRESH_STEPS = 200, 800
+FIRST_SHARE = 0.6  # of the time limit, for the labelled captchas where there are others
 SURE = 0.95  # confidence from which a reading is taken for a label
 LEAST_SURE = 20  # such readings, below which they are not worth a training
 MOST_UNLABELLED = 4000
@@ -82,9 +83,9 @@ def train(
     started = time.monotonic()
     network = start_from(base, facts) if base else start_fresh(facts, config.seed)
     training = _Training(network, fitting, validation, facts, config, run, progress)
-    training.on_labelled()
-    if config.unlabelled:
-        training.on_unlabelled(_without_text(data))
+    others = _without_text(data) if config.unlabelled else data.take([])
+    training.on_labelled(FIRST_SHARE if len(others) >= LEAST_SURE else 1.0)
+    training.on_unlabelled(others)
     reader = training.reader()
     save_weights(run.weights, network.state_dict(), {**reader.facts.metadata(), "data": data.info})
     _draw(run)
@@ -152,13 +153,13 @@ class _Training:
         temperature = calibrated(plain, self.validation)
         return SequenceReader(self.network, replace(self.facts, temperature=temperature))
 
-    def on_labelled(self) -> None:
-        """Train on the labelled captchas."""
+    def on_labelled(self, share: float) -> None:
+        """Train on the labelled captchas, in a share of the time limit."""
         config = self.config
         usual = BASE_STEPS if config.from_base else FRESH_STEPS
         steps = config.steps or usual + 2 * len(self.fitting) // config.batch_size
         rate = config.learning_rate or (BASE_RATE if config.from_base else FRESH_RATE)
-        self._fit("labelled captchas", self._batches(self.fitting, config.batch_size), steps, rate)
+        self._fit("labelled captchas", self._batches(self.fitting, config.batch_size), steps, rate, share)
 
     def on_unlabelled(self, others: TextSet) -> None:
         """Train on, half of each batch being captchas without a label as they are read, where that is sure.
@@ -182,7 +183,13 @@ class _Training:
             self._batches(guessed, max(half, 1)),
         )
         steps = config.steps or BASE_STEPS + len(guessed) // config.batch_size
-        self._fit("unlabelled captchas", lambda step: joined(own(step), other(step)), steps, SECOND_RATE)
+        self._fit(
+            "unlabelled captchas",
+            lambda step: joined(own(step), other(step)),
+            steps,
+            SECOND_RATE,
+            1 - FIRST_SHARE,
+        )
         after = evaluation(self._plain(), self.validation)
         if after.get("validation_accuracy", 1.0) < before[1].get("validation_accuracy", 0.0):
             self.network.load_state_dict(kept)
@@ -197,7 +204,9 @@ class _Training:
             part.images, part.texts, facts.classes, facts.stretch, size, config.seed, augmentation
         )
 
-    def _fit(self, phase: str, batches: Callable[[int], TextBatch], steps: int, rate: float) -> None:
+    def _fit(
+        self, phase: str, batches: Callable[[int], TextBatch], steps: int, rate: float, share: float
+    ) -> None:
         config, run, before = self.config, self.run, self.steps
         resume = run.resume.with_stem(f"resume-{phase.split()[0]}")
         if resume.is_file():
@@ -219,7 +228,7 @@ class _Training:
                 schedule="one-cycle",
                 weight_decay=0.01,
                 max_norm=5.0,
-                time_limit=config.time_limit,
+                time_limit=share * config.time_limit,
                 evaluate_every=max(25, steps // 20),
                 patience=config.patience,
                 seed=config.seed,

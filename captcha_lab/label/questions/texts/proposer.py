@@ -12,11 +12,13 @@ from captcha_lab.recognise.contract import CaptchaReader
 
 # Makes a reader of captchas and their texts, "" where a text is not known.
 Train = Callable[[list[np.ndarray], list[str]], CaptchaReader]
+Start = Callable[[list[np.ndarray]], CaptchaReader]  # makes one of captchas alone
 Pixels = Callable[[int], "np.ndarray | None"]  # of a captcha by its id: uint8 [H, W] or [H, W, 3]
 
 FEWEST = 8  # texts below which a reader is not trained
 FOLDS = 2
 BATCH = 64  # captchas read at once
+AT_START = 400  # captchas shown to what makes the reader before there are labels
 
 
 class TextProposer(Protocol):
@@ -40,13 +42,14 @@ class TrainedProposer:
 
     Args:
         pixels: gives a captcha's picture.
-        start: the reader before there are enough labels to train one; None where there is none.
+        start: makes the reader before there are enough labels to train one; None where there is none.
         train: makes a reader; None where `start` is all there is.
         name: of the reader.
     """
 
-    def __init__(self, pixels: Pixels, start: CaptchaReader | None, train: Train | None, name: str) -> None:
+    def __init__(self, pixels: Pixels, start: Start | None, train: Train | None, name: str) -> None:
         self._pixels, self._start, self._train, self.name = pixels, start, train, name
+        self._started: CaptchaReader | None = None
 
     @property
     def learns(self) -> bool:
@@ -72,9 +75,15 @@ class TrainedProposer:
 
     def _reader(self, images: Sequence[int], texts: Mapping[int, str]) -> CaptchaReader | None:
         if self._train is None or len(texts) < FEWEST:
-            return self._start
+            return self._untrained(images)
         known = [(picture, texts.get(k, "")) for k in images if (picture := self._pixels(k)) is not None]
         return self._train([picture for picture, _ in known], [text for _, text in known])
+
+    def _untrained(self, images: Sequence[int]) -> CaptchaReader | None:
+        if self._started is None and self._start is not None:
+            some = images[:: max(len(images) // AT_START, 1)][:AT_START]
+            self._started = self._start([picture for k in some if (picture := self._pixels(k)) is not None])
+        return self._started
 
     def _read(self, reader: CaptchaReader, images: Sequence[int], progress: Progress) -> Readings:
         found: Readings = {}
