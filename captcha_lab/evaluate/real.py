@@ -27,7 +27,7 @@ class RealData:
 
     Attributes:
         train: images generators and recognisers were trained on.
-        held: images held out from all training: the floor.
+        held: images held out from all training: the baseline.
         train_conditions: class numbers int [N], attributes int8 [N, A], or None.
         held_conditions: the same of the held-out images.
         classes: names of the classes; empty where there are none or no labels.

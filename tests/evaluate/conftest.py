@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from captcha_lab.evaluate.generators.core import Evaluator
-from captcha_lab.evaluate.judging.judge import COUNTER, JUDGE, train_second
+from captcha_lab.evaluate.judging.judge import COUNTER, JUDGE, SecondReader, train_second
 from captcha_lab.evaluate.readers import main_reader
 from captcha_lab.evaluate.real import RealData
 from captcha_lab.recognise.classifier import Classifier
@@ -12,6 +12,7 @@ from captcha_lab.recognise.classify import build_lenet, train_classifier
 from captcha_lab.recognise.config import ClassifierConfig
 from captcha_lab.store.packed.packed import PackedSet, mark_duplicates
 from tests.evaluate.drawn_world import CLASSES, CONFIG, draw_glyphs, quicker
+from tests.helpers import present
 
 
 @pytest.fixture(scope="session")
@@ -34,30 +35,34 @@ def world() -> PackedSet:
 
 
 @pytest.fixture(scope="session")
-def real(world) -> RealData:
+def real(world: PackedSet) -> RealData:
     return RealData.from_packed(world)
 
 
 @pytest.fixture(scope="session")
-def recogniser(world) -> Classifier:
+def recogniser(world: PackedSet) -> Classifier:
     train = world.part("train")
     network = build_lenet(len(CLASSES), 20, 1, 0)
-    train_classifier(network, train.images, train.labels, None, ClassifierConfig(epochs=10, patience=10))
+    train_classifier(
+        network, train.images, present(train.labels), None, ClassifierConfig(epochs=10, patience=10)
+    )
     return Classifier(network, CLASSES, 20)
 
 
 @pytest.fixture(scope="session")
-def judge(world):
+def judge(world: PackedSet) -> SecondReader:
     return train_second(quicker(JUDGE, 16), world)
 
 
 @pytest.fixture(scope="session")
-def counter(world):
+def counter(world: PackedSet) -> SecondReader:
     return train_second(quicker(COUNTER, 16), world)
 
 
 @pytest.fixture(scope="session")
-def evaluator(real, recogniser, judge, counter) -> Evaluator:
+def evaluator(
+    real: RealData, recogniser: Classifier, judge: SecondReader, counter: SecondReader
+) -> Evaluator:
     readers = main_reader(recogniser, "lenet") | {
         "judge": judge.as_reader(JUDGE),
         "counter-reader": counter.as_reader(COUNTER),

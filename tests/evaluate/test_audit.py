@@ -1,9 +1,10 @@
 """The audit: what each attack reads for its price, what helps, and what is said where nothing is known."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,6 +18,7 @@ from captcha_lab.evaluate.audit.advice import _remedy, grade
 from captcha_lab.evaluate.audit.attack import (
     Answers,
     Attack,
+    Attacker,
     EffortPoint,
     Milestone,
     milestones,
@@ -57,7 +59,7 @@ def captchas(world: PackedSet, **facts: int) -> Captchas:
 def found(world: PackedSet, recogniser: Classifier) -> Audit:
     config = AuditConfig(first=60, epochs=3, remedy_epochs=2)
     reading = measure_glyphs(recogniser, world)
-    attackers = [TableAttacker(world), TypedGlyphAttacker(world)]
+    attackers: list[Attacker] = [TableAttacker(world), TypedGlyphAttacker(world)]
     return audit(captchas(world, received=400, repeats=25), attackers, recogniser, reading, config)
 
 
@@ -76,7 +78,7 @@ def test_shapes_ignore_the_inks_grey() -> None:
 
 def test_cuts_and_characters() -> None:
     clean, tally = cut_facts({1: ["", ""], 2: ["seam", "fragment seam"]})
-    assert clean.value == 0.5
+    assert present(clean).value == 0.5
     assert tally == {"seam": 2, "fragment": 1}
     assert character_uniformity(np.arange(100) % 4, 4) == pytest.approx(1)
     assert character_uniformity(np.zeros(100, int), 4) < 1e-6
@@ -214,7 +216,7 @@ class Oracle:
 
     kind, classes = "oracle", ("A",)
 
-    def read(self, images: list[NDArray[np.uint8]]) -> list[Reading]:
+    def read(self, images: Iterable[Any]) -> list[Reading]:
         return [Reading("AA", 0.9) for _ in images]
 
 

@@ -21,6 +21,7 @@ from captcha_lab.recognise.attributes.config import AttributeConfig
 from captcha_lab.recognise.attributes.reader import AttributeReader
 from captcha_lab.recognise.attributes.train import train_attributes
 from captcha_lab.store.packed.packed import PackedSet, write_packed
+from tests.helpers import present
 
 NAMES = ("Bright", "Red")
 SIDE = 48
@@ -77,10 +78,11 @@ def test_a_sample_of_rows_is_taken_in_bounded_memory(packed: Path) -> None:
     part = RealData.from_file(packed, seed=1, most_bytes=200 * SIDE * SIDE * 3)
     assert part.train.nbytes + part.held.nbytes <= 200 * SIDE * SIDE * 3
     known = {
-        image.tobytes(): row for image, row in zip(whole.train, whole.train_conditions.tolist(), strict=True)
+        image.tobytes(): row
+        for image, row in zip(whole.train, present(whole.train_conditions).tolist(), strict=True)
     }
     rows = [known[image.tobytes()] for image in part.train]  # training pictures, none held out, each …
-    assert rows == part.train_conditions.tolist()  # … with its own attributes
+    assert rows == present(part.train_conditions).tolist()  # … with its own attributes
     again, other = (RealData.from_file(packed, s, 200 * SIDE * SIDE * 3) for s in (1, 2))
     assert np.array_equal(again.train, part.train)
     assert not np.array_equal(other.train, part.train)
@@ -128,7 +130,9 @@ def test_figures_are_never_called_fid_and_pictures_are_in_colour(
     assert page.count("nearest training image") >= 12
 
 
-def test_the_command_from_training_to_report(packed: Path, judge: AttributeReader, monkeypatch) -> None:
+def test_the_command_from_training_to_report(
+    packed: Path, judge: AttributeReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
     root = packed.parents[2]
     monkeypatch.chdir(root)
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,27 +16,32 @@ from captcha_lab.evaluate.judging.judge import (
     COUNTER,
     JUDGE,
     SEED,
+    Role,
+    SecondReader,
     ensure_second,
     load_second,
     stored_second,
     train_second,
     what_each_saw,
 )
+from captcha_lab.evaluate.real import RealData
+from captcha_lab.recognise.classifier import Classifier
 from captcha_lab.recognise.config import ClassifierConfig
 from captcha_lab.recognise.readers.glyph import train_glyph_reader
 from captcha_lab.store import runs
 from captcha_lab.store.packed.packed import PackedSet, write_packed
 from tests.evaluate.drawn_world import CLASSES, quicker
+from tests.helpers import present
 
 
 @pytest.fixture(scope="module")
-def repeating(world) -> PackedSet:
+def repeating(world: PackedSet) -> PackedSet:
     """The drawn world with 60 pictures only, so that every captcha shares pictures with others."""
     which = np.random.default_rng(4).integers(0, 60, len(world))
-    return replace(world, images=world.images[which], labels=world.labels[which])
+    return replace(world, images=world.images[which], labels=present(world.labels)[which])
 
 
-def test_the_halves_share_neither_a_captcha_nor_a_picture(repeating):
+def test_the_halves_share_neither_a_captcha_nor_a_picture(repeating: PackedSet) -> None:
     one, other = two_halves(repeating, SEED)
     assert not (one & other).any()
     captchas, train = captcha_of(repeating), repeating.split == 0
@@ -49,8 +55,8 @@ def test_the_halves_share_neither_a_captcha_nor_a_picture(repeating):
     assert abs(int(one.sum()) - int(other.sum())) < 0.2 * train.sum()
 
 
-def test_the_halves_are_of_labelled_training_glyphs_and_the_same_for_the_same_seed(world):
-    labels = np.where(np.arange(len(world)) % 3 == 0, -1, world.labels).astype(np.int16)
+def test_the_halves_are_of_labelled_training_glyphs_and_the_same_for_the_same_seed(world: PackedSet) -> None:
+    labels = np.where(np.arange(len(world)) % 3 == 0, -1, present(world.labels)).astype(np.int16)
     some = replace(world, labels=labels)
     one, other = two_halves(some, SEED)
     assert not (one | other)[(some.split != 0) | (labels < 0)].any()
@@ -58,7 +64,7 @@ def test_the_halves_are_of_labelled_training_glyphs_and_the_same_for_the_same_se
     assert (one != two_halves(some, SEED + 1)[0]).any()
 
 
-def test_images_that_stand_alone_are_parted_by_their_pixels(world):
+def test_images_that_stand_alone_are_parted_by_their_pixels(world: PackedSet) -> None:
     digits = replace(
         world, images=world.images[np.arange(len(world)) % 40], image=None, info={"kind": "digits"}
     )
@@ -67,7 +73,9 @@ def test_images_that_stand_alone_are_parted_by_their_pixels(world):
     assert not halves[0] & halves[1]
 
 
-def test_the_judge_is_another_architecture_and_the_counter_reader_is_not(judge, counter, recogniser, real):
+def test_the_judge_is_another_architecture_and_the_counter_reader_is_not(
+    judge: SecondReader, counter: SecondReader, recogniser: Classifier, real: RealData
+) -> None:
     assert type(judge.network) is not type(recogniser.network)
     assert type(counter.network) is type(recogniser.network)
     assert JUDGE.training.seed != COUNTER.training.seed != ClassifierConfig().seed
@@ -78,7 +86,7 @@ def test_the_judge_is_another_architecture_and_the_counter_reader_is_not(judge, 
         assert reader.features(real.held[:3]).shape == (3, features)
 
 
-def test_the_report_says_who_saw_what(judge, counter, world):
+def test_the_report_says_who_saw_what(judge: SecondReader, counter: SecondReader, world: PackedSet) -> None:
     said = what_each_saw(judge, counter)
     one, other = two_halves(world, SEED)
     assert f"{one.sum()} glyphs of {len(set(captcha_of(world)[one]))} captchas" in said
@@ -87,7 +95,7 @@ def test_the_report_says_who_saw_what(judge, counter, world):
 
 
 @pytest.mark.parametrize("role", [JUDGE, COUNTER], ids=lambda role: role.kind)
-def test_the_same_for_the_same_glyphs_and_stored_once(role, world, tmp_path):
+def test_the_same_for_the_same_glyphs_and_stored_once(role: Role, world: PackedSet, tmp_path: Path) -> None:
     role, few = quicker(role, 1), world.images[:5]
     first, second = (train_second(role, world) for _ in range(2))
     np.testing.assert_array_equal(first.probabilities(few), second.probabilities(few))
@@ -100,7 +108,7 @@ def test_the_same_for_the_same_glyphs_and_stored_once(role, world, tmp_path):
         trained.accuracy, trained.captchas, trained.glyphs
     )  # fmt: skip
     # By content: another label, or another pixel, makes another reader; another name or revision does not.
-    labels, images = world.labels.copy(), world.images.copy()
+    labels, images = present(world.labels).copy(), world.images.copy()
     labels[0] = (labels[0] + 1) % len(CLASSES)
     images[0, 0, 0] ^= 1
     assert stored_second(role, replace(world, labels=labels), tmp_path) is None
@@ -110,12 +118,14 @@ def test_the_same_for_the_same_glyphs_and_stored_once(role, world, tmp_path):
         load_second(COUNTER if role.kind == "judge" else JUDGE, run.root)
 
 
-def test_too_few_labels_for_a_judge(world):
+def test_too_few_labels_for_a_judge(world: PackedSet) -> None:
     with pytest.raises(CaptchaLabError, match="--no-judge"):
-        train_second(JUDGE, world.take(world.labels == 2))
+        train_second(JUDGE, world.take(present(world.labels) == 2))
 
 
-def test_no_training_and_no_choice_of_a_checkpoint_opens_them(world, tmp_path, monkeypatch):
+def test_no_training_and_no_choice_of_a_checkpoint_opens_them(
+    world: PackedSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     models = tmp_path / "models"
     write_packed(tmp_path / "datasets" / "captcha" / "packed.h5", world)
@@ -125,7 +135,7 @@ def test_no_training_and_no_choice_of_a_checkpoint_opens_them(world, tmp_path, m
     opened: list[Path] = []
     real_open = runs.load_weights
 
-    def watched(path: Path):
+    def watched(path: Path) -> Any:
         opened.append(Path(path).resolve())
         return real_open(path)
 

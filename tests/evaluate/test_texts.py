@@ -1,6 +1,7 @@
 """Readers of whole captchas measured: by text, length and character, whether they know, and what throws them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ class BarCodeReader:
     kind = "bar code"
     classes = ("A", "B", "C", "G", "<", ">")
 
-    def read(self, images: Sequence[np.ndarray]) -> list[Reading]:
+    def read(self, images: Iterable[Any]) -> list[Reading]:
         found = []
         for image in images:
             text = "".join(chr(code) for code in image[image.shape[0] // 2, 1::4])

@@ -14,7 +14,7 @@ from captcha_lab.pipeline.evaluation.candidates import generator_candidates
 from captcha_lab.pipeline.evaluation.data import EvaluationData, ensure_attribute_judge, load_data
 from captcha_lab.pipeline.evaluation.readers import captcha_reader, glyph_classifier
 from captcha_lab.pipeline.evaluation.repetition import repeated_runs
-from captcha_lab.store.runs import Run
+from captcha_lab.store.runs import Run, latest_run
 from captcha_lab.store.workspace import DatasetFolder, Workspace
 
 if TYPE_CHECKING:
@@ -69,8 +69,11 @@ def evaluate(
     extra = _extra(request)  # before any work: the file may be another one
     data = load_data(workspace, folder, say, config.seed)
     notes: list[str] = []
-    recogniser, run = glyph_classifier(workspace, folder, data, request, say, notes)
     captchas = captcha_reader(workspace, folder, request, say)
+    samples = request.generators or latest_run(workspace.models, "generator") is not None
+    # Where whole captchas are read and no generator is there, nobody needs a classifier of glyphs.
+    needed = captchas is None or samples
+    recogniser, run = glyph_classifier(workspace, folder, data, request, say, notes, needed=needed)
     candidates: list[Candidate] = []
     evaluation = None
     reads = recogniser is not None or captchas is not None

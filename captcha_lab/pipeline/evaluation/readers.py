@@ -69,8 +69,13 @@ def glyph_classifier(
     request: EvalRequest,
     say: Say,
     notes: list[str],
+    *,
+    needed: bool,
 ) -> tuple[Classifier | None, str]:
-    """The named classifier, else the newest that fits, else a new one; None where glyphs have no labels."""
+    """The named classifier, else the newest that fits, else, if it is needed, a new one.
+
+    None where glyphs have no labels, or where there is none and none is needed.
+    """
     from captcha_lab.recognise.classifier import Classifier, fitting_classifier
     from captcha_lab.recognise.networks.lenet import ARCHITECTURE
     from captcha_lab.store.runs import load_weights
@@ -90,6 +95,8 @@ def glyph_classifier(
     found = fitting_classifier(workspace.models, data.classes, data.image_shape)
     if found is not None:
         return found[0], found[1].name
+    if not needed:
+        return None, ""
     if data.image_shape[0] != data.image_shape[1]:
         notes.append(
             "The images are not square, so the recogniser can't read them: distances are between pixels."
