@@ -10,6 +10,8 @@ import shutil
 import sys
 import textwrap
 import time
+from contextlib import suppress
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -129,9 +131,10 @@ class _Group(TyperGroup):
 def _tell(message: str, code: int, as_json: bool) -> int:
     """One error, for people on stderr, for scripts as the one JSON object on stdout; the exit code."""
     if as_json:
-        typer.echo(json.dumps({"error": message, "exit_code": code}))
-    else:
-        typer.echo(wrapped(f"Error: {printable(message)}", sys.stderr), err=True)
+        with suppress(OSError):  # where stdout itself can't be written
+            typer.echo(json.dumps({"error": message, "exit_code": code}))
+            return code
+    typer.echo(wrapped(f"Error: {printable(message)}", sys.stderr), err=True)
     return code
 
 
@@ -191,6 +194,8 @@ def main() -> None:
     # threads, 18 on one); spinning for long they rob every other program. So few turns, some 20 microseconds, give
     # 15 ms. Torch's OpenMP reads this when it is loaded, which is after this line.
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115 - closed by whoever started us
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal of another encoding gets a ? for what it lacks
             stream.reconfigure(errors="replace")

@@ -66,11 +66,16 @@ def names(given: Sequence[str] | None) -> tuple[str, ...]:
 
 def emit(result: Any, as_json: bool, *lines: str) -> None:
     """Print the result as one JSON object, or else the lines meant for people."""
-    if as_json:
-        typer.echo(json.dumps(plain(result)))
-    else:
-        for line in lines:
-            typer.echo(wrapped(printable(line, "\n\t"), sys.stdout))
+    try:
+        if as_json:
+            typer.echo(json.dumps(plain(result)))
+        else:
+            for line in lines:
+                typer.echo(wrapped(printable(line, "\n\t"), sys.stdout))
+    except BrokenPipeError:
+        raise  # whoever read it has seen enough
+    except OSError as error:
+        raise CaptchaLabError(f"The output can't be written: {error.strerror or error}.") from error
 
 
 def tell_next(dataset: str | None, as_json: bool) -> None:

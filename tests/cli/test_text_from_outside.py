@@ -55,3 +55,34 @@ def test_tables_are_drawn_with_what_the_encoding_has(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), "ascii"))
     assert table(["name"], [[EVIL]]).isascii()
     assert "\x1b" not in table(["name"], [[EVIL]])
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device on this system")
+@pytest.mark.parametrize("more", ["", "--json"])
+def test_output_to_a_full_device_is_one_line(tmp_path: Path, more: str) -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m captcha_lab status {more} > /dev/full",
+        shell=True,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a shell's way of closing a stream")
+@pytest.mark.parametrize("closed", ["2>&-", ">&-"])
+def test_a_closed_stream_ends_no_command(tmp_path: Path, closed: str) -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m captcha_lab check {closed}",
+        shell=True,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+    assert closed == ">&-" or "0 problems" in done.stdout
