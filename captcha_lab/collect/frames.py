@@ -79,4 +79,4 @@ def merge(frames: list[np.ndarray]) -> np.ndarray:
     background = colours[counts.argmax()].astype(np.int16)
     distance = np.abs(stack.astype(np.int16) - background).sum(axis=-1)
     strongest = distance.argmax(axis=0)
-    return np.take_along_axis(stack, strongest[None, :, :, None], axis=0)[0]
+    return np.asarray(np.take_along_axis(stack, strongest[None, :, :, None], axis=0)[0])

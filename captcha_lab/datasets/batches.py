@@ -153,7 +153,7 @@ class Batches:
 
     def _take(self, chosen: np.ndarray, count: int) -> np.ndarray:
         if self._images is not None:
-            return self._images[chosen]
+            return np.asarray(self._images[chosen])
         if self._ahead and self._ahead[0][:2] != (self.position, count):
             self._drop_ahead()  # another batch size, or restored elsewhere
         self._read_ahead(count)

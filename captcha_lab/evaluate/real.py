@@ -82,7 +82,7 @@ class RealData:
                 "trained on with --dataset."
             )
         columns = [self.attribute_names.index(name) for name in names]
-        return np.clip(conditions[:, columns], 0, 1)
+        return np.asarray(np.clip(conditions[:, columns], 0, 1))
 
     @classmethod
     def from_file(cls, path: Path, seed: int = 0, most_bytes: int = MOST_BYTES) -> RealData:

@@ -66,7 +66,7 @@ def captcha_accuracy(labels: IntArray, readings: IntArray, source: IntArray) -> 
 def class_histogram(readings: IntArray, classes: int) -> NDArray[np.float64]:
     """Relative frequency of each class: float64 [K], sums to 1 (all 0 for no readings)."""
     counts = np.bincount(np.asarray(readings, dtype=np.int64), minlength=classes).astype(np.float64)
-    return counts / max(counts.sum(), 1.0)
+    return np.asarray(counts / max(counts.sum(), 1.0))
 
 
 def total_variation(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:

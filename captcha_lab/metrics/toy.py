@@ -197,4 +197,4 @@ def _probabilities(values: ArrayLike) -> NDArray[np.float64]:
     p = np.asarray(values, np.float64)
     if p.ndim != 1 or not len(p) or not np.all(np.isfinite(p)) or np.any(p < 0) or abs(p.sum() - 1) > 1e-9:
         raise UsageError("A distribution is a list of probabilities: none negative, their sum 1.")
-    return p / p.sum()
+    return np.asarray(p / p.sum())

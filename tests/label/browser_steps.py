@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.catalog.labels import LabelLog
 
 
-def open_page(context, served, queue: str | None = None, queues: int = 7):
+def open_page(context: Any, served: Any, queue: str | None = None, queues: int = 7) -> Any:
     made = context.new_page()
     made.problems = []
     made.on("pageerror", lambda error: made.problems.append(str(error)))
@@ -19,26 +21,26 @@ def open_page(context, served, queue: str | None = None, queues: int = 7):
     return made
 
 
-def choose(page, title: str) -> None:
+def choose(page: Any, title: str) -> None:
     page.click(f"#queues button:has-text('{title}')")
     page.wait_for_selector(f"#queues button[aria-current]:has-text('{title}')")
 
 
-def saved(page, count: int = 1) -> None:
+def saved(page: Any, count: int = 1) -> None:
     """Wait until so many answers are ticked and nothing is on its way."""
     page.wait_for_selector(f"#strip li[data-state=saved] >> nth={count - 1}")
     page.wait_for_selector("#link[data-state=saved]")
 
 
-def labels(dataset) -> dict:
+def labels(dataset: Any) -> dict[tuple[int, int], str]:
     with Catalog(dataset[0].catalog_path, create=False) as catalog:
         return {place: label.value for place, label in LabelLog(catalog).current().items()}
 
 
-def texts(dataset) -> dict[int, str]:
+def texts(dataset: Any) -> dict[int, str]:
     with Catalog(dataset[0].catalog_path, create=False) as catalog:
         return LabelLog(catalog).texts()
 
 
-def right(dataset, place) -> str:
-    return dataset[1][place[0] - 1][place[1]]
+def right(dataset: Any, place: Any) -> str:
+    return str(dataset[1][place[0] - 1][place[1]])

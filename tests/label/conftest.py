@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,15 +16,18 @@ from tests.label import page_data
 from tests.label.browser_steps import open_page
 from tests.label.page_client import Client
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext
+
 
 @pytest.fixture(scope="session")
-def drawn(tmp_path_factory: pytest.TempPathFactory):
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Folder and texts of thirty drawn captchas, made once."""
     return page_data.make_dataset(tmp_path_factory.mktemp("drawn"))
 
 
 @pytest.fixture
-def dataset(drawn, tmp_path: Path):
+def dataset(drawn: Any, tmp_path: Path) -> Any:
     """The same, for one test to change."""
     folder, texts = drawn
     root = tmp_path / "datasets" / folder.name
@@ -32,7 +36,7 @@ def dataset(drawn, tmp_path: Path):
 
 
 @pytest.fixture
-def served(dataset) -> Iterator[Client]:
+def served(dataset: Any) -> Iterator[Client]:
     """A page over `dataset`, entered."""
     folder, texts = dataset
     with running_review(
@@ -42,7 +46,7 @@ def served(dataset) -> Iterator[Client]:
 
 
 @pytest.fixture
-def served_texts(dataset) -> Iterator[Client]:
+def served_texts(dataset: Any) -> Iterator[Client]:
     """A page over `dataset` that asks about whole captchas; the proposals of captchas 3 and 7 are wrong."""
     folder, texts = dataset
     desk = page_data.text_desk(folder, texts, frozenset({3, 7}))
@@ -59,7 +63,7 @@ def fortress(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 
 
 @pytest.fixture
-def context(chromium) -> Iterator:
+def context(chromium: Browser) -> Iterator[BrowserContext]:
     made = chromium.new_context(viewport={"width": 1280, "height": 800})
     made.set_default_timeout(6000)
     yield made
@@ -67,5 +71,5 @@ def context(chromium) -> Iterator:
 
 
 @pytest.fixture
-def page(context, served):
+def page(context: BrowserContext, served: Client) -> Any:
     return open_page(context, served)

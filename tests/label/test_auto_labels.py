@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ class Model:
     def __init__(self, character: str, confidence: float, length: int = 4) -> None:
         self.character, self.confidence, self.length = character, confidence, length
 
-    def read(self, images: Sequence[np.ndarray]) -> list[Reading]:
+    def read(self, images: Iterable[Any]) -> list[Reading]:
         own = (self.confidence,) * self.length
         return [Reading(self.character * self.length, self.confidence**self.length, own) for _ in images]
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import BrowserContext
 
 from captcha_lab.label.web.config import ReviewConfig
 from captcha_lab.label.web.server import running_review
@@ -15,6 +14,9 @@ from captcha_lab.store.catalog.labels import LabelLog
 from tests.label import page_data
 from tests.label.browser_steps import labels, open_page, saved
 from tests.label.page_client import Client
+
+if TYPE_CHECKING:
+    from playwright.sync_api import BrowserContext
 
 pytestmark = pytest.mark.browser
 

@@ -11,6 +11,7 @@ from captcha_lab.label.proposals.slips import posterior, weigh_keys
 from captcha_lab.label.questions.glyphs import seeds
 from captcha_lab.label.questions.glyphs.engine import GlyphEngine
 from captcha_lab.label.simulate import Labeller, best_question, memory_log, places_of, play
+from tests.helpers import present
 from tests.label.test_label_engine import drawn
 
 TEXT = "ACEHKMPT"
@@ -104,7 +105,10 @@ def test_a_second_look_is_blind_and_mends_in_one_act(
     before = engine.log.current()
     outcome = engine.answer(labeller.answer(item))
     after = engine.log.current()
-    assert all(after[member.target].value == truth[member.row] for member in slipped.members)
+    assert all(
+        after[member.image_id, present(member.position)].value == truth[member.row]
+        for member in slipped.members
+    )
     assert outcome.settled == sum(before[p].value != after[p].value for p in before) - 1
     engine.log.undo()
     assert {p: label.value for p, label in engine.log.current().items()} == {

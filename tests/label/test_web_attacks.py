@@ -14,7 +14,7 @@ from captcha_lab.label.web.access import SECRET_NAME, Access, load_secret
 from tests.label.page_client import Client
 
 ASKED: dict[str, Any] = {"id": "captcha-1", "queue": "captcha", "kind": "text", "members": [[1, None, None]]}
-ACT = {
+ACT: dict[str, Any] = {
     "question": ASKED,
     "value": "AB",
     "left_out": [],
@@ -163,10 +163,15 @@ def test_an_oversized_body_is_refused_before_it_is_read(fortress: Client) -> Non
     assert fortress.state()["revision"] == 0
 
 
+def changed(change: Any) -> bytes:
+    """An act as a client would send it, with something else in it."""
+    return json.dumps(ACT | change).encode()
+
+
 @pytest.mark.parametrize(
     "body",
     [b"", b"[]", b"null", b"{", b"\xff\xfe", b"[" * 100_000, b'{"queue": 1}',
-     *(json.dumps(ACT | change).encode() for change in [
+     *(changed(change) for change in [
          {"question": "x"}, {"question": ASKED | {"queue": "none"}}, {"question": ASKED | {"kind": "none"}},
          *({"question": ASKED | {"members": members}} for members in [
              [], "A", [[1, None]], [[True, None, None]], [[1, 4, None]], [[999, None, None]], [[-1, None, None]],

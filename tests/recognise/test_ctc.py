@@ -95,7 +95,8 @@ def test_a_blank_captcha_reads_as_nothing_whatever_lengths_occur() -> None:
     blank = sure_of((), 8, 3)
     found = decode([blank], lengths=[5])[0]
     assert found.text == ()
-    assert found.columns == found.certainty == ()
+    assert found.columns == ()
+    assert found.certainty == ()
     assert np.exp(found.log_probability) > 0.9
 
 

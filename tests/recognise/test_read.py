@@ -23,7 +23,7 @@ def run(drawn_set: PackedSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return train_glyph_reader(drawn_set, tmp_path_factory.mktemp("models"), config).run.root
 
 
-def test_three_lines_read_images(run: Path, drawn) -> None:
+def test_three_lines_read_images(run: Path, drawn: tuple[list[str], list[np.ndarray]]) -> None:
     recogniser = captcha_lab.load_recogniser(run)
     readings = recogniser.read(drawn[1])
     assert np.mean([r.text == text for r, text in zip(readings, drawn[0], strict=True)]) > 0.9
@@ -31,7 +31,9 @@ def test_three_lines_read_images(run: Path, drawn) -> None:
     assert readings[0].confidence == pytest.approx(np.prod(readings[0].per_character))
 
 
-def test_the_model_file_is_enough(run: Path, drawn, tmp_path: Path) -> None:
+def test_the_model_file_is_enough(
+    run: Path, drawn: tuple[list[str], list[np.ndarray]], tmp_path: Path
+) -> None:
     lone = tmp_path / "anything.safetensors"
     lone.write_bytes((run / "weights.safetensors").read_bytes())
     assert GlyphReader.load(lone).read(drawn[1]) == GlyphReader.load(run).read(drawn[1])
@@ -75,7 +77,7 @@ def test_doubtful_readings_are_marked(
     }
 
 
-def test_bytes_and_pixels_read_the_same(run: Path, drawn) -> None:
+def test_bytes_and_pixels_read_the_same(run: Path, drawn: tuple[list[str], list[np.ndarray]]) -> None:
     recogniser = GlyphReader.load(run)
     assert recogniser.read_bytes([encode(image) for image in drawn[1][:9]]) == recogniser.read(drawn[1][:9])
     assert recogniser.read([]) == []
@@ -105,7 +107,7 @@ def test_pictures_in_any_form_read_the_same(
         reader.read(encode(image))
 
 
-def test_one_by_one_reads_as_in_a_batch(run: Path, drawn) -> None:
+def test_one_by_one_reads_as_in_a_batch(run: Path, drawn: tuple[list[str], list[np.ndarray]]) -> None:
     recogniser = GlyphReader.load(run)
     assert [recogniser.read([image])[0].text for image in drawn[1][:9]] == [
         reading.text for reading in recogniser.read(drawn[1][:9])
@@ -125,7 +127,9 @@ def test_probabilities_and_features(run: Path, drawn_set: PackedSet) -> None:
         recogniser.probabilities(np.zeros((1, 28, 28), np.uint8))
 
 
-def test_folders_are_read_and_bad_files_named(run: Path, drawn, tmp_path: Path) -> None:
+def test_folders_are_read_and_bad_files_named(
+    run: Path, drawn: tuple[list[str], list[np.ndarray]], tmp_path: Path
+) -> None:
     for text, image in zip(drawn[0][:5], drawn[1], strict=False):
         write_image(tmp_path / "in" / f"{text}.png", image)
     (tmp_path / "in" / "broken.png").write_bytes(b"\x89PNG junk")

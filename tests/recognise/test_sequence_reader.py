@@ -57,7 +57,8 @@ def test_boxes_stand_where_the_characters_are() -> None:
 def test_a_blank_picture_reads_as_nothing(shape: tuple[int, ...], grey: int) -> None:
     reading = base_reader().read([np.full(shape, grey, np.uint8)])[0]
     assert reading.text == ""
-    assert reading.boxes == reading.per_character == ()
+    assert reading.boxes == ()
+    assert reading.per_character == ()
     assert reading.confidence > 0.5
 
 

@@ -1,6 +1,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from captcha_lab.recognise.readers.glyph import train_glyph_reader, warnings_for
 from captcha_lab.recognise.tensors import to_tensor
 from captcha_lab.store.packed.packed import PackedSet
 from captcha_lab.store.runs import Run, load_weights
+from tests.helpers import present
 
 QUICK = ClassifierConfig(epochs=6, batch_size=32)
 
@@ -72,7 +74,7 @@ def test_the_best_epoch_is_kept_not_the_last(drawn_set: PackedSet) -> None:
     network = build_lenet(4, 20, 1, 0)
     config = ClassifierConfig(epochs=12, batch_size=8, learning_rate=0.02, patience=12)
     history = train_classifier(
-        network, train.images, train.labels, (validation.images, validation.labels), config
+        network, train.images, present(train.labels), (validation.images, present(validation.labels)), config
     )
     with torch.inference_mode():
         read = network(to_tensor(validation.images)).argmax(1).numpy()
@@ -86,18 +88,30 @@ def test_it_stops_early(drawn_set: PackedSet) -> None:
     flat = np.full_like(part.images, 255)  # nothing to learn
     config = ClassifierConfig(epochs=50, patience=2, learning_rate=1e-6)
     assert (
-        len(train_classifier(build_lenet(4, 20, 1, 0), flat, part.labels, (flat, part.labels), config)) < 20
+        len(
+            train_classifier(
+                build_lenet(4, 20, 1, 0), flat, present(part.labels), (flat, present(part.labels)), config
+            )
+        )
+        < 20
     )
 
 
-def test_an_epoch_of_a_large_set_is_a_part_drawn_anew(drawn_set: PackedSet, monkeypatch) -> None:
+def test_an_epoch_of_a_large_set_is_a_part_drawn_anew(
+    drawn_set: PackedSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
     train = drawn_set.part("train", labelled=True)
     seen: list[int] = []
     monkeypatch.setattr(classify, "EPOCH", 32)
-    monkeypatch.setattr(classify, "shifted", lambda batch, pixels, rng: seen.append(len(batch)) or batch)
+
+    def counted(batch: torch.Tensor, pixels: int, generator: torch.Generator) -> torch.Tensor:
+        seen.append(len(batch))
+        return batch
+
+    monkeypatch.setattr(classify, "shifted", counted)
     network = build_lenet(len(drawn_set.classes), 20, 1, 0)
     history = train_classifier(
-        network, train.images, train.labels, None, ClassifierConfig(epochs=3, batch_size=16)
+        network, train.images, present(train.labels), None, ClassifierConfig(epochs=3, batch_size=16)
     )
     assert seen == [16, 16] * 3
     assert all(0 <= line["train_accuracy"] <= 1 for line in history)
@@ -127,7 +141,7 @@ def test_too_few_labels_say_how_to_give_them(drawn_set: PackedSet, tmp_path: Pat
         (wilson(100, 100), None, [25, 25, 25, 25], "No captcha was left"),
     ],
 )
-def test_warnings(train, validation, counts, says) -> None:
+def test_warnings(train: Any, validation: Any, counts: list[int], says: str) -> None:
     assert any(says in line for line in warnings_for(train, validation, np.array(counts), tuple("ABCD")))
 
 
@@ -138,7 +152,7 @@ def test_a_good_recogniser_gets_no_warning() -> None:
 @pytest.mark.parametrize(
     "options", [{"epochs": 0}, {"batch_size": 0}, {"learning_rate": 0.0}, {"shift": -1}, {"patience": 0}]
 )
-def test_impossible_settings(options: dict) -> None:
+def test_impossible_settings(options: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="--"):
         ClassifierConfig(**options)
 

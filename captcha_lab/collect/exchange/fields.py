@@ -190,7 +190,7 @@ def _same_at_all_places(values: Sequence[str]) -> bool:
     freedom = (table.shape[1] - 1) * (count - 1)
     draws = 2 * table.size * math.log(2)
     noise = (freedom + 3 * math.sqrt(2 * freedom)) / draws
-    return information - noise < 0.04 * max(entropy, 1e-9)
+    return bool(information - noise < 0.04 * max(entropy, 1e-9))
 
 
 def _entropy(shares: np.ndarray) -> float:

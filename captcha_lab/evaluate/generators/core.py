@@ -202,7 +202,7 @@ class Evaluator:
             return None
         main = next(iter(self.readers))
         counts = [confusion_matrix(s.asked, s.read[main][0], len(self.real.classes)) for s in streams]
-        return np.sum(counts, axis=0, dtype=np.int64)
+        return np.asarray(np.sum(counts, axis=0, dtype=np.int64))
 
     def _neighbourhood(self, comparison: Comparison, count: int = 12) -> Neighbourhood:
         """The nearest pairs first: if anything was copied, it is here."""

@@ -118,7 +118,7 @@ class RealSide:
         if self.real.labelled and conditions is not None:
             return conditions
         if self.real.labelled and self.reader is not None:
-            return in_batches(self.reader.probabilities, images).argmax(axis=1)
+            return np.asarray(in_batches(self.reader.probabilities, images).argmax(axis=1))
         return np.zeros(len(images), np.int64)
 
 

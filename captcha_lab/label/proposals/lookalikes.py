@@ -107,12 +107,12 @@ def stages(
 
 
 def _blurred(shapes: NDArray[np.float32]) -> NDArray[np.float32]:
-    return ndimage.gaussian_filter(shapes, (0, BLUR, BLUR))
+    return np.asarray(ndimage.gaussian_filter(shapes, (0, BLUR, BLUR)))
 
 
 def _unit(shapes: NDArray[np.float32]) -> NDArray[np.float32]:
     flat = shapes.reshape(len(shapes), -1)
-    return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
+    return np.asarray(flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6))
 
 
 def _gather(
@@ -182,4 +182,4 @@ def _warp(shapes: NDArray[np.float32], turn: float, slant: float) -> NDArray[np.
     # One three-dimensional call is as good as A two-dimensional ones: the first axis maps to itself.
     full = np.eye(3)
     full[1:, 1:] = matrix
-    return ndimage.affine_transform(shapes, full, offset=(0.0, *offset), order=1)
+    return np.asarray(ndimage.affine_transform(shapes, full, offset=(0.0, *offset), order=1))

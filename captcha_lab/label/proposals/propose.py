@@ -65,7 +65,7 @@ def propose(
     share = NOVEL - SHARPNESS * np.log(np.maximum(unseen.sum(axis=1, keepdims=True), 1))
     scores = np.where(unseen, share, scores)
     odds = np.exp((scores - scores.max(axis=1, keepdims=True)) / SHARPNESS)
-    return (odds / odds.sum(axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray((odds / odds.sum(axis=1, keepdims=True)).astype(np.float32))
 
 
 def seed_order(

@@ -48,7 +48,7 @@ def ink_masks(
         for row in range(start, min(start + AT_ONCE, len(masks))):
             masks[row] = _main_pieces(masks[row])
         progress(min(start + AT_ONCE, len(masks)), len(masks))
-    return masks
+    return np.asarray(masks)
 
 
 def _frame(share: NDArray[np.floating]) -> NDArray[np.bool_]:
@@ -79,7 +79,7 @@ def _main_pieces(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     keep[at_sides] = False
     keep[sizes.argmax()] = True
     keep[0] = False
-    return keep[pieces]
+    return np.asarray(keep[pieces])
 
 
 def corner_shapes(masks: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -98,7 +98,7 @@ def find_modes(real: NDArray[np.floating], count: int, *, seed: int) -> NDArray[
     rng = np.random.default_rng(seed)
     data = np.asarray(real, np.float64)
     centres, assigned = kmeans2(data, count, iter=20, minit="++", missing="warn", rng=rng)
-    return centres[np.unique(assigned)]
+    return np.asarray(centres[np.unique(assigned)])
 
 
 def modes(samples: NDArray[np.floating], real: NDArray[np.floating], centres: NDArray[np.float64]) -> Modes:

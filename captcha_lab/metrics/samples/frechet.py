@@ -66,7 +66,7 @@ def frechet_from_moments(first: Moments, second: Moments) -> float:
 def _factor(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
     """F [D, D] with F Fᵀ = covariance; tiny negative eigenvalues from rounding count as zero."""
     values, vectors = np.linalg.eigh(covariance)
-    return vectors * np.sqrt(np.clip(values, 0.0, None))
+    return np.asarray(vectors * np.sqrt(np.clip(values, 0.0, None)))
 
 
 def frechet_distance(first: NDArray[np.floating], second: NDArray[np.floating]) -> float:

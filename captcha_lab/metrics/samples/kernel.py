@@ -51,7 +51,7 @@ def squared_mmd(first: NDArray[np.floating], second: NDArray[np.floating]) -> fl
     n, d = x.shape
 
     def kernel(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-        return (a @ b.T / d + 1.0) ** 3  # [n, n]
+        return np.asarray((a @ b.T / d + 1.0) ** 3)  # [n, n]
 
     within = sum(k.sum() - np.trace(k) for k in (kernel(x, x), kernel(y, y)))
     return float(within / (n * (n - 1)) - 2 * kernel(x, y).mean())

@@ -57,7 +57,8 @@ class AttributeNet(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Logits: [N, C, 64, 64] in [-1, 1] to [N, A]."""
-        return self.output(self.features(pictures))
+        result: Tensor = self.output(self.features(pictures))
+        return result
 
 
 def to_tensor(images: np.ndarray) -> Tensor:

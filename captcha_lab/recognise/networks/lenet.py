@@ -24,7 +24,8 @@ class GlyphNetwork(nn.Module, ABC):
 
     def forward(self, glyphs: Tensor) -> Tensor:
         """Logits: [N, C, H, W] in [0, 1] to [N, K]."""
-        return self.output(self.features(glyphs))
+        result: Tensor = self.output(self.features(glyphs))
+        return result
 
 
 class LeNet(GlyphNetwork):

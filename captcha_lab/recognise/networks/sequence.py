@@ -67,7 +67,8 @@ class SequenceNetwork(nn.Module):
         context, _ = self.recurrent(sequence)  # [N, T, 2 * hidden]
         rows = self.output(self.dropout(context))  # [N, T, 1 + R]
         if self.members.shape[1] == 1:
-            return rows
+            result: Tensor = rows
+            return result
         absent = rows.new_full((*rows.shape[:2], 1), -torch.inf)
         return torch.cat([rows, absent], 2)[..., self.members].logsumexp(-1)  # [N, T, 1 + K]
 

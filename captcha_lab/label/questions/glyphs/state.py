@@ -95,7 +95,7 @@ class State:
         rows = self.rows_of_shape[int(self.look.shape_of[row])]
         near = self.look.closeness[rows] >= closeness
         rows = rows[near & (self.labels[rows] == UNLABELLED) & (rows != row)]
-        return rows[np.argsort(-self.look.closeness[rows], kind="stable")]
+        return np.asarray(rows[np.argsort(-self.look.closeness[rows], kind="stable")])
 
     def character(self, k: int) -> str:
         """The label a class stands for."""
