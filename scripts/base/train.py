@@ -91,13 +91,14 @@ def show(figures: Figures) -> None:
     print(f"step {figures['step']}: loss {figures['train_loss']:.3f}, {figures['seconds']:.0f} s", flush=True)
 
 
-def main(folder: Path, output: Path, fonts: list[Path], seed: int) -> None:
-    """Draw, train and write the model file."""
+def main(folder: Path, output: Path, fonts: list[Path], seed: int, *, draw: bool = True) -> None:
+    """Draw (unless all is drawn), train and write the model file."""
     folder.mkdir(parents=True, exist_ok=True)
     drawing = multiprocessing.get_context("spawn").Process(
         target=draw_all, args=(folder, font_folders(fonts), seed), daemon=True
     )
-    drawing.start()
+    if draw:
+        drawing.start()
     torch.manual_seed(seed)
     facts = SequenceFacts(CLASSES, CLASSES, temperature=TEMPERATURE)
     network = facts.network().to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -25,6 +25,7 @@ from captcha_lab.collect.endpoint import image as package_image
 from captcha_lab.metrics.intervals import share_of, spread
 from captcha_lab.recognise.contract import CaptchaReader
 from captcha_lab.recognise.registry import ReaderReport, load_reader
+from captcha_lab.recognise.sequence.adapt import adapted
 from captcha_lab.recognise.sequence.config import SequenceConfig
 from captcha_lab.recognise.sequence.reader import base_reader
 from captcha_lab.recognise.sequence.train import train
@@ -119,8 +120,11 @@ def ours(data: Captchas, labels: int, seed: int, usual: bool) -> list[dict[str, 
     parts = split(data, labels, seed)
     test = np.flatnonzero(parts.split == 2).tolist()
     if not labels:
+        others = [parts.images[k] for k in np.flatnonzero(parts.split == 0).tolist()]
+        readers = {"base reader": base_reader(), "base reader, adapted": adapted(base_reader(), others)}
         return [
-            {"reader": "base reader", **measure(reading(base_reader()), data, test), "train_seconds": 0.0}
+            {"reader": name, **measure(reading(reader), data, test), "train_seconds": 0.0}
+            for name, reader in readers.items()
         ]
     rows = []
     started, process = time.monotonic(), time.process_time()

@@ -1,0 +1,47 @@
+"""Practice captchas for the base reader: drawn from a seed alone, of many kinds, and trainable on."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from captcha_lab.recognise.fit import FitConfig
+from captcha_lab.recognise.sequence.reader import SequenceReader
+from scripts.base import pool, train
+from scripts.base.draw import captcha
+from scripts.base.fonts import Fonts
+
+pytest.importorskip("matplotlib")
+
+
+@pytest.fixture(scope="module")
+def fonts() -> Fonts:
+    return Fonts(train.font_folders([])[:1])
+
+
+def test_captchas_depend_on_the_seed_alone_and_differ(fonts: Fonts) -> None:
+    drawn = [captcha(fonts, np.random.default_rng(k)) for k in range(60)]
+    again = [captcha(fonts, np.random.default_rng(k)) for k in range(60)]
+    for (image, text), (same, same_text) in zip(drawn, again, strict=True):
+        assert np.array_equal(image, same)
+        assert text == same_text
+        assert image.dtype == np.uint8
+        assert image.ndim == 3
+    assert len({len(text) for _, text in drawn}) > 4
+    assert len({image.shape for image, _ in drawn}) > 40
+    assert set("".join(text for _, text in drawn)) <= set(train.CLASSES)
+
+
+def test_the_base_reader_is_trained_from_a_pool(
+    fonts: Fonts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "CHUNK", 12)
+    monkeypatch.setattr(train, "CHUNKS", 1)
+    monkeypatch.setattr(train, "BATCH", 4)
+    monkeypatch.setattr(train, "PER_CHUNK", 3)
+    monkeypatch.setattr(train, "CONFIG", FitConfig(steps=4, learning_rate=1e-3, schedule="one-cycle"))
+    pool.draw_chunk(tmp_path, 0, fonts, seed=7)
+    train.main(tmp_path, tmp_path / "weights.safetensors", [], 7, draw=False)
+    reader = SequenceReader.load(tmp_path / "weights.safetensors")
+    assert reader.classes == train.CLASSES
+    assert len(reader.read([np.zeros((30, 90, 3), np.uint8)])) == 1
