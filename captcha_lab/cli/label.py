@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, progress, say, table, tell_next
+from captcha_lab.cli.output import DatasetOption, JsonFlag, ModelOption, emit, progress, say, table, tell_next
 from captcha_lab.errors import UsageError
 from captcha_lab.label.questions.types import BEST, QUEUE_NAMES
 from captcha_lab.label.web.config import ReviewConfig
@@ -30,6 +30,7 @@ def run(
     auto: Annotated[
         bool, typer.Option("--auto", help="Let a trained reader label what nobody has labelled.")
     ] = False,
+    model: ModelOption = None,
     simulate: Annotated[
         Path | None,
         typer.Option(
@@ -56,7 +57,7 @@ def run(
     if simulate is not None:
         _simulate(simulate, error_rate, json)
     if auto:
-        _auto(dataset, json)
+        _auto(dataset, model, json)
     if review:
         _review(dataset, port, not no_browser, json)
     elif not auto and simulate is None:
@@ -81,12 +82,12 @@ def _simulate(truth: Path, error_rate: float, json: bool) -> None:
     )
 
 
-def _auto(dataset: str | None, json: bool) -> None:
+def _auto(dataset: str | None, model: str | None, json: bool) -> None:
     from captcha_lab import pipeline
     from captcha_lab.pipeline.labels import label_by_model
 
     with progress("Labelling") as bar:
-        report = label_by_model(*pipeline.locate(dataset), say, bar)
+        report = label_by_model(*pipeline.locate(dataset), say, bar, model)
     emit(
         report,
         json,

@@ -80,7 +80,7 @@ def write_section(formatter: Any, title: str, rows: list[tuple[str, str]]) -> No
 
 def did_you_mean(given: str, known: list[str]) -> str:
     """`Did you mean --epochs?`, with a space before it; nothing where nothing is near."""
-    close = get_close_matches(given, known, n=2)
+    close = get_close_matches(given, known, n=2, cutoff=0.7)
     return f" Did you mean {' or '.join(close)}?" if close else ""
 
 

@@ -34,7 +34,7 @@ def labelled(captcha_files: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     for arguments in (
         ["import", str(captcha_files)],
         ["segment"],
-        ["train", "--epochs", "2", "--name", "first"],
+        ["train", "--reader", "glyph", "--epochs", "2", "--name", "first"],
     ):
         done = invoke(root, *arguments)
         assert done.exit_code == 0, done.output
