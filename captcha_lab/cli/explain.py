@@ -29,7 +29,10 @@ def run(
     ] = None,
     json: JsonFlag = False,
 ) -> None:
-    """Explain by an experiment that runs here in seconds: a paragraph with its figures, and a picture."""
+    """Explain by an experiment that runs here in seconds: distances, saturation, collapse and more.
+
+    It prints a paragraph with its figures, and draws a picture.
+    """
     from captcha_lab.extras import available, how_to_get
     from captcha_lab.generate.explain import get_topic, topics
 
