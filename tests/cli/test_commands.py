@@ -40,7 +40,7 @@ def test_import_segment_train_read(workspace: Path, captcha_files: Path, cli: Cl
 
 def test_train_segments_what_is_new_and_says_so(tmp_path: Path, captcha_files: Path, cli: Cli) -> None:
     assert cli(tmp_path, "import", str(captcha_files)).exit_code == 0
-    done = cli(tmp_path, "train", "--epochs", "1")
+    done = cli(tmp_path, "train", "--reader", "glyph", "--epochs", "1")
     assert done.exit_code == 0, done.output
     assert "Segmented 60 captchas into 240 glyphs" in done.stderr
 
@@ -59,16 +59,16 @@ def test_labels_survive_another_cut(workspace: Path, cli: Cli) -> None:
     assert len(before) == 240
     assert cli(workspace, "segment", "--threshold", "120", "--binary").exit_code == 0
     assert labels() == before
-    assert cli(workspace, "train", "--epochs", "1").exit_code == 0
+    assert cli(workspace, "train", "--reader", "glyph", "--epochs", "1").exit_code == 0
 
 
 def test_a_packed_file_is_rewritten_only_when_labels_or_cut_change(workspace: Path, cli: Cli) -> None:
     packed = workspace / "datasets" / "captcha" / "packed.h5"
     written = packed.stat().st_mtime_ns
-    cli(workspace, "train", "--epochs", "1")
+    cli(workspace, "train", "--reader", "glyph", "--epochs", "1")
     assert packed.stat().st_mtime_ns == written
     cli(workspace, "segment", "--binary")
-    cli(workspace, "train", "--epochs", "1")
+    cli(workspace, "train", "--reader", "glyph", "--epochs", "1")
     assert packed.stat().st_mtime_ns > written
 
 
@@ -76,5 +76,5 @@ def test_a_workspace_is_found_from_below(workspace: Path, cli: Cli) -> None:
     (workspace / "captcha-lab.toml").write_text("length = 4\n")
     inner = workspace / "notes" / "today"
     inner.mkdir(parents=True)
-    assert cli(inner, "train", "--epochs", "1", "--name", "from-below").exit_code == 0
+    assert cli(inner, "train", "--reader", "glyph", "--epochs", "1", "--name", "from-below").exit_code == 0
     assert (workspace / "models" / "from-below" / "weights.safetensors").is_file()
