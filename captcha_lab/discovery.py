@@ -14,7 +14,7 @@ def declaring(package: str, attribute: str) -> tuple[str, ...]:
     Their text is searched; none of them is imported, so that the command line can list them.
 
     >>> declaring("captcha_lab.segment.methods", "METHOD")
-    ('equal', 'ink')
+    ('equal', 'ink', 'reader')
     """
     definition = re.compile(rf"^{attribute}\b[^=\n]*=", re.MULTILINE)
     found = []

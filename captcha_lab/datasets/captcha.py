@@ -107,10 +107,11 @@ def pack_glyphs(
     return data
 
 
-def load_texts(folder: DatasetFolder, seed: int = 0) -> TextSet:
+def load_texts(folder: DatasetFolder, seed: int = 0, problems: list[str] | None = None) -> TextSet:
     """The text view: whole pictures and their texts, with the same split as the glyph view; packed on first use.
 
-    Pictures set aside or damaged, and captchas that no person can read, are left out.
+    Pictures set aside or damaged, and captchas that no person can read, are left out; the damaged ones are named in
+    `problems` when the view is packed.
 
     Raises:
         CaptchaLabError: there is no dataset, or the disk refuses.
@@ -122,7 +123,12 @@ def load_texts(folder: DatasetFolder, seed: int = 0) -> TextSet:
         info = _info(folder, log, seed, rows)
     if texts_info(folder.texts_path) == info:
         return read_texts(folder.texts_path)
-    read = list(captchas(folder, rows))
+    found: list[str] = []
+    read = list(captchas(folder, rows, found))
+    if rows and not read:
+        raise CaptchaLabError(f"No picture of dataset {folder.name} can be read: {found[0]}")
+    if problems is not None:
+        problems += found
     split = np.array([split_of(row, seed) for row, _ in read], np.uint8)
     data = TextSet(
         images=[image for _, image in read],

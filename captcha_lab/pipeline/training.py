@@ -80,7 +80,11 @@ def train(
         return _train_single(workspace, folder, settings, name, say, progress)
     check_new(workspace.models, name, unfinished=True)
     glyphs = cache(lambda: ensure_packed(workspace, folder, say))
-    views = CaptchaViews(load_texts(folder), glyphs)
+    _check_alphabet(workspace, folder)
+    problems: list[str] = []
+    views = CaptchaViews(load_texts(folder, problems=problems), glyphs)
+    for problem in problems:
+        say(f"Left out {problem}")
     _say_facts(folder, say)
     reports: list[ReaderReport] = []
     notes: list[str] = []
@@ -116,6 +120,24 @@ def _kind_of(path: Path, reader: str) -> ReaderKind:
     if reader not in (AUTO, kind.name):
         raise UsageError(f"--from {path.name} is a {kind.name} reader: leave out --reader {reader}.")
     return kind
+
+
+def _check_alphabet(workspace: Workspace, folder: DatasetFolder) -> None:
+    """Raises CaptchaLabError where a label is outside the alphabet that the workspace's configuration names."""
+    from captcha_lab.alphabet import Alphabet
+    from captcha_lab.datasets.facts import describe
+    from captcha_lab.store.catalog.catalog import Catalog
+
+    if not workspace.config.alphabet:
+        return
+    alphabet = Alphabet(workspace.config.alphabet)
+    with Catalog(folder.catalog_path, create=False) as catalog:
+        foreign = [character for character in describe(catalog).alphabet if character not in alphabet]
+    if foreign:
+        raise CaptchaLabError(
+            f"Captchas of dataset {folder.name} are labelled with {', '.join(foreign)}, not in the alphabet "
+            f"{alphabet.characters} of the configuration: name the whole alphabet there, or remove it."
+        )
 
 
 def _nearly_all(report: ReaderReport) -> bool:

@@ -72,7 +72,7 @@ def test_samples_become_a_dataset_that_a_recogniser_trains_on(workspace: Path) -
     made = json.loads(call(*asked).stdout)
     assert (made["count"], made["run"]) == (160, "first")
     report = json.loads(call("train", "--dataset", "made", "--epochs", "1", "--json").stdout)
-    assert load_weights(Path(report["run"]["root"]))[1]["classes"] == list("2A7K")
+    assert load_weights(Path(report["chosen"]["run"]["root"]))[1]["classes"] == list("2A7K")
 
 
 def test_seeds_and_the_best_of_them(workspace: Path) -> None:

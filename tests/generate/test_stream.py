@@ -100,5 +100,5 @@ def test_conditions_from_labels() -> None:
         as_condition(np.array([0]), (), True)
     with pytest.raises(UsageError, match="say which classes"):
         as_condition(None, ("a",), True)
-    with pytest.raises(UsageError, match=r"must be \[N, 2\], not \[3, 1\]"):
+    with pytest.raises(UsageError, match=r"conditions \[N, 2\], not float64 \[3, 1\]"):
         as_condition(np.ones((3, 1)), ("a", "b"), False)

@@ -2,6 +2,7 @@
 
 import importlib
 import math
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -98,3 +99,4 @@ def test_one_file_adds_a_measure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert compute(pixels)["brightness"] == pytest.approx(127.5, abs=3)
     finally:
         measures.cache_clear()
+        sys.modules.pop(f"{samples.__name__}.brightness", None)  # another test may add one of this name
