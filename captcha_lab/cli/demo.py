@@ -10,6 +10,7 @@ import typer
 
 from captcha_lab.cli.output import JsonFlag, SeedOption, emit, progress, say, table
 from captcha_lab.errors import UsageError
+from captcha_lab.pipeline.common import check_folder
 from captcha_lab.pipeline.demo import DemoConfig, DemoReport, demo
 
 EXAMPLES = (("captcha-lab demo --keep lesson", "Keep the workspace in the folder lesson."),)
@@ -33,7 +34,7 @@ def run(
         raise UsageError(f"{keep} is not empty: name a new folder with --keep.")
     # Without --keep the pictures stay too, in the system's temporary folder: someone will want to look.
     root = keep or Path(tempfile.mkdtemp(prefix="captcha-lab-demo-"))
-    root.mkdir(parents=True, exist_ok=True)
+    check_folder(root)
     report = demo(root.resolve(), config, say, progress)
     emit(report, json, *_summary(report))
 

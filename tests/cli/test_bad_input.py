@@ -42,6 +42,8 @@ def refused(cli: Cli, folder: Path, *arguments: str, says: str) -> None:
         (["export", "out", "--format", "csv"], "captcha-lab scrape"),
         (["import", "nowhere"], "nowhere"),
         (["read", "nowhere.png"], "nowhere.png does not exist"),
+        (["demo", "--keep", "/dev/null/here"], "can't be made a folder"),
+        (["train-gen", "--threads", "100000"], "at most 1024"),
         (["generate", "--grid"], "captcha-lab train-gen"),
         (["prepare", "celeba", "nowhere"], "nowhere"),
         (["prepare", "cats", "."], "cats"),

@@ -29,7 +29,7 @@ LONG_WAIT = 10.0  # seconds; a longer wait is said
 ANSWER_NOTE = "answer="  # how a fetch's note begins where the endpoint gave the text away
 
 
-class Run:
+class ScrapeSession:
     """One scrape under way; arguments as in `scrape`."""
 
     def __init__(

@@ -12,7 +12,7 @@ from captcha_lab.collect.scrape.http import Client
 from captcha_lab.collect.scrape.line import authorities, proxies
 from captcha_lab.collect.scrape.pace import Clock
 from captcha_lab.collect.scrape.robots import AGENT
-from captcha_lab.collect.scrape.run import ANSWER_NOTE, Run, Say
+from captcha_lab.collect.scrape.run import ANSWER_NOTE, Say, ScrapeSession
 from captcha_lab.collect.scrape.url import check_url, is_loopback, origin
 from captcha_lab.errors import UsageError
 from captcha_lab.store.catalog.catalog import Catalog
@@ -70,7 +70,7 @@ def scrape(
             accept="application/json" if config.json_field else "image/*, text/plain;q=0.5",
         ) as client,
     ):
-        run = Run(folder, url, config, catalog, client, hold, clock, rng or random.Random(), say)
+        run = ScrapeSession(folder, url, config, catalog, client, hold, clock, rng or random.Random(), say)
         if run.total < config.count:
             catalog.add_provenance(
                 "scrape",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from captcha_lab.errors import UsageError
 
 PRECISIONS = ("auto", "float32", "bfloat16")
+MOST_THREADS = 1024  # more than any machine has processors; each costs memory
 
 
 @dataclass(frozen=True)
@@ -47,5 +48,7 @@ class GeneratorConfig:
             raise UsageError(f"--precision {self.precision}: choose one of {', '.join(PRECISIONS)}.")
         if self.threads is not None and self.threads < 1:
             raise UsageError(f"--threads {self.threads}: at least 1 is needed.")
+        if self.threads is not None and self.threads > MOST_THREADS:
+            raise UsageError(f"--threads {self.threads}: at most {MOST_THREADS} make sense.")
         if self.evaluations < 1 or self.samples < 16:
             raise UsageError("A run has at least one evaluation, of 16 images or more.")
