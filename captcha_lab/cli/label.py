@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -101,6 +102,7 @@ def _auto(dataset: str | None, model: str | None, json: bool) -> None:
 
 def _review(dataset: str | None, port: int | None, browser: bool, json: bool) -> None:
     from captcha_lab import pipeline
+    from captcha_lab.label.worker import WORKER_THREAD
     from captcha_lab.pipeline.labels import review
 
     wanted = ReviewConfig.port if port is None else port
@@ -116,6 +118,12 @@ def _review(dataset: str | None, port: int | None, browser: bool, json: bool) ->
 
     review(*pipeline.locate(dataset), ReviewConfig(wanted, browser), started, port_is_a_wish=port is None)
     tell_next(dataset, json)
+    if any(thread.name == WORKER_THREAD and thread.is_alive() for thread in threading.enumerate()):
+        # A training in the background would keep the terminal waiting, or end in an abort inside torch. Every answer
+        # was on the disk before it was acknowledged: nothing is left to be done.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def _terminal(dataset: str | None, queue: str, json: bool) -> None:

@@ -83,7 +83,10 @@ def run(
         str | None, typer.Option(metavar="NAME", help="Name of the run [default: kind and date].")
     ] = None,
     resume: Annotated[
-        str | None, typer.Option(metavar="RUN", help="Continue an interrupted run; no other option counts.")
+        str | None,
+        typer.Option(
+            metavar="RUN", help="Continue an interrupted run as it was begun; no other option can go with it."
+        ),
     ] = None,
     show: Annotated[bool, typer.Option("--list", help="List the recipes and stop.")] = False,
     dry_run: Annotated[
@@ -118,6 +121,14 @@ def run(
     if dry_run:
         _dry_run(pipeline.overview_generator(folder, choice, config, attributes), json)
         return
+    if resume is not None and (choice, config, seeds, name, attributes) != (
+        Choice(),
+        GeneratorConfig(),
+        1,
+        None,
+        (),
+    ):
+        raise UsageError("--resume continues a run as it was begun: no other option can go with it.")
     with progress("Training") as bar:
         if resume is not None:
             reports = [pipeline.resume_generator(workspace, resume, say, bar)]

@@ -16,6 +16,9 @@ from captcha_lab.label.questions.protocol import Progress
 LEARNING = "learning from your labels"
 
 
+WORKER_THREAD = "label-worker"  # name of the thread that works behind the questions
+
+
 @dataclass(frozen=True)
 class WorkStep:
     """A piece of work before the engine is complete: its name for the person, and what does it."""
@@ -44,7 +47,7 @@ class Worker:
         self._phase, self._progress, self._problem = "starting", (0, 0), ""
         self._wake = threading.Event()
         self._asked = self._stopping = self._ready = False
-        self._thread = threading.Thread(target=self._run, name="label-worker", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=WORKER_THREAD, daemon=True)
 
     def start(self) -> None:
         """Begin, in the background."""
@@ -55,7 +58,7 @@ class Worker:
         """Whether it works in the background (else the caller calls `prepare` and `train_if_due`)."""
         return self._thread.is_alive()
 
-    def stop(self, seconds: float = 5.0) -> None:
+    def stop(self, seconds: float = 1.0) -> None:
         """End after the step in hand, waiting no longer than so many seconds."""
         self._stopping = True
         self._wake.set()

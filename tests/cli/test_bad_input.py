@@ -44,6 +44,8 @@ def refused(cli: Cli, folder: Path, *arguments: str, says: str) -> None:
         (["read", "nowhere.png"], "nowhere.png does not exist"),
         (["demo", "--keep", "/dev/null/here"], "can't be made a folder"),
         (["train-gen", "--threads", "100000"], "at most 1024"),
+        (["train-gen", "--resume", "run", "--loss", "wgan"], "no other option can go with it"),
+        (["train-gen", "--resume", "run", "--iterations", "5"], "no other option can go with it"),
         (["generate", "--grid"], "captcha-lab train-gen"),
         (["prepare", "celeba", "nowhere"], "nowhere"),
         (["prepare", "cats", "."], "cats"),
