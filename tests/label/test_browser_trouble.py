@@ -123,9 +123,12 @@ def test_nothing_is_shown_as_saved_before_the_commit(
     page = open_page(context, served, "Closest calls")
     held: list[Any] = []
     page.route("**/api/act", lambda route: held.append(route))
-    page.keyboard.press("A")
+    with page.expect_request("**/api/act"):  # it goes out after the server has proved itself
+        page.keyboard.press("A")
     page.wait_for_selector("#strip [data-state=wait]")
     page.wait_for_selector("#link:has-text('saving')")
+    while not held:
+        page.wait_for_timeout(20)
     assert page.locator("#strip [data-state=saved]").count() == 0
     held[0].continue_()
     saved(page)
