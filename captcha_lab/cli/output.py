@@ -124,10 +124,10 @@ class Bar:
         """So many of the present phase are done; a note stands beside the bar."""
         self.phase(self.name, done, total, note)
 
-    def phase(self, name: str, done: int, total: int, note: str = "") -> None:
+    def phase(self, phase: str, done: int, total: int, note: str = "") -> None:
         """The same, of a phase that is named each time."""
         if _shown:
-            _shown[-1].update(name, done, total, note)
+            _shown[-1].update(phase, done, total, note)
 
 
 @contextmanager

@@ -131,11 +131,11 @@ def run(
         raise UsageError("--resume continues a run as it was begun: no other option can go with it.")
     with progress("Training") as bar:
         if resume is not None:
-            reports = [pipeline.resume_generator(workspace, resume, say, bar)]
+            reports = [pipeline.resume_generator(workspace, resume, say, bar.phase)]
         else:
             reports = pipeline.train_generators(
                 workspace, folder, choice, config, seeds,
-                name=name, attributes=attributes, say=say, progress=bar,
+                name=name, attributes=attributes, say=say, progress=bar.phase,
             )  # fmt: skip
     best = max(reports, key=lambda report: report.figures.get("score", 0.0))
     if best.leads:
@@ -160,6 +160,7 @@ def _lines(reports: list[Any], best: Any) -> list[str]:
         )
         figures = ", ".join(f"{key} {value:.3f}" for key, value in report.figures.items())
         lines += [f"  {figures}"] if figures else []
+        lines += [f"  {report.verdict}"]
         lines += [f"  Alarm at iteration {alarm.iteration}: {alarm.message}" for alarm in report.alarms]
     pictures = ("progress.gif", "progress.png", "curves.png", "critic_weights.png")
     drawn = [name for name in pictures if (best.run / name).is_file()]

@@ -13,14 +13,9 @@ from numpy.typing import NDArray
 Images = NDArray[np.uint8]  # [N, H, W] grey or [N, H, W, 3] RGB
 # (class numbers int [N] or conditions [N, K] or None, count, seed) to images [count, ...]
 Sampler = Callable[[NDArray[Any] | None, int, int], Images]
-Progress = Callable[[str, int, int], None]  # (what, done, total)
 
 _BATCH = 1000
 PIXEL_SIDE = 16  # pixels: the side images are shrunk to when pixels themselves are the features
-
-
-def silent(what: str, done: int, total: int) -> None:
-    """A progress callback that shows nothing."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.pipeline.captchas import ensure_packed
-from captcha_lab.pipeline.common import Say, StageProgress, check_folder
+from captcha_lab.pipeline.common import Say, check_folder
+from captcha_lab.progress import PhaseProgress
 from captcha_lab.store.runs import all_runs
 from captcha_lab.store.workspace import DEFAULT_LENGTH, DatasetFolder, Workspace
 
@@ -36,7 +37,7 @@ def audit_dataset(
     target: Path | None,
     confirm: Callable[[str], bool] | None,
     say: Say,
-    progress: StageProgress,
+    progress: PhaseProgress,
 ) -> tuple[Audit, Path, Path]:
     """Audit a dataset of captchas, scraped first where a URL is given; writes `audit.json` and `audit.html`.
 

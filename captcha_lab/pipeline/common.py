@@ -10,7 +10,6 @@ from captcha_lab.store.workspace import DatasetFolder, Workspace
 
 Say = Callable[[str], None]
 Progress = Callable[[int, int], None]  # (done, total)
-StageProgress = Callable[[str, int, int], None]  # (what, done, total)
 
 
 def silent(done: int, total: int) -> None:

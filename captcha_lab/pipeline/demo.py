@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.pipeline.common import Progress, Say
+from captcha_lab.pipeline.common import Say
+from captcha_lab.progress import ProgressBar
 from captcha_lab.store.workspace import DatasetFolder, Workspace
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from captcha_lab.generate.sampling.sample import Generator
     from captcha_lab.metrics.intervals import Share
 
-Bars = Callable[[str], AbstractContextManager[Progress]]  # a progress bar with that title
+Bars = Callable[[str], AbstractContextManager[ProgressBar]]  # a progress bar with that title
 ASKED = ("seed", "uncertain", "grid")  # the queues the simulated person works through
 SHEET_PER_CLASS = 4  # real and generated glyphs of each class on the contact sheet
 
@@ -91,7 +92,7 @@ def demo(root: Path, config: DemoConfig, say: Say, bars: Bars) -> DemoReport:
     with bars("Training") as bar:
         trained = train(
             workspace, folder, {"seed": config.seed}, name="recogniser", say=say,
-            progress=lambda phase, done, total: bar(done, total),
+            progress=bar.phase,
         ).chosen  # fmt: skip
     captchas, characters = _read(workspace, unseen, fresh_truth)
     say(f"   {captchas.successes} of {captchas.trials} fresh captchas read right.")
@@ -199,7 +200,9 @@ def _generate(workspace: Workspace, folder: DatasetFolder, config: DemoConfig, s
 
     length = GeneratorConfig(max_seconds=config.generator_seconds, seed=config.seed)
     with bars("Training the generator") as bar:
-        report = train_generator(workspace, folder, Choice(), length, name="generator", say=say, progress=bar)
+        report = train_generator(
+            workspace, folder, Choice(), length, name="generator", say=say, progress=bar.phase
+        )
     if report.interrupted:
         raise CaptchaLabError("The demo was interrupted while its generator trained.")
     return report.recipe
@@ -214,7 +217,7 @@ def _evaluate(
 
     settings = EvalConfig(samples=config.samples, seed=config.seed)
     with bars("Evaluating") as bar:
-        done = evaluate(workspace, folder, EvalRequest(), settings, say, lambda what, k, n: bar(k, n))
+        done = evaluate(workspace, folder, EvalRequest(), settings, say, bar.phase)
     evaluation = done.report.evaluation
     assert evaluation is not None  # a generator was just trained
     result = evaluation.results[0]

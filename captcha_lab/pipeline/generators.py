@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.pipeline.captchas import ensure_packed_file
 from captcha_lab.pipeline.common import Progress, Say, find_model, silent
+from captcha_lab.progress import PhaseProgress, no_progress
 from captcha_lab.store.runs import Run, check_new
 from captcha_lab.store.workspace import DatasetFolder, Workspace
 
@@ -174,7 +176,7 @@ def train_generator(
     name: str | None = None,
     attributes: tuple[str, ...] = (),
     say: Say = lambda message: None,
-    progress: Progress = silent,
+    progress: PhaseProgress = no_progress,
 ) -> GeneratorReport:
     """Train the generator a user asks for on a dataset, packing it first.
 
@@ -196,7 +198,7 @@ def train_generator(
     recipe = data.recipe(choice)
     if group.leads:
         say(reason(choice, recipe, defaults_for(data.image_shape, data.dark)))
-        ensure_judging_recogniser(workspace, folder, data, say)
+        ensure_judging_recogniser(workspace, folder, data, say, progress)
     quality, judge = recogniser_quality(workspace, data, say) if group.leads else (None, None)
     facts = {"dataset": data.dataset, "attributes": list(attributes), "judge": judge}
     with data.stream(recipe.labelled, config.seed, group) as stream:
@@ -208,13 +210,13 @@ def train_generator(
             name=name,
             facts=facts,
             quality=quality,
-            hooks=_generator_hooks(say, progress),
+            hooks=_generator_hooks(say, progress, recipe.name),
             group=group,
         )
 
 
 def ensure_judging_recogniser(
-    workspace: Workspace, folder: DatasetFolder, data: GeneratorData, say: Say
+    workspace: Workspace, folder: DatasetFolder, data: GeneratorData, say: Say, progress: PhaseProgress
 ) -> None:
     """Train the recogniser that judges samples, where captchas have labels for it and there is none yet."""
     from captcha_lab.pipeline.training import train
@@ -228,7 +230,7 @@ def ensure_judging_recogniser(
     if found is None:
         say("Training the recogniser first: it judges the samples, and chooses which weights are kept.")
         try:
-            train(workspace, folder, reader="glyph", say=say)
+            train(workspace, folder, reader="glyph", say=say, progress=progress)
         except CaptchaLabError as error:
             say(f"It could not be trained: {error}")
 
@@ -243,7 +245,7 @@ def train_generators(
     name: str | None = None,
     attributes: tuple[str, ...] = (),
     say: Say = lambda message: None,
-    progress: Progress = silent,
+    progress: PhaseProgress = no_progress,
 ) -> list[GeneratorReport]:
     """Several seeds, one run each (see `train_generator`); a run that is interrupted is the last."""
     reports: list[GeneratorReport] = []
@@ -280,7 +282,7 @@ def overview_generator(
 
 
 def resume_generator(
-    workspace: Workspace, model: str, say: Say = lambda message: None, progress: Progress = silent
+    workspace: Workspace, model: str, say: Say = lambda message: None, progress: PhaseProgress = no_progress
 ) -> GeneratorReport:
     """Continue an interrupted run (see `generate.train.resume` for errors)."""
     from captcha_lab.generate.recipe import Recipe
@@ -297,21 +299,31 @@ def resume_generator(
     quality = None
     if stored["judge"] and group.leads:
         quality, _ = recogniser_quality(workspace, data, say, stored["judge"])
-    labelled = Recipe.from_json(stored["recipe"]).labelled
-    with data.stream(labelled, stored["train"]["seed"], group) as stream:
-        return resume(run, stream, quality=quality, hooks=_generator_hooks(say, progress), group=group)
+    recipe = Recipe.from_json(stored["recipe"])
+    with data.stream(recipe.labelled, stored["train"]["seed"], group) as stream:
+        return resume(
+            run, stream, quality=quality, hooks=_generator_hooks(say, progress, recipe.name), group=group
+        )
 
 
-def _generator_hooks(say: Say, progress: Progress) -> Hooks:
+def _generator_hooks(say: Say, progress: PhaseProgress, recipe: str) -> Hooks:
     from captcha_lab.generate.training.train import Hooks
 
     clock = _Clock(say)
 
+    def started(run: Run) -> None:
+        say(f"Pictures appear in {run.samples} as it learns.")
+        if run.tensorboard.is_dir():
+            say(f"Curves as it learns: tensorboard --logdir {shlex.quote(str(run.tensorboard))}")
+
     def advance(done: int, total: int, figures: dict[str, float]) -> None:
-        progress(done, total)
+        losses = ("critic_loss", "generator_loss")
+        shown = [f"{key.replace('_', ' ')} {figures[key]:.3g}" for key in losses if key in figures]
+        progress(f"training {recipe}", done, total, ", ".join(shown))
         clock.advance(done, total)
 
     return Hooks(
+        started=started,
         progress=advance,
         alarm=lambda alarm: say(f"Alarm at iteration {alarm.iteration}: {alarm.message}"),
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from captcha_lab.errors import UsageError
+from captcha_lab.progress import no_progress
 from captcha_lab.store.workspace import DatasetFolder, Workspace
 
 if TYPE_CHECKING:
@@ -152,9 +153,7 @@ def evaluate_models(
     found, folder = _locate(dataset, workspace)
     generators, recogniser = sort_models(found, models)
     request = EvalRequest(generators, recogniser=recogniser, command="captcha_lab.evaluate_models")
-    return evaluate(
-        found, folder, request, _configured(EvalConfig, settings), _silent, lambda *progress: None
-    )
+    return evaluate(found, folder, request, _configured(EvalConfig, settings), _silent, no_progress)
 
 
 def _silent(message: str) -> None:

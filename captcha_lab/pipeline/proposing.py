@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captcha_lab.label.questions.texts.proposer import Pixels, TrainedProposer
+from captcha_lab.progress import no_progress
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,6 +61,6 @@ def learned(images: list[np.ndarray], texts: list[str]) -> CaptchaReader:
             Path(place),
             {"steps": STEPS},
             None,
-            lambda phase, done, total: None,
+            no_progress,
         )
         return kind.load(report.run.root)

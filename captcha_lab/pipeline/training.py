@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.pipeline.captchas import ensure_packed
-from captcha_lab.pipeline.common import Say, StageProgress, find_model
+from captcha_lab.pipeline.common import Say, find_model
+from captcha_lab.progress import PhaseProgress, no_progress
 from captcha_lab.store.workspace import DatasetFolder, Workspace
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def train(
     start: str | None = None,
     name: str | None = None,
     say: Say = lambda message: None,
-    progress: StageProgress = lambda what, done, total: None,
+    progress: PhaseProgress = no_progress,
 ) -> Training:
     """Train a reader on a dataset's labels, packing them first.
 
@@ -61,7 +62,7 @@ def train(
         start: a run whose reader is trained on (its kind is the one then), or None.
         name: of the run; where several kinds are trained, the others' names end in their kind.
         say: told what happens on the way.
-        progress: told the phase, and what is done and planned of it.
+        progress: told the phase, what is done and planned of it, and the loss.
 
     Raises:
         CaptchaLabError: there are too few labels, or the disk refuses.
@@ -170,13 +171,12 @@ def _train_single(
     settings: dict[str, Any],
     name: str | None,
     say: Say,
-    progress: StageProgress,
+    progress: PhaseProgress,
 ) -> Training:
     from captcha_lab.recognise.readers.glyph import settings_of, train_glyph_reader
 
     config = settings_of(settings)
     report = train_glyph_reader(
-        ensure_packed(workspace, folder, say), workspace.models, config, name,
-        lambda scalars: progress("training the classifier", scalars["epoch"], config.epochs),
-    )  # fmt: skip
+        ensure_packed(workspace, folder, say), workspace.models, config, name, progress=progress
+    )
     return Training(report, (report,), "")

@@ -20,6 +20,7 @@ Figures = dict[str, float]
 
 WARM_UP = 0.15  # share of a one-cycle training in which the learning rate rises
 SAVE_EVERY = 10.0  # seconds between checkpoints
+SMOOTH = 0.9  # weight of the losses before in the loss that is shown
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def fit(
     score: Callable[[Figures], tuple[float, ...]] = lambda figures: (),
     checkpoint: Path | None = None,
     on_evaluation: Callable[[Figures], None] = lambda figures: None,
-    on_step: Callable[[int, int], None] = lambda done, total: None,
+    on_step: Callable[[int, int, float], None] = lambda done, total, loss: None,
 ) -> FitState:
     """Train a network, which ends in evaluation mode with the weights of its best evaluation.
 
@@ -121,7 +122,7 @@ def fit(
             maximised; of equal ones the latest counts as best.
         checkpoint: file to keep the state in, and to go on from where it exists.
         on_evaluation: called with the figures of each evaluation.
-        on_step: called with the number of steps done and planned.
+        on_step: called with the number of steps done and planned, and the smoothed loss.
 
     Raises:
         CaptchaLabError: the checkpoint is damaged, or the disk refuses.
@@ -141,7 +142,7 @@ def fit(
             if progress >= 1:
                 break
         training.train_on(batches(state.step), objective, rate(progress))
-        on_step(state.step, config.steps)
+        on_step(state.step, config.steps, training.loss)
         late = config.time_limit and time.monotonic() - started >= config.time_limit
         if state.step % config.evaluate_every == 0 or state.step == config.steps or late:
             network.eval()
@@ -170,6 +171,7 @@ class _Training:
         self.kept = copy.deepcopy(network.state_dict())
         self.sums: dict[str, Tensor] = {}  # of the objective's figures since the last evaluation
         self.since = 0  # the step of that
+        self.loss = math.nan  # of the last steps, smoothed; only to be shown
 
     def train_on(
         self, batch: Batch, objective: Callable[[nn.Module, Batch], dict[str, Tensor]], rate: float
@@ -189,6 +191,8 @@ class _Training:
         for name, value in figures.items():
             value = value.detach().to(torch.float64)
             self.sums[name] = self.sums[name] + value if name in self.sums else value
+        loss = float(figures["loss"].detach())
+        self.loss = loss if math.isnan(self.loss) else SMOOTH * self.loss + (1 - SMOOTH) * loss
         self.state.step += 1
 
     def take(self, evaluated: Figures, score: Callable[[Figures], tuple[float, ...]]) -> Figures:

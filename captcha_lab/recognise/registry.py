@@ -10,12 +10,12 @@ from typing import Any
 from captcha_lab.discovery import discover
 from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.metrics.intervals import Share
+from captcha_lab.progress import PhaseProgress
 from captcha_lab.recognise.contract import CaptchaReader
 from captcha_lab.store.packed.packed import PackedSet
 from captcha_lab.store.packed.texts import TextSet
 from captcha_lab.store.runs import Run, load_weights
 
-Progress = Callable[[str, int, int], None]  # phase, done, total
 _FOLDER = "captcha_lab.recognise.readers"  # by name: what lies in it imports this module
 
 
@@ -67,7 +67,7 @@ class ReaderKind:
         architectures: those named in model files that it rebuilds.
         load: rebuilds a reader from a run folder or model file.
         train: trains one on a dataset's views and leaves a run folder. Its further arguments are the models' folder,
-            settings (of the kind's own, by name), the run's name or None, and a progress callback.
+            settings (of the kind's own, by name), the run's name or None, and a `PhaseProgress`.
         suits: None where such a reader can learn from these captchas, else why not.
     """
 
@@ -75,7 +75,7 @@ class ReaderKind:
     summary: str
     architectures: tuple[str, ...]
     load: Callable[[Path | str], CaptchaReader]
-    train: Callable[[CaptchaViews, Path, dict[str, Any], str | None, Progress], ReaderReport]
+    train: Callable[[CaptchaViews, Path, dict[str, Any], str | None, PhaseProgress], ReaderReport]
     suits: Callable[[CaptchaViews], str | None]
 
 

@@ -27,6 +27,7 @@ from captcha_lab.generate.training.config import GeneratorConfig
 from captcha_lab.pipeline.common import silent
 from captcha_lab.pipeline.evaluation.candidates import run_candidate
 from captcha_lab.pipeline.evaluation.data import ensure_attribute_judge, load_data
+from captcha_lab.progress import no_progress
 from captcha_lab.recognise.classifier import Classifier
 from captcha_lab.store.runs import Run
 from captcha_lab.store.workspace import DatasetFolder, Workspace
@@ -78,7 +79,7 @@ def prepared(config: EvalConfig, dataset: str = "captcha") -> Iterator[Bench]:
         if dataset == "celeba":
             real = load_data(workspace, folder, say, config.seed).real
             assert real is not None  # it has no classes, so it was held out or refused
-            attributes, _ = ensure_attribute_judge(workspace, folder, say, lambda what, done, total: None)
+            attributes, _ = ensure_attribute_judge(workspace, folder, say, no_progress)
             yield Bench(workspace, folder, Evaluator(real, {}, config, attributes=attributes))
             return
         report = pipeline.train(workspace, folder, reader="glyph").chosen

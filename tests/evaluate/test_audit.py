@@ -41,8 +41,8 @@ from captcha_lab.evaluate.audit.result import Audit
 from captcha_lab.evaluate.audit.table_attack import TableAttacker
 from captcha_lab.evaluate.audit.text_attacks import ReadyMadeAttacker
 from captcha_lab.evaluate.reading.glyphs import measure_glyphs
-from captcha_lab.evaluate.subject import silent
 from captcha_lab.metrics.intervals import wilson
+from captcha_lab.progress import no_progress
 from captcha_lab.recognise.classifier import Classifier
 from captcha_lab.recognise.contract import Reading
 from captcha_lab.store.packed.packed import PackedSet
@@ -110,7 +110,7 @@ def test_the_guided_curve_is_a_mean_of_labellers_with_its_spread(world: PackedSe
     labellers = [[(10, guess), (20 + k, right), (40 + k, right)] for k in range(2)]
     labellers += [[(10, guess), (20, guess), (41, right)]]
     config, answers = AuditConfig(epochs=12, seconds_per_keystroke=1.2), Answers.of(world, None)
-    attack = GuidedAttacker(world, labellers).attack(answers, config, silent)
+    attack = GuidedAttacker(world, labellers).attack(answers, config, no_progress)
     assert isinstance(attack, Attack)
     points = attack.points
     assert [p.captchas for p in points] == [210] * 3
@@ -124,10 +124,10 @@ def test_the_guided_curve_is_a_mean_of_labellers_with_its_spread(world: PackedSe
     half = attack.milestones[0]
     assert (half.keystrokes, half.low, half.high) == (20, 20, 41)
     assert half.effort == "20 keystrokes, under a minute of typing"
-    alone = GuidedAttacker(world, labellers[:1]).attack(answers, config, silent)
+    alone = GuidedAttacker(world, labellers[:1]).attack(answers, config, no_progress)
     assert isinstance(alone, Attack)
     assert alone.points[0].low is None
-    assert "No guided labelling" in str(GuidedAttacker(world, []).attack(answers, config, silent))
+    assert "No guided labelling" in str(GuidedAttacker(world, []).attack(answers, config, no_progress))
 
 
 def test_more_labels_read_more(found: Audit) -> None:
@@ -223,7 +223,7 @@ class Oracle:
 def test_a_ready_made_reader_needs_no_key() -> None:
     pictures = {k: np.zeros((4, 4), np.uint8) for k in range(4)}
     answers = Answers({0: "AA", 1: "AA", 2: "AA", 3: "B"}, pictures)
-    attack = ReadyMadeAttacker(Oracle()).attack(answers, AuditConfig(), silent)
+    attack = ReadyMadeAttacker(Oracle()).attack(answers, AuditConfig(), no_progress)
     assert isinstance(attack, Attack)
     assert attack.best.value == 0.75
     assert attack.milestones[0].effort == "no keystroke"
@@ -233,7 +233,7 @@ def test_a_ready_made_reader_needs_no_key() -> None:
 def test_a_captcha_of_another_length_than_its_cells_is_not_read(world: PackedSet) -> None:
     answers = Answers.of(world, None)
     longer = Answers({number: text + "A" for number, text in answers.texts.items()})
-    attack = TableAttacker(world).attack(longer, AuditConfig(), silent)
+    attack = TableAttacker(world).attack(longer, AuditConfig(), no_progress)
     assert isinstance(attack, Attack)
     assert attack.best.value == 0
 

@@ -40,8 +40,9 @@ def trained(
     class KilledError(Exception):
         pass
 
-    def on_step(done: int, total: int) -> None:
+    def on_step(done: int, total: int, loss: float) -> None:
         assert total == planned
+        assert 0 < loss < 100
         if done == steps and steps < planned:
             raise KilledError
 

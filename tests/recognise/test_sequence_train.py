@@ -27,7 +27,9 @@ QUICK = SequenceConfig(steps=25, batch_size=8, unlabelled=False)
 def test_a_few_labels_teach_it_captchas_of_any_length(tmp_path: Path) -> None:
     data = draw_set(random_texts(50, "2345678", (3, 4, 5)))
     seen: list[tuple[int, int]] = []
-    report = train(data, tmp_path, QUICK, progress=lambda phase, done, total: seen.append((done, total)))
+    report = train(
+        data, tmp_path, QUICK, progress=lambda phase, done, total, note="": seen.append((done, total))
+    )
     assert seen[-1] == (25, 25)
     assert report.test is not None
     assert report.test.value > 0.8
@@ -92,7 +94,7 @@ from tests.recognise.captchas import draw_set, random_texts
 fit_module.SAVE_EVERY = 0.0
 data = draw_set(random_texts(30, "2345", (3,)))
 config = SequenceConfig(steps=8, batch_size=4, unlabelled=False)
-train(data, Path(sys.argv[1]), config, "run", lambda phase, done, total: print(done, flush=True))
+train(data, Path(sys.argv[1]), config, "run", lambda phase, done, total, note: print(done, flush=True))
 """
 
 
@@ -114,7 +116,7 @@ def test_a_killed_training_goes_on_bit_for_bit(tmp_path: Path) -> None:
     assert (killed / "run" / "resume-labelled.pt").is_file()
     assert not (killed / "run" / "weights.safetensors").exists()
     steps: list[int] = []
-    again = train(data, killed, config, "run", lambda phase, done, total: steps.append(done))
+    again = train(data, killed, config, "run", lambda phase, done, total, note="": steps.append(done))
     assert steps[0] > 4
     first, second = weights_of(whole.run.root), weights_of(again.run.root)
     assert all(torch.equal(first[name], second[name]) for name in first)

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from captcha_lab.evaluate.audit.config import AuditConfig
-from captcha_lab.evaluate.subject import Progress
 from captcha_lab.metrics.intervals import Share, share_of
+from captcha_lab.progress import PhaseProgress
 from captcha_lab.store.packed.packed import UNLABELLED, PackedSet
 from captcha_lab.store.packed.texts import TextSet
 
@@ -119,7 +119,7 @@ class Answers:
 class Attacker(Protocol):
     """Somebody who reads captchas of a kind."""
 
-    def attack(self, answers: Answers, config: AuditConfig, progress: Progress) -> Attack | str:
+    def attack(self, answers: Answers, config: AuditConfig, progress: PhaseProgress) -> Attack | str:
         """The attack, or why it was not tried."""
         ...
 

@@ -17,9 +17,9 @@ from captcha_lab.evaluate.audit.remedies import try_remedies
 from captcha_lab.evaluate.audit.result import Audit, Endpoint, Shapes, ShownCaptcha
 from captcha_lab.evaluate.glyphs import INK
 from captcha_lab.evaluate.reading.glyphs import GlyphResult
-from captcha_lab.evaluate.subject import Progress, silent
 from captcha_lab.metrics.accuracy import worst_confusions
 from captcha_lab.metrics.intervals import Share, wilson
+from captcha_lab.progress import PhaseProgress, no_progress
 from captcha_lab.recognise.contract import GlyphClassifier
 from captcha_lab.store.packed.packed import UNLABELLED, PackedSet
 from captcha_lab.store.packed.texts import TextSet
@@ -101,7 +101,7 @@ def audit(
     config: AuditConfig,
     *,
     notes: Sequence[str] = (),
-    progress: Progress = silent,
+    progress: PhaseProgress = no_progress,
 ) -> Audit:
     """Put an audit together.
 
@@ -167,7 +167,7 @@ def audit(
 
 
 def _attacks(
-    attackers: Sequence[Attacker], answers: Answers, config: AuditConfig, progress: Progress
+    attackers: Sequence[Attacker], answers: Answers, config: AuditConfig, progress: PhaseProgress
 ) -> tuple[list[Attack], list[str]]:
     """Attacks that were tried, the cheapest first, and why others were not."""
     results = [attacker.attack(answers, config, progress) for attacker in attackers]

@@ -20,8 +20,8 @@ from captcha_lab.evaluate.audit.attack import (
 )
 from captcha_lab.evaluate.audit.config import AuditConfig
 from captcha_lab.evaluate.audit.training import labels_of, train_and_read
-from captcha_lab.evaluate.subject import Progress
 from captcha_lab.metrics.intervals import Share, wilson
+from captcha_lab.progress import PhaseProgress
 from captcha_lab.store.packed.packed import PackedSet
 
 
@@ -34,7 +34,7 @@ class TypedGlyphAttacker:
 
     glyphs: PackedSet
 
-    def attack(self, answers: Answers, config: AuditConfig, progress: Progress) -> Attack | str:
+    def attack(self, answers: Answers, config: AuditConfig, progress: PhaseProgress) -> Attack | str:
         """See `Attacker`; one keystroke a character, and Enter."""
         train, test = self.glyphs.part("train", labelled=True), self.glyphs.part("test")
         numbers = captcha_numbers(train)
@@ -69,7 +69,7 @@ class GuidedAttacker:
     glyphs: PackedSet
     labellers: Sequence[Iterable[tuple[int, NDArray[np.integer]]]]
 
-    def attack(self, answers: Answers, config: AuditConfig, progress: Progress) -> Attack | str:
+    def attack(self, answers: Answers, config: AuditConfig, progress: PhaseProgress) -> Attack | str:
         """See `Attacker`; the keystrokes of a labelling page."""
         train, test = self.glyphs.part("train", labelled=True), self.glyphs.part("test")
         curves: list[list[tuple[int, Share]]] = []

@@ -9,9 +9,9 @@ import numpy as np
 from captcha_lab.evaluate.audit.config import AuditConfig
 from captcha_lab.evaluate.audit.training import labels_of, learn
 from captcha_lab.evaluate.reading.damage import DAMAGES, damaged
-from captcha_lab.evaluate.subject import Progress, silent
 from captcha_lab.metrics.accuracy import glyph_accuracy
 from captcha_lab.metrics.intervals import Share
+from captcha_lab.progress import PhaseProgress, no_progress
 from captcha_lab.recognise.contract import GlyphClassifier
 from captcha_lab.store.packed.packed import PackedSet
 
@@ -30,7 +30,7 @@ class Remedy:
 
 
 def try_remedies(
-    data: PackedSet, reader: GlyphClassifier, config: AuditConfig, *, progress: Progress = silent
+    data: PackedSet, reader: GlyphClassifier, config: AuditConfig, *, progress: PhaseProgress = no_progress
 ) -> list[Remedy]:
     """Damage the test glyphs, and read them with today's reader and with one trained on damaged glyphs.
 

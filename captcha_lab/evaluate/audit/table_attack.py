@@ -17,7 +17,7 @@ from captcha_lab.evaluate.audit.attack import (
 )
 from captcha_lab.evaluate.audit.config import AuditConfig
 from captcha_lab.evaluate.glyphs import shape_keys
-from captcha_lab.evaluate.subject import Progress
+from captcha_lab.progress import PhaseProgress
 from captcha_lab.store.packed.packed import PackedSet
 
 NAME = "look-up table"
@@ -31,7 +31,7 @@ class TableAttacker:
 
     glyphs: PackedSet
 
-    def attack(self, answers: Answers, config: AuditConfig, progress: Progress) -> Attack | str:
+    def attack(self, answers: Answers, config: AuditConfig, progress: PhaseProgress) -> Attack | str:
         """See `Attacker`; one keystroke a shape."""
         train, test = self.glyphs.part("train", labelled=True), self.glyphs.part("test")
         if not len(train):

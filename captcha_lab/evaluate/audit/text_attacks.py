@@ -12,7 +12,7 @@ from captcha_lab.errors import CaptchaLabError
 from captcha_lab.evaluate.audit.attack import TARGETS, Answers, Attack, EffortPoint, milestones
 from captcha_lab.evaluate.audit.config import AuditConfig
 from captcha_lab.evaluate.reading.texts import read_all
-from captcha_lab.evaluate.subject import Progress, silent
+from captcha_lab.progress import PhaseProgress, no_progress
 from captcha_lab.recognise.contract import CaptchaReader
 from captcha_lab.recognise.registry import CaptchaViews, ReaderKind
 from captcha_lab.store.packed.packed import SPLITS
@@ -25,7 +25,7 @@ class ReadyMadeAttacker:
 
     reader: CaptchaReader
 
-    def attack(self, answers: Answers, config: AuditConfig, progress: Progress) -> Attack | str:
+    def attack(self, answers: Answers, config: AuditConfig, progress: PhaseProgress) -> Attack | str:
         """See `Attacker`; it needs no label."""
         if not answers.pictures:
             return "The ready-made reader was not tried: no test captcha has a known text."
@@ -47,7 +47,7 @@ class TypedAttacker:
     kind: ReaderKind
     views: CaptchaViews
 
-    def attack(self, answers: Answers, config: AuditConfig, progress: Progress) -> Attack | str:
+    def attack(self, answers: Answers, config: AuditConfig, progress: PhaseProgress) -> Attack | str:
         """See `Attacker`; one keystroke a character, and Enter."""
         texts = self.views.texts
         typed = [k for k, text in enumerate(texts.texts) if text and texts.split[k] == SPLITS.index("train")]
@@ -63,7 +63,7 @@ class TypedAttacker:
                 reader = self._train(part, config)
             except CaptchaLabError as error:
                 return f"The {name} was not tried on {size} captchas: {error}"
-            readings = _read(reader, answers, silent)
+            readings = _read(reader, answers, no_progress)
             keys = sum(len(texts.texts[k]) + 1 for k in order[:size])
             points.append(EffortPoint(size, keys, answers.score(readings)))
             if points[-1].accuracy.value >= TARGETS[-1]:
@@ -74,11 +74,13 @@ class TypedAttacker:
     def _train(self, texts: TextSet, config: AuditConfig) -> CaptchaReader:
         settings = {"seed": config.seed, "time_limit": config.typed_seconds}
         with tempfile.TemporaryDirectory() as folder:
-            report = self.kind.train(replace(self.views, texts=texts), Path(folder), settings, None, silent)
+            report = self.kind.train(
+                replace(self.views, texts=texts), Path(folder), settings, None, no_progress
+            )
             return self.kind.load(report.run.root)
 
 
-def _read(reader: CaptchaReader, answers: Answers, progress: Progress) -> dict[int, str]:
+def _read(reader: CaptchaReader, answers: Answers, progress: PhaseProgress) -> dict[int, str]:
     found = read_all(reader, list(answers.pictures.values()), progress)
     return {number: reading.text for number, reading in zip(answers.pictures, found, strict=True)}
 

@@ -13,10 +13,11 @@ from captcha_lab.evaluate.config import EvalConfig
 from captcha_lab.evaluate.generators.candidate import Candidate
 from captcha_lab.evaluate.generators.figures import Value, pool
 from captcha_lab.evaluate.real import RealData
-from captcha_lab.evaluate.subject import Images, Progress, silent
+from captcha_lab.evaluate.subject import Images
 from captcha_lab.metrics.intervals import Share, wilson
 from captcha_lab.metrics.samples.measure import compute
 from captcha_lab.metrics.samples.subjects import AttributeReadings
+from captcha_lab.progress import PhaseProgress, no_progress
 
 
 class AttributeJudge(Protocol):
@@ -81,7 +82,7 @@ def measure_attributes(
     judge: AttributeJudge,
     config: EvalConfig,
     seed: int,
-    progress: Progress = silent,
+    progress: PhaseProgress = no_progress,
 ) -> AttributeResult:
     """Ask for the attributes of held-out real pictures, in turn, and read what comes.
 

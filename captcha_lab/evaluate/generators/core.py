@@ -22,8 +22,9 @@ from captcha_lab.evaluate.generators.stream import Stream, read_stream, stream_f
 from captcha_lab.evaluate.generators.verdict import judge_figures
 from captcha_lab.evaluate.readers import Readers, reader_measures
 from captcha_lab.evaluate.real import RealData
-from captcha_lab.evaluate.subject import Extractor, Progress, pixel_extractor, silent
+from captcha_lab.evaluate.subject import Extractor, pixel_extractor
 from captcha_lab.metrics.accuracy import confusion_matrix, per_class
+from captcha_lab.progress import PhaseProgress, no_progress
 
 MIN_DISTANCE_SAMPLES = 20  # fewer images on a side say nothing about a distribution
 MOST_COMPARED = 128 * 2**20  # bytes of images on each side of a distance
@@ -52,7 +53,7 @@ class Evaluator:
         *,
         extra: Sequence[Extractor] = (),
         attributes: AttributeJudge | None = None,
-        progress: Progress = silent,
+        progress: PhaseProgress = no_progress,
     ) -> None:
         self.real, self.config, self.progress = real, config or EvalConfig(), progress
         self.readers, self.attributes = readers or {}, attributes

@@ -9,9 +9,10 @@ from captcha_lab.evaluate.config import EvalConfig
 from captcha_lab.evaluate.generators.candidate import Candidate
 from captcha_lab.evaluate.generators.figures import Tally
 from captcha_lab.evaluate.real import RealData
-from captcha_lab.evaluate.subject import Images, Progress, silent
+from captcha_lab.evaluate.subject import Images
 from captcha_lab.metrics.samples.measure import compute
 from captcha_lab.metrics.samples.subjects import HeldOutReadings
+from captcha_lab.progress import PhaseProgress, no_progress
 from captcha_lab.recognise.classify import build_lenet, readings, train_classifier
 from captcha_lab.recognise.config import ClassifierConfig
 
@@ -23,7 +24,7 @@ def train_and_read(
     config: EvalConfig,
     seed: int,
     what: str,
-    progress: Progress = silent,
+    progress: PhaseProgress = no_progress,
 ) -> Tally:
     """Train the thesis's LeNet on images [N, size, size] and read the held-out real glyphs with it.
 
@@ -51,7 +52,7 @@ def can_train(candidate: Candidate, real: RealData) -> bool:
 
 
 def gan_train(
-    candidate: Candidate, real: RealData, config: EvalConfig, seed: int, progress: Progress = silent
+    candidate: Candidate, real: RealData, config: EvalConfig, seed: int, progress: PhaseProgress = no_progress
 ) -> Tally:
     """As many samples as there are real training glyphs, of the same classes, instead of these."""
     labels = np.asarray(real.train_conditions)

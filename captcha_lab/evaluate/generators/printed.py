@@ -21,7 +21,8 @@ from captcha_lab.evaluate.generators.candidate import Candidate
 from captcha_lab.evaluate.generators.check import size_text
 from captcha_lab.evaluate.readers import SampleReader
 from captcha_lab.evaluate.real import RealData
-from captcha_lab.evaluate.subject import Images, Progress, silent
+from captcha_lab.evaluate.subject import Images
+from captcha_lab.progress import PhaseProgress, no_progress
 from captcha_lab.recognise.classifier import Classifier
 from captcha_lab.recognise.classify import build_lenet, train_classifier
 from captcha_lab.recognise.config import ClassifierConfig
@@ -119,7 +120,7 @@ def train_panel(
     *,
     members: tuple[tuple[int, int], ...] = PANEL,
     epochs: int = PANEL_EPOCHS,
-    progress: Progress = silent,
+    progress: PhaseProgress = no_progress,
 ) -> SampleReader:
     """Fresh recognisers of the thesis's architecture, trained on the real training glyphs, as one reader.
 

@@ -13,11 +13,12 @@ from captcha_lab.evaluate.generators.candidate import Candidate
 from captcha_lab.evaluate.generators.figures import Tally
 from captcha_lab.evaluate.readers import Readers, SampleReader
 from captcha_lab.evaluate.real import RealData
-from captcha_lab.evaluate.subject import Images, Progress, silent
+from captcha_lab.evaluate.subject import Images
 from captcha_lab.metrics.accuracy import class_histogram
 from captcha_lab.metrics.neighbours import fingerprints
 from captcha_lab.metrics.samples.measure import compute
 from captcha_lab.metrics.samples.subjects import ReadSamples, SampleStream
+from captcha_lab.progress import PhaseProgress, no_progress
 
 
 @dataclass
@@ -64,7 +65,7 @@ def read_stream(
     readers: Readers,
     config: EvalConfig,
     seed: int,
-    progress: Progress = silent,
+    progress: PhaseProgress = no_progress,
 ) -> Stream:
     """Draw `config.samples` images (or take all of a fixed set) and have them read, a batch in memory at a time."""
     known = set(fingerprints(real.train))

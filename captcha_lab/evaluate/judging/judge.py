@@ -24,9 +24,9 @@ from captcha_lab.evaluate.glyphs import captcha_of
 from captcha_lab.evaluate.judging.halves import two_halves
 from captcha_lab.evaluate.readers import SampleReader
 from captcha_lab.evaluate.real import RealData
-from captcha_lab.evaluate.subject import Progress, silent
 from captcha_lab.metrics.accuracy import glyph_accuracy
 from captcha_lab.metrics.intervals import Share
+from captcha_lab.progress import PhaseProgress, no_progress
 from captcha_lab.recognise.classifier import Classifier
 from captcha_lab.recognise.classify import EPOCH, train_classifier
 from captcha_lab.recognise.config import ClassifierConfig
@@ -142,7 +142,7 @@ class SecondReader(Classifier):
         )  # fmt: skip
 
 
-def train_second(role: Role, data: PackedSet, *, progress: Progress = silent) -> SecondReader:
+def train_second(role: Role, data: PackedSet, *, progress: PhaseProgress = no_progress) -> SecondReader:
     """Train the judge or the counter-reader on its half of a labelled packed set.
 
     Raises:
@@ -177,7 +177,7 @@ def train_second(role: Role, data: PackedSet, *, progress: Progress = silent) ->
 
 
 def ensure_second(
-    role: Role, data: PackedSet, models: Path, *, progress: Progress = silent
+    role: Role, data: PackedSet, models: Path, *, progress: PhaseProgress = no_progress
 ) -> tuple[SecondReader, Run]:
     """The judge or counter-reader of exactly these labelled glyphs: the stored one, else a new one, stored.
 
@@ -205,7 +205,7 @@ def ensure_second(
 
 
 def independent_readers(
-    data: PackedSet, models: Path, *, progress: Progress = silent
+    data: PackedSet, models: Path, *, progress: PhaseProgress = no_progress
 ) -> tuple[dict[str, SampleReader], list[str]]:
     """The judge and the counter-reader of exactly these labelled glyphs by name, and notes for the report.
 

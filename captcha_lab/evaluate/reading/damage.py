@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from captcha_lab.evaluate.subject import Progress, silent
 from captcha_lab.metrics.intervals import Share, share_of
+from captcha_lab.progress import PhaseProgress, no_progress
 
 Picture = NDArray[np.uint8]  # [H, W] grey or [H, W, 3] RGB
 
@@ -97,7 +97,7 @@ def damage_curves(
     right: Callable[[list[Picture]], NDArray[np.bool_]],
     *,
     seed: int,
-    progress: Progress = silent,
+    progress: PhaseProgress = no_progress,
 ) -> list[DamageCurve]:
     """Share read right under each damage at each level.
 

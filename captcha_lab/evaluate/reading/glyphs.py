@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.evaluate.glyphs import captcha_of
 from captcha_lab.evaluate.reading.damage import DamageCurve, Picture, damage_curves
-from captcha_lab.evaluate.subject import Progress, silent
 from captcha_lab.metrics.accuracy import captcha_accuracy, confusion_matrix, glyph_accuracy, per_class
 from captcha_lab.metrics.calibration import Reliability, class_reliability
 from captcha_lab.metrics.intervals import Share
+from captcha_lab.progress import PhaseProgress, no_progress
 from captcha_lab.recognise.contract import GlyphClassifier
 from captcha_lab.store.packed.packed import UNLABELLED, PackedSet
 
@@ -63,7 +63,7 @@ class GlyphResult:
 
 
 def measure_glyphs(
-    reader: GlyphClassifier, data: PackedSet, *, seed: int = 0, progress: Progress = silent
+    reader: GlyphClassifier, data: PackedSet, *, seed: int = 0, progress: PhaseProgress = no_progress
 ) -> GlyphResult:
     """All figures of a recogniser on the labelled test glyphs of a packed set.
 
@@ -108,7 +108,7 @@ def _damages(
     images: NDArray[np.uint8],
     labels: NDArray[np.integer],
     seed: int,
-    progress: Progress,
+    progress: PhaseProgress,
 ) -> list[DamageCurve]:
     rows = np.sort(np.random.default_rng(seed).permutation(len(images))[:MOST_DAMAGED])
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.evaluate.reading.damage import DamageCurve, Picture, damage_curves
-from captcha_lab.evaluate.subject import Progress, silent
 from captcha_lab.metrics.calibration import Reliability, reliability
 from captcha_lab.metrics.intervals import Share
 from captcha_lab.metrics.text import character_accuracy, character_error_rate, confusions, text_accuracy
+from captcha_lab.progress import PhaseProgress, no_progress
 from captcha_lab.recognise.contract import CaptchaReader, Reading
 
 MOST_DAMAGED = 200  # captchas damaged and read again, at every level
@@ -68,7 +68,7 @@ def measure_texts(
     texts: Sequence[str],
     *,
     seed: int = 0,
-    progress: Progress = silent,
+    progress: PhaseProgress = no_progress,
 ) -> TextResult:
     """All figures of a reader on captchas whose texts are known.
 
@@ -113,7 +113,9 @@ def measure_texts(
     )
 
 
-def read_all(reader: CaptchaReader, images: Sequence[Picture], progress: Progress = silent) -> list[Reading]:
+def read_all(
+    reader: CaptchaReader, images: Sequence[Picture], progress: PhaseProgress = no_progress
+) -> list[Reading]:
     """Readings of any number of captchas, a batch at a time."""
     found: list[Reading] = []
     for start in range(0, len(images), BATCH):
@@ -128,7 +130,7 @@ def _where(texts: Sequence[str], read: Sequence[str], chosen: Sequence[bool]) ->
 
 
 def _damages(
-    reader: CaptchaReader, images: Sequence[Picture], texts: Sequence[str], seed: int, progress: Progress
+    reader: CaptchaReader, images: Sequence[Picture], texts: Sequence[str], seed: int, progress: PhaseProgress
 ) -> list[DamageCurve]:
     rows = np.sort(np.random.default_rng(seed).permutation(len(images))[:MOST_DAMAGED])
 

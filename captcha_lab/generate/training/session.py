@@ -25,6 +25,7 @@ from captcha_lab.generate.training.trainer import Trainer
 from captcha_lab.generate.watching import pictures
 from captcha_lab.generate.watching.alarms import Alarm, Alarms
 from captcha_lab.generate.watching.board import Board
+from captcha_lab.generate.watching.quality import in_words
 from captcha_lab.generate.watching.weights import CRITIC, layer_weights, save_weight_histograms
 from captcha_lab.store.files import write_bytes
 from captcha_lab.store.runs import Run, save_resume, save_weights
@@ -54,6 +55,8 @@ class GeneratorReport:
     interrupted: bool = False
     leads: bool = True
     """Whether this process wrote the run (with several processes, one does)."""
+    verdict: str = ""
+    """How good the kept generator is, in words, by the recogniser that chose the weights."""
 
     @property
     def broken(self) -> bool:
@@ -65,6 +68,8 @@ class GeneratorReport:
 class Hooks:
     """What a caller may want to hear of."""
 
+    started: Callable[[Run], None] = lambda run: None
+    """Once, when the run's folder is there and training begins; in the process that writes it."""
     progress: Callable[[int, int, dict[str, float]], None] = lambda done, total, figures: None
     """After each log entry: iterations done, of how many, figures."""
     alarm: Callable[[Alarm], None] = lambda alarm: None
@@ -103,6 +108,7 @@ class Session:
         if run is not None:
             logged = self.config.tensorboard and available("tensorboard")
             self._board = Board(run.tensorboard, trainer.iteration) if logged else None
+            self.hooks.started(run)
         try:
             with _interruptions() as interrupted:
                 while trainer.iteration < trainer.iterations and not self._broken:
@@ -249,7 +255,14 @@ class Session:
             alarms=self.alarms.raised,
             interrupted=interrupted,
             leads=self.run is not None,
+            verdict=self._verdict(),
         )
+
+    def _verdict(self) -> str:
+        if self._broken:
+            return "Broken: a figure was no number any more; lower --lr, or choose another recipe."
+        alarms = list(dict.fromkeys(alarm.kind for alarm in self.alarms.raised))
+        return in_words(self.best) + (f" Alarms on the way: {', '.join(alarms)}." if alarms else "")
 
     # Resuming
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from captcha_lab.generate.pixels import scaled
@@ -9,6 +11,14 @@ from captcha_lab.metrics.samples.manifold import manifold
 from captcha_lab.recognise.contract import GlyphClassifier
 
 NEIGHBOURS = 5
+# From this score on a generator deserves the word.
+WORDS = ((0.9, "good"), (0.7, "usable"), (0.4, "weak"), (0.0, "poor"))
+MEANINGS = {
+    "gan_test": "{:.0%} of the samples are read as what was asked for",
+    "precision": "{:.0%} of the samples look like real images",
+    "recall": "the samples reach {:.0%} of the variety of real images",
+    "coverage": "{:.0%} of real images have a sample near them",
+}
 
 
 class RecogniserQuality:
@@ -43,3 +53,19 @@ class RecogniserQuality:
 def harmonic_mean(*values: float) -> float:
     """n / sum(1 / v); 0 where any value is 0."""
     return 0.0 if min(values) <= 0 else len(values) / sum(1 / value for value in values)
+
+
+def in_words(figures: Mapping[str, float]) -> str:
+    """The figures of a generator as a sentence: one word for the score, then what the score is lowest for."""
+    if "score" not in figures:
+        return (
+            "Not judged: no recogniser fits these images, so only a person can say how good the samples are."
+        )
+    word = next(word for least, word in WORDS if figures["score"] >= least)
+    counted = {key: figures[key] for key in ("gan_test", "recall", "coverage") if key in figures}
+    if "gan_test" not in counted and "precision" in figures:
+        counted["precision"] = figures["precision"]
+    weakest, *others = [
+        MEANINGS[key].format(counted[key]) for key in sorted(counted, key=counted.__getitem__)
+    ]
+    return f"{word.capitalize()} ({figures['score']:.2f} of 1). Weakest: {weakest}. Besides: {'; '.join(others)}."

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.pipeline.captchas import ensure_packed_file
-from captcha_lab.pipeline.common import Say, StageProgress
+from captcha_lab.pipeline.common import Say
+from captcha_lab.progress import PhaseProgress
 from captcha_lab.store.workspace import DatasetFolder, Workspace
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def load_data(workspace: Workspace, folder: DatasetFolder, say: Say, seed: int) 
 
 
 def ensure_attribute_judge(
-    workspace: Workspace, folder: DatasetFolder, say: Say, progress: StageProgress
+    workspace: Workspace, folder: DatasetFolder, say: Say, progress: PhaseProgress
 ) -> tuple[AttributeJudge, list[str]]:
     """The attribute network of a packed set, trained once, and what the report should say of it.
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captcha_lab.errors import CaptchaLabError, UsageError
-from captcha_lab.pipeline.common import Say, StageProgress, check_folder, find_model
+from captcha_lab.pipeline.common import Say, check_folder, find_model
 from captcha_lab.pipeline.evaluation.candidates import generator_candidates
 from captcha_lab.pipeline.evaluation.data import EvaluationData, ensure_attribute_judge, load_data
 from captcha_lab.pipeline.evaluation.readers import captcha_reader, glyph_classifier
 from captcha_lab.pipeline.evaluation.repetition import repeated_runs
+from captcha_lab.progress import PhaseProgress
 from captcha_lab.store.runs import Run, latest_run
 from captcha_lab.store.workspace import DatasetFolder, Workspace
 
@@ -44,7 +45,7 @@ def evaluate(
     request: EvalRequest,
     config: EvalConfig,
     say: Say,
-    progress: StageProgress,
+    progress: PhaseProgress,
 ) -> Evaluated:
     """Evaluate the recogniser and generators of a workspace, and write the report.
 
@@ -115,7 +116,7 @@ class _Measuring:
     request: EvalRequest
     config: EvalConfig
     say: Say
-    progress: StageProgress
+    progress: PhaseProgress
     notes: list[str]
 
     def candidates(self, real: RealData) -> tuple[list[Candidate], dict[str, SampleReader]]:

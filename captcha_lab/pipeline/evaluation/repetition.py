@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.pipeline.common import Say, StageProgress
+from captcha_lab.pipeline.common import Say
 from captcha_lab.pipeline.generators import generator_data, recogniser_quality
+from captcha_lab.progress import PhaseProgress
 from captcha_lab.store.runs import Run, all_runs
 from captcha_lab.store.workspace import Workspace
 
 
-def repeated_runs(workspace: Workspace, run: Run, seeds: int, say: Say, progress: StageProgress) -> list[Run]:
+def repeated_runs(workspace: Workspace, run: Run, seeds: int, say: Say, progress: PhaseProgress) -> list[Run]:
     """The run and others of its recipe, length and data under other training seeds, `seeds` in all.
 
     Those that exist are taken first; what is missing is trained as the run was, and stays in the workspace.
@@ -48,7 +49,7 @@ def _train_again(
     config: dict[str, Any],
     seed: int,
     say: Say,
-    progress: StageProgress,
+    progress: PhaseProgress,
 ) -> Run:
     from captcha_lab.generate.recipe import Recipe
     from captcha_lab.generate.training.config import GeneratorConfig

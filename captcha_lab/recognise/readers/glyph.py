@@ -16,13 +16,14 @@ from captcha_lab.errors import CaptchaLabError
 from captcha_lab.extras import available
 from captcha_lab.metrics.accuracy import glyph_accuracy
 from captcha_lab.metrics.intervals import Share, share_of
+from captcha_lab.progress import PhaseProgress, no_progress
 from captcha_lab.recognise.classifier import Classifier, lenet_of
 from captcha_lab.recognise.classify import build_lenet, readings, train_classifier
 from captcha_lab.recognise.codec.glyph import GlyphCodec
 from captcha_lab.recognise.config import ClassifierConfig
 from captcha_lab.recognise.contract import Reading
 from captcha_lab.recognise.networks.lenet import ARCHITECTURE, LeNet
-from captcha_lab.recognise.registry import CaptchaViews, Progress, ReaderKind, ReaderReport
+from captcha_lab.recognise.registry import CaptchaViews, ReaderKind, ReaderReport
 from captcha_lab.recognise.restore import restore
 from captcha_lab.recognise.tensors import SCALING
 from captcha_lab.segment import Segmenter
@@ -100,8 +101,8 @@ def train_glyph_reader(
     models: Path,
     config: ClassifierConfig | None = None,
     name: str | None = None,
-    on_epoch: Callable[[dict[str, Any]], None] = lambda scalars: None,
     texts: TextSet | None = None,
+    progress: PhaseProgress = no_progress,
 ) -> ReaderReport:
     """Train the thesis's LeNet on a packed set and leave a run folder.
 
@@ -113,8 +114,8 @@ def train_glyph_reader(
         models: folder of runs.
         config: see `ClassifierConfig`.
         name: of the run; by date where None.
-        on_epoch: called after each epoch with its scalars.
         texts: the text view of the same captchas, on which whole captchas are counted; None for single pictures.
+        progress: called after each epoch.
 
     Raises:
         CaptchaLabError: there are too few labelled glyphs to train on.
@@ -143,7 +144,9 @@ def train_glyph_reader(
             run.cut_history("epoch", scalars["epoch"] - 1)
             resumed = False
         run.log(**scalars)
-        on_epoch(scalars)
+        progress(
+            "training the glyph reader", scalars["epoch"], config.epochs, f"loss {scalars['train_loss']:.3f}"
+        )
 
     pair = validation.images, _labels(validation)
     history = train_classifier(network, train.images, _labels(train), pair, config, logged, run.resume)
@@ -326,13 +329,10 @@ def settings_of(values: dict[str, Any]) -> ClassifierConfig:
 
 
 def _train(
-    views: CaptchaViews, models: Path, settings: dict[str, Any], name: str | None, progress: Progress
+    views: CaptchaViews, models: Path, settings: dict[str, Any], name: str | None, progress: PhaseProgress
 ) -> ReaderReport:
     config = settings_of(settings)
-    return train_glyph_reader(
-        views.glyphs(), models, config, name,
-        lambda scalars: progress("training the glyph reader", scalars["epoch"], config.epochs), views.texts,
-    )  # fmt: skip
+    return train_glyph_reader(views.glyphs(), models, config, name, views.texts, progress)
 
 
 def _suits(views: CaptchaViews) -> str | None:

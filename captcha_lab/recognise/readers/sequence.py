@@ -6,14 +6,15 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from captcha_lab.recognise.registry import CaptchaViews, Progress, ReaderKind, ReaderReport
+from captcha_lab.progress import PhaseProgress
+from captcha_lab.recognise.registry import CaptchaViews, ReaderKind, ReaderReport
 from captcha_lab.recognise.sequence.config import SequenceConfig
 from captcha_lab.recognise.sequence.reader import ARCHITECTURE, KIND, SequenceReader
 from captcha_lab.recognise.sequence.train import train
 
 
 def _train(
-    views: CaptchaViews, models: Path, settings: dict[str, Any], name: str | None, progress: Progress
+    views: CaptchaViews, models: Path, settings: dict[str, Any], name: str | None, progress: PhaseProgress
 ) -> ReaderReport:
     known = {field.name for field in fields(SequenceConfig)}
     config = SequenceConfig(**{key: value for key, value in settings.items() if key in known})

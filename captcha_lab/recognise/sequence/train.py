@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from captcha_lab.errors import CaptchaLabError
+from captcha_lab.progress import PhaseProgress, no_progress
 from captcha_lab.recognise.codec.ctc import columns_needed
 from captcha_lab.recognise.fit import Figures, FitConfig, fit
 from captcha_lab.recognise.networks.sequence import SequenceNetwork
-from captcha_lab.recognise.registry import Progress, ReaderReport
+from captcha_lab.recognise.registry import ReaderReport
 from captcha_lab.recognise.sequence.augment import Augmentation
 from captcha_lab.recognise.sequence.batches import TextBatch, TextBatches, ctc_objective, joined
 from captcha_lab.recognise.sequence.columns import columns_of, scaled_width
@@ -36,16 +37,12 @@ LEAST_SURE = 20  # such readings, below which they are not worth a training
 MOST_UNLABELLED = 4000
 
 
-def silent(phase: str, done: int, total: int) -> None:
-    """No progress to be shown."""
-
-
 def train(
     data: TextSet,
     models: Path,
     config: SequenceConfig | None = None,
     name: str | None = None,
-    progress: Progress = silent,
+    progress: PhaseProgress = no_progress,
 ) -> ReaderReport:
     """Train on a text set's training split and leave a run folder with the best weights.
 
@@ -57,7 +54,7 @@ def train(
         models: folder of runs; an unfinished run of that name goes on where it was killed.
         config: see `SequenceConfig`.
         name: of the run; by date where None.
-        progress: called with the phase and the steps done and planned in it.
+        progress: called with the phase, the steps done and planned in it, and the loss.
 
     Raises:
         CaptchaLabError: too few labelled captchas to train on, or the disk refuses.
@@ -144,7 +141,7 @@ class _Training:
     facts: SequenceFacts
     config: SequenceConfig
     run: Run
-    progress: Progress
+    progress: PhaseProgress
     steps: int = 0  # of the phases that are done
 
     def reader(self) -> SequenceReader:
@@ -237,7 +234,9 @@ class _Training:
             score,
             resume,
             lambda figures: run.log(**{**figures, "step": before + figures["step"]}, phase=phase),
-            lambda done, total: self.progress(f"training the sequence reader on {phase}", done, total),
+            lambda done, total, loss: self.progress(
+                f"training the sequence reader on {phase}", done, total, f"loss {loss:.3f}"
+            ),
         )
         self.steps += state.step
 
