@@ -25,13 +25,13 @@ ALPHABETS = (  # with how often each is drawn
     (DIGITS + CAPITALS + SMALL, 0.16),
 )
 CONFUSABLE = "0Oo1lI"
-LENGTHS = {1: 0.02, 2: 0.03, 3: 0.12, 4: 0.27, 5: 0.22, 6: 0.17, 7: 0.09, 8: 0.06, 9: 0.01, 10: 0.01}
+LENGTHS = {1: 0.02, 2: 0.03, 3: 0.12, 4: 0.28, 5: 0.21, 6: 0.17, 7: 0.08, 8: 0.05, 9: 0.02, 10: 0.02}
 
 
 def captcha(fonts: Fonts, rng: Rng) -> tuple[NDArray[np.uint8], str]:
-    """One captcha, RGB uint8 [H, W, 3] with H from 18 to 52, and its text ("" once in a while)."""
+    """One captcha, RGB uint8 [H, W, 3] with H from 18 to 70, and its text ("" once in a while)."""
     text = _text(rng)
-    height = int(rng.integers(18, 53))
+    height = int(rng.integers(18, 26) if rng.random() < 0.3 else rng.integers(24, 71))
     if rng.random() < 0.015:
         text = ""
     letters = place(text, height, fonts, rng)
@@ -180,7 +180,7 @@ def _degrade(picture: Picture, rng: Rng) -> NDArray[np.uint8]:
         cv2.rectangle(picture, (0, 0), corner, rng.uniform(0, 255, 3).tolist(), 1)
     if rng.random() < 0.3:
         picture = np.repeat(picture @ np.array([0.3, 0.59, 0.11])[:, None], 3, 2)
-    if rng.random() < 0.08:
+    if rng.random() < (0.25 if height < 26 else 0.08):
         picture = _few_levels(picture, rng)
     pixels: NDArray[np.uint8] = np.clip(picture, 0, 255).astype(np.uint8)
     if rng.random() < 0.3:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -88,6 +88,18 @@ class Fonts:
             if face.usable:
                 families[_family(name)].append(face)
         self.families = list(families.values())
+
+    def mix(self, rng: np.random.Generator, small_letters: bool) -> Callable[[np.random.Generator], Face]:
+        """What gives the face of each character of a text: always the same, one of a family, or any."""
+        kind = rng.random()
+        face = self.choose(rng, small_letters)
+        family = next(f for f in self.families if face in f)
+        fitting = [f for f in family if not (small_letters and f.capitals_only)]
+        if kind < 0.25:
+            return lambda rng: self.choose(rng, small_letters)
+        if kind < 0.42:
+            return lambda rng: fitting[rng.integers(len(fitting))]
+        return lambda rng: face
 
     def choose(self, rng: np.random.Generator, small_letters: bool) -> Face:
         """A face; one with small letters of their own where the text needs them."""

@@ -52,6 +52,8 @@ def paper_and_ink(rng: Rng) -> tuple[NDArray[np.float32], Ink]:
     contrast = rng.uniform(35, 80) if rng.random() < 0.2 else rng.uniform(80, 200)
     high = max(_luminance(paper) - contrast, 15.0)
     low = 0.0 if rng.random() < 0.7 else high * 0.7
+    if each and rng.random() < 0.5:  # pale and dark characters beside each other
+        low, high = 0.0, max(_luminance(paper) - rng.uniform(25, 60), 15.0)
     if rng.random() < 0.18:  # light on dark
         paper = 255 - paper
         low, high = 255 - high, 255 - low

@@ -14,9 +14,9 @@ class Strokes:
 
     def __init__(self, paper: NDArray[np.float32], ink: Ink, rng: Rng) -> None:
         self.rng, self.ink = rng, ink
-        self.kinds = rng.permutation(["lines", "arcs", "polygons", "waves", "dots", "specks", "ellipses"])[
-            : rng.integers(0, 3)
-        ]
+        self.kinds = rng.permutation(
+            ["lines", "lines", "arcs", "polygons", "waves", "dots", "specks", "ellipses"]
+        )[: rng.integers(0, 3)]
         self.own = rng.random()  # below 0.5: ink of the text; below 0.8: any colour; else that of the paper
         self.paper = paper
         self.thin = rng.random() < 0.6

@@ -1,8 +1,8 @@
 """The network of the sequence reader: a picture of a text to class scores for each of its columns.
 
-A convolutional recurrent network (Shi et al. 2015) for pictures 32 pixels high: four convolutions that
-leave four rows and a quarter of the columns, one that turns the rows into channels, one along the columns,
-a bidirectional GRU, and scores of every character and of the blank that CTC (Graves et al. 2006) needs.
+A convolutional recurrent network (Shi et al. 2015) for pictures 32 pixels high: four convolutions that leave four rows
+and a quarter of the columns, residual ones (He et al. 2016), one that turns the rows into channels, one along the
+columns, a bidirectional GRU, and scores of every character and of the blank that CTC (Graves et al. 2006) needs.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 HEIGHT = 32  # pixels; pictures are scaled to it
 STRIDE = 4  # pixels of width to one column of scores
+ROWS_UNTIL = 15  # layers of the convolutions that keep several rows
 BLANK = 0  # the class that separates characters
 # Whether the processor computes in bfloat16: the convolutions then take half the time, at the same accuracy.
 BFLOAT16 = bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
@@ -30,6 +32,7 @@ class SequenceNetwork(nn.Module):
         widths: channels of the four convolutions.
         features: channels of each column that the recurrent layer takes.
         hidden: units of the recurrent layer in each direction.
+        residuals: residual convolutions on the four rows; a new one leaves its input as it is until it is trained.
     """
 
     members: Tensor
@@ -40,6 +43,7 @@ class SequenceNetwork(nn.Module):
         widths: tuple[int, int, int, int] = (32, 64, 128, 160),
         features: int = 192,
         hidden: int = 128,
+        residuals: int = 0,
     ) -> None:
         super().__init__()
         a, b, c, d = widths
@@ -54,6 +58,7 @@ class SequenceNetwork(nn.Module):
             *_block(d, features, (4, 1), 0),  # [N, features, 1, W / 4]
             *_block(features, features, (1, 3), (0, 1)),
         )
+        self.residuals = nn.ModuleList(_residual(d) for _ in range(residuals))
         self.recurrent = nn.GRU(features, hidden, bidirectional=True, batch_first=True)
         self.dropout = nn.Dropout(0.1)
         self.output = nn.Linear(2 * hidden, 1 + sum(forms))
@@ -62,15 +67,17 @@ class SequenceNetwork(nn.Module):
     def forward(self, pictures: Tensor) -> Tensor:
         """Scores before the softmax: float32 [N, 3, 32, W] (standardised) to float32 [N, W // 4, 1 + K]."""
         with torch.autocast("cpu", torch.bfloat16, enabled=BFLOAT16):
-            columns = self.columns(pictures)  # [N, F, 1, T]
+            rows = self.columns[:ROWS_UNTIL](pictures)  # [N, D, 4, T]
+            for residual in self.residuals:
+                rows = F.relu(rows + residual(rows))
+            columns = self.columns[ROWS_UNTIL:](rows)  # [N, F, 1, T]
         sequence = columns.squeeze(2).transpose(1, 2).float()  # [N, T, F]
         context, _ = self.recurrent(sequence)  # [N, T, 2 * hidden]
-        rows = self.output(self.dropout(context))  # [N, T, 1 + R]
+        scores: Tensor = self.output(self.dropout(context))  # [N, T, 1 + R]
         if self.members.shape[1] == 1:
-            result: Tensor = rows
-            return result
-        absent = rows.new_full((*rows.shape[:2], 1), -torch.inf)
-        return torch.cat([rows, absent], 2)[..., self.members].logsumexp(-1)  # [N, T, 1 + K]
+            return scores
+        absent = scores.new_full((*scores.shape[:2], 1), -torch.inf)
+        return torch.cat([scores, absent], 2)[..., self.members].logsumexp(-1)  # [N, T, 1 + K]
 
 
 def _members(forms: Sequence[int]) -> Tensor:
@@ -92,3 +99,10 @@ def _block(
         nn.BatchNorm2d(outputs),
         nn.ReLU(inplace=True),
     )
+
+
+def _residual(channels: int) -> nn.Sequential:
+    """What is added to a map: a convolution whose normalisation starts at 0."""
+    normalisation = nn.BatchNorm2d(channels)
+    nn.init.zeros_(normalisation.weight)
+    return nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1, bias=False), normalisation)

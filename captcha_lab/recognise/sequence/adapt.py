@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from captcha_lab.recognise.sequence.reader import SequenceFacts, SequenceReader
+from captcha_lab.recognise.sequence.reader import SequenceReader
 from captcha_lab.recognise.sequence.start import start_from
 
 LEAST = 30  # captchas, below which they say nothing of a set
@@ -38,7 +39,7 @@ def adapted(reader: SequenceReader, images: Sequence[np.ndarray]) -> SequenceRea
         return reader
     characters = _classes(reader, texts[: int(SURE_OF_CHARACTERS * len(texts))])
     lengths = _lengths(texts[: int(SURE_OF_LENGTH * len(texts))])
-    facts = SequenceFacts(*characters, lengths, reader.facts.stretch, reader.facts.temperature)
+    facts = replace(reader.facts, classes=characters[0], forms=characters[1], lengths=lengths)
     return SequenceReader(start_from(reader, facts), facts)
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from captcha_lab.recognise.codec.ctc import encode
+from captcha_lab.recognise.networks.sequence import STRIDE
 from captcha_lab.recognise.sequence.augment import Augmentation
 from captcha_lab.recognise.sequence.columns import columns_of, scaled, to_batch
 
@@ -93,12 +94,15 @@ def _without_text(picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArr
 
 
 def text_batch(
-    pictures: Sequence[NDArray[np.uint8]], texts: Sequence[str], classes: Sequence[str]
+    pictures: Sequence[NDArray[np.uint8]],
+    texts: Sequence[str],
+    classes: Sequence[str],
+    multiple: int = STRIDE,
 ) -> TextBatch:
-    """Scaled pictures and their texts as tensors."""
+    """Scaled pictures and their texts as tensors, as wide as the widest rounded up to a multiple of some pixels."""
     targets, lengths = encode(texts, classes)
     columns = torch.tensor([columns_of(picture.shape[1]) for picture in pictures])
-    return TextBatch(to_batch(pictures), columns, targets, lengths)
+    return TextBatch(to_batch(pictures, multiple), columns, targets, lengths)
 
 
 def joined(first: TextBatch, second: TextBatch) -> TextBatch:

@@ -39,6 +39,7 @@ class SequenceFacts:
         lengths: numbers of characters that texts have; any where empty. The empty text is always possible.
         stretch: factor of the pictures' width, for texts that need more columns than their pictures have.
         temperature: divides the scores; makes confidences probabilities.
+        residuals: residual convolutions of the network; a reader started from another one has as many.
     """
 
     classes: tuple[str, ...]
@@ -46,6 +47,7 @@ class SequenceFacts:
     lengths: tuple[int, ...] = ()
     stretch: float = 1.0
     temperature: float = 1.0
+    residuals: int = 0
 
     @classmethod
     def from_metadata(cls, metadata: dict[str, Any]) -> SequenceFacts:
@@ -56,6 +58,7 @@ class SequenceFacts:
             tuple(int(n) for n in metadata["lengths"]),
             float(metadata["stretch"]),
             float(metadata["temperature"]),
+            int(metadata.get("residuals", 0)),
         )
 
     def metadata(self) -> dict[str, Any]:
@@ -80,7 +83,7 @@ class SequenceFacts:
 
     def network(self) -> SequenceNetwork:
         """An untrained network with these outputs."""
-        return SequenceNetwork([len(form) for form in self.forms])
+        return SequenceNetwork([len(form) for form in self.forms], residuals=self.residuals)
 
 
 class SequenceReader:

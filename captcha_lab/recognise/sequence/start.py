@@ -21,16 +21,24 @@ ROOM = 1.3  # columns to each one that a text needs
 WIDEST_STRETCH = 8.0
 
 
-def facts_of(images: Sequence[np.ndarray], texts: Sequence[str], known: Sequence[str] = ()) -> SequenceFacts:
+def facts_of(
+    images: Sequence[np.ndarray], texts: Sequence[str], base: SequenceReader | None = None
+) -> SequenceFacts:
     """What labelled captchas say of a reader for them.
 
     Args:
         images: uint8 [H, W] or [H, W, 3] each.
         texts: of each captcha.
-        known: characters of the base reader, of which those are kept that few labels may not have shown yet.
+        base: the reader to start from, of whose characters those are kept that few labels may not have shown yet.
     """
-    classes = tuple(sorted(set("".join(texts)) | _unseen(texts, known)))
-    return SequenceFacts(classes, tuple(_forms(classes)), _lengths(texts), _stretch(images, texts))
+    classes = tuple(sorted(set("".join(texts)) | _unseen(texts, base.classes if base else ())))
+    return SequenceFacts(
+        classes,
+        tuple(_forms(classes)),
+        _lengths(texts),
+        _stretch(images, texts),
+        residuals=base.facts.residuals if base else 0,
+    )
 
 
 def _unseen(texts: Sequence[str], known: Sequence[str]) -> set[str]:

@@ -68,7 +68,7 @@ def train(
         )
     base = SequenceReader.load(config.start) if config.start else base_reader() if config.from_base else None
     both = data.take(np.isin(data.image_ids, np.concatenate([part.image_ids for part in labelled])))
-    facts = facts_of(both.images, both.texts, base.classes if base else ())
+    facts = facts_of(both.images, both.texts, base)
     if base and config.start:
         facts = facts.extended(base.facts)
     fitting, validation = (_fitting(part, facts) for part in labelled)
