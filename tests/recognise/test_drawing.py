@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from captcha_lab.recognise.fit import FitConfig
 from captcha_lab.recognise.sequence.reader import SequenceReader
@@ -39,9 +40,13 @@ def test_the_base_reader_is_trained_from_a_pool(
     monkeypatch.setattr(train, "CHUNKS", 1)
     monkeypatch.setattr(train, "BATCH", 4)
     monkeypatch.setattr(train, "PER_CHUNK", 3)
-    monkeypatch.setattr(train, "CONFIG", FitConfig(steps=4, learning_rate=1e-3, schedule="one-cycle"))
     pool.draw_chunk(tmp_path, 0, fonts, seed=7)
-    train.main(tmp_path, tmp_path / "weights.safetensors", [], 7, draw=False)
-    reader = SequenceReader.load(tmp_path / "weights.safetensors")
+    before, after = tmp_path / "before.safetensors", tmp_path / "after.safetensors"
+    train.main(tmp_path, before, FitConfig(steps=4, learning_rate=1e-3, schedule="one-cycle"))
+    (tmp_path / "resume.pt").unlink()
+    train.main(tmp_path, after, FitConfig(steps=1, learning_rate=1e-9), start=before)
+    reader = SequenceReader.load(after)
+    weights = SequenceReader.load(before).network.output.weight
+    assert torch.equal(reader.network.output.weight, weights)
     assert reader.classes == train.CLASSES
     assert len(reader.read([np.zeros((30, 90, 3), np.uint8)])) == 1

@@ -8,22 +8,30 @@ from dataclasses import replace
 
 import numpy as np
 
+from captcha_lab.recognise.contract import Reading
 from captcha_lab.recognise.sequence.reader import SequenceReader
 from captcha_lab.recognise.sequence.start import start_from
 
 LEAST = 30  # captchas, below which they say nothing of a set
 MOST = 400  # captchas that are read for it
-SURE_OF_LENGTH, SURE_OF_CHARACTERS = 0.5, 0.8  # shares of the readings that count, the surest
+ROUNDS = 2  # of reading with what was learned so far
+SURE = (
+    0.9  # probability from which a character counts: those that do not occur are hardly ever read so surely
+)
+RARE = 0.1  # of the mean number of times that a character was read surely: below, it does not occur
+PER_CLASS = 8  # characters read surely per class, below which they are too few to say
+SURE_OF_LENGTH = 0.5  # share of the readings that count, the surest
 USUAL = 0.9  # share of these that must have one length for it to be the set's
-PER_CLASS = 8  # characters read per class from which a rarely read one is taken for a mistake
-RARE = 0.2  # of the mean number of times a character is read
+# Digits, capitals and small letters, without those of one shape in both cases.
+KINDS = ("0123456789", "ABDEFGHJLMNQRTY", "abdefghijlmnqrty")
+IN_USE = 0.25  # share of these that must occur for the kind to occur
 
 
 def adapted(reader: SequenceReader, images: Sequence[np.ndarray]) -> SequenceReader:
     """The reader restricted to the lengths and characters that a set of captchas seems to have.
 
-    Captchas of one endpoint share both, so the surest half of its readings tells what the doubtful half can be. A
-    small set leaves the reader as it is.
+    Captchas of one endpoint share both, so what is read surely tells what the doubtful can be. A small set leaves the
+    reader as it is.
 
     Args:
         reader: reads them passably, as the base reader does.
@@ -32,28 +40,47 @@ def adapted(reader: SequenceReader, images: Sequence[np.ndarray]) -> SequenceRea
     if len(images) < LEAST:
         return reader
     chosen = np.random.default_rng(0).permutation(len(images))[:MOST]
-    readings = [reading for reading in reader.read([images[k] for k in chosen]) if reading.text]
-    readings.sort(key=lambda reading: -reading.confidence)
-    texts = [reading.text for reading in readings]
-    if len(texts) < LEAST:
-        return reader
-    characters = _classes(reader, texts[: int(SURE_OF_CHARACTERS * len(texts))])
-    lengths = _lengths(texts[: int(SURE_OF_LENGTH * len(texts))])
-    facts = replace(reader.facts, classes=characters[0], forms=characters[1], lengths=lengths)
-    return SequenceReader(start_from(reader, facts), facts)
+    found = reader
+    for _ in range(ROUNDS):
+        readings = [reading for reading in found.read([images[k] for k in chosen]) if reading.text]
+        if len(readings) < LEAST:
+            return reader
+        kept = _occurring(found.classes, readings)
+        facts = replace(
+            found.facts,
+            classes=tuple(c for c in found.classes if c in kept),
+            forms=tuple(form for c, form in zip(found.classes, found.facts.forms, strict=True) if c in kept),
+            lengths=_lengths(readings),
+        )
+        found = SequenceReader(start_from(found, facts), facts)
+    return found
 
 
-def _lengths(texts: Sequence[str]) -> tuple[int, ...]:
-    length, count = Counter(map(len, texts)).most_common(1)[0]
-    return (length,) if count >= USUAL * len(texts) else ()
+def _lengths(readings: Sequence[Reading]) -> tuple[int, ...]:
+    surest = sorted(readings, key=lambda reading: -reading.confidence)[: int(SURE_OF_LENGTH * len(readings))]
+    length, count = Counter(len(reading.text) for reading in surest).most_common(1)[0]
+    return (length,) if count >= USUAL * len(surest) else ()
 
 
-def _classes(reader: SequenceReader, texts: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The classes that are kept and their forms."""
-    counts = Counter("".join(texts))
-    total = sum(counts.values())
-    kept = set(reader.classes)
-    if total >= PER_CLASS * len(counts):
-        kept = {c for c, count in counts.items() if count >= RARE * total / len(counts)}
-    pairs = [pair for pair in zip(reader.classes, reader.facts.forms, strict=True) if pair[0] in kept]
-    return tuple(c for c, _ in pairs), tuple(form for _, form in pairs)
+def _occurring(classes: Sequence[str], readings: Sequence[Reading]) -> set[str]:
+    """The classes that occur; all where too little was read to say."""
+    counts = Counter(
+        character
+        for reading in readings
+        for character, certainty in zip(reading.text, reading.per_character, strict=True)
+        if certainty > SURE
+    )
+    if counts.total() < PER_CLASS * max(len(counts), 1):
+        return set(classes)
+    often = {c for c, count in counts.items() if count >= RARE * counts.total() / len(counts)}
+    missing = [kind for kind in KINDS if sum(c in often for c in kind) < IN_USE * len(kind)]
+    kept = {c for c in often if not any(_same_kind(c, kind[0]) for kind in missing)}
+    if not {KINDS[1], KINDS[2]} & set(missing):  # which case a letter of one shape has cannot be read surely
+        kept |= {c.swapcase() for c in kept}
+    return kept & set(classes) or set(classes)
+
+
+def _same_kind(a: str, b: str) -> bool:
+    return a.isascii() and any(
+        is_kind(a) and is_kind(b) for is_kind in (str.isdigit, str.isupper, str.islower)
+    )

@@ -15,11 +15,12 @@ class SequenceConfig:
         UsageError: a value is impossible.
     """
 
-    steps: int = 0  # batches of each phase; 0: 200 (800 from nothing) and twice over all its captchas
+    # batches of each phase; 0: 200 (800 from nothing) and twice over all its captchas, then on while that helps
+    steps: int = 0
     batch_size: int = 32
     learning_rate: float = 0.0  # at its highest; 0: 1.5e-3 from the base reader, 2e-3 from nothing
     time_limit: float = 0.0  # seconds for all of it; 0: none, and the same weights on every machine
-    patience: int = 8  # evaluations (one every 5 % of the steps) without a better one before stopping
+    patience: int = 20  # evaluations (one every 5 % of a cycle's steps) without a better one before stopping
     from_base: bool = True
     start: str = ""  # run folder of a sequence reader to start from instead; what it can read stays readable
     augment: bool = True  # see `Augmentation`

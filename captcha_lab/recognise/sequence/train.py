@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from torch import Tensor
 
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.progress import PhaseProgress, no_progress
@@ -31,6 +34,9 @@ MIN_VALIDATION = (
 )
 BASE_RATE, FRESH_RATE, SECOND_RATE = 1.5e-3, 2e-3, 5e-4
 BASE_STEPS, FRESH_STEPS = 200, 800
+MOST_CYCLES = 4  # of training on labelled captchas, each twice as long as the one before
+GAIN = 0.05  # share by which a cycle must lower the validation loss for another one to follow
+SHORTEST = 5.0  # seconds of a time limit that are worth another cycle
 FIRST_SHARE = 0.6  # of the time limit, for the labelled captchas where there are others
 SURE = 0.95  # confidence from which a reading is taken for a label
 LEAST_SURE = 20  # such readings, below which they are not worth a training
@@ -131,6 +137,14 @@ def _warnings(left_out: int, validation: TextSet) -> list[str]:
     return found
 
 
+class _Judged(NamedTuple):
+    """How the validation split was read, and with which weights."""
+
+    accuracy: float
+    loss: float
+    weights: dict[str, Tensor]
+
+
 @dataclass
 class _Training:
     """The two phases of a training: on labelled captchas, then also on those that it reads surely."""
@@ -142,7 +156,8 @@ class _Training:
     config: SequenceConfig
     run: Run
     progress: PhaseProgress
-    steps: int = 0  # of the phases that are done
+    steps: int = 0  # of what is done
+    seconds: float = 0.0
 
     def reader(self) -> SequenceReader:
         """The reader as it is now, with calibrated confidences."""
@@ -151,12 +166,28 @@ class _Training:
         return SequenceReader(self.network, replace(self.facts, temperature=temperature))
 
     def on_labelled(self, share: float) -> None:
-        """Train on the labelled captchas, in a share of the time limit."""
+        """Train on the labelled captchas, in a share of the time limit.
+
+        In cycles of the learning rate, each twice as long as the one before, as long as the validation split is read
+        better for it: easy captchas take one.
+        """
         config = self.config
         usual = BASE_STEPS if config.from_base else FRESH_STEPS
         steps = config.steps or usual + 2 * len(self.fitting) // config.batch_size
         rate = config.learning_rate or (BASE_RATE if config.from_base else FRESH_RATE)
-        self._fit("labelled captchas", self._batches(self.fitting, config.batch_size), steps, rate, share)
+        batches = self._batches(self.fitting, config.batch_size)
+        limit = share * config.time_limit
+        self._fit("labelled captchas", batches, steps, rate, limit)
+        cycles = 1 if config.steps or len(self.validation) < MIN_VALIDATION else MOST_CYCLES
+        for cycle in range(1, cycles):
+            left = limit - self.seconds
+            judged = self._judged()
+            if judged.accuracy == 1 or (limit and left < SHORTEST):
+                break
+            later = partial(_later, batches, self.steps)
+            self._fit("labelled captchas", later, steps << cycle, rate, max(left, 0), cycle)
+            if not self._better_than(judged):
+                break
 
     def on_unlabelled(self, others: TextSet) -> None:
         """Train on, half of each batch being captchas without a label as they are read, where that is sure.
@@ -172,24 +203,32 @@ class _Training:
         guessed = replace(others, texts=tuple(reading.text for reading in readings)).take(sure)
         if len(guessed) < LEAST_SURE:
             return
-        before = self.network.state_dict(), evaluation(self._plain(), self.validation)
-        kept = {name: values.clone() for name, values in before[0].items()}
         half = config.batch_size // 2
         own, other = (
             self._batches(self.fitting, config.batch_size - half),
             self._batches(guessed, max(half, 1)),
         )
         steps = config.steps or BASE_STEPS + len(guessed) // config.batch_size
+        limit = (1 - FIRST_SHARE) * config.time_limit
+        judged = self._judged()
         self._fit(
-            "unlabelled captchas",
-            lambda step: joined(own(step), other(step)),
-            steps,
-            SECOND_RATE,
-            1 - FIRST_SHARE,
+            "unlabelled captchas", lambda step: joined(own(step), other(step)), steps, SECOND_RATE, limit
         )
-        after = evaluation(self._plain(), self.validation)
-        if after.get("validation_accuracy", 1.0) < before[1].get("validation_accuracy", 0.0):
-            self.network.load_state_dict(kept)
+        self._better_than(judged)
+
+    def _judged(self) -> _Judged:
+        figures = evaluation(self._plain(), self.validation)
+        kept = {name: values.clone() for name, values in self.network.state_dict().items()}
+        return _Judged(figures.get("validation_accuracy", 0.0), figures.get("validation_loss", 0.0), kept)
+
+    def _better_than(self, before: _Judged) -> bool:
+        """Whether the validation split is read better than before; where fewer are right, all is as it was again."""
+        now = self._judged()
+        if now.accuracy < before.accuracy:
+            self.network.load_state_dict(before.weights)
+        return now.accuracy > before.accuracy or (
+            now.accuracy == before.accuracy and now.loss < (1 - GAIN) * before.loss
+        )
 
     def _plain(self) -> SequenceReader:
         return SequenceReader(self.network, self.facts)
@@ -202,10 +241,16 @@ class _Training:
         )
 
     def _fit(
-        self, phase: str, batches: Callable[[int], TextBatch], steps: int, rate: float, share: float
+        self,
+        phase: str,
+        batches: Callable[[int], TextBatch],
+        steps: int,
+        rate: float,
+        limit: float,
+        cycle: int = 0,
     ) -> None:
         config, run, before = self.config, self.run, self.steps
-        resume = run.resume.with_stem(f"resume-{phase.split()[0]}")
+        resume = run.resume.with_stem(f"resume-{phase.split()[0]}" + (f"-{cycle}" if cycle else ""))
         if resume.is_file():
             run.cut_history("step", before + load_resume(resume)["state"]["step"])
         enough = len(self.validation) >= MIN_VALIDATION
@@ -225,7 +270,7 @@ class _Training:
                 schedule="one-cycle",
                 weight_decay=0.01,
                 max_norm=5.0,
-                time_limit=share * config.time_limit,
+                time_limit=limit,
                 evaluate_every=max(25, steps // 20),
                 patience=config.patience,
                 seed=config.seed,
@@ -239,6 +284,12 @@ class _Training:
             ),
         )
         self.steps += state.step
+        self.seconds += state.seconds
+
+
+def _later(batches: TextBatches, steps: int, step: int) -> TextBatch:
+    """The batch of a step some steps later."""
+    return batches(steps + step)
 
 
 def _draw(run: Run) -> None:
