@@ -7,21 +7,33 @@ from typing import Annotated
 import typer
 
 from captcha_lab.cli.output import JsonFlag, emit
-from captcha_lab.collect.endpoint.config import ANSWER_HEADER, STYLES, EndpointConfig
+from captcha_lab.collect.endpoint.config import ANSWER_HEADER, EndpointConfig
+from captcha_lab.collect.endpoint.traits import STYLES
 
 EXAMPLES = (
     (
         "captcha-lab serve --style classic --port 8765",
         "Captchas like the thesis's, at http://127.0.0.1:8765/captcha.",
     ),
+    (
+        "captcha-lab serve --style variable --length 4-6 --alphabet 0123456789 --with-answers",
+        "Four to six digits, unevenly spaced, with their texts in a header.",
+    ),
 )
 
 
 def run(
-    style: Annotated[str, typer.Option(help=f"One of {', '.join(STYLES)}.")] = EndpointConfig.style,
+    style: Annotated[
+        str, typer.Option(help="; ".join(f"{k}: {v.summary}" for k, v in STYLES.items()) + ".")
+    ] = EndpointConfig.style,
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 for any free one.")] = EndpointConfig.port,
-    length: Annotated[int, typer.Option(help="Characters per captcha.")] = EndpointConfig.length,
-    alphabet: Annotated[str, typer.Option(help="Characters to draw from.")] = EndpointConfig.alphabet,
+    length: Annotated[
+        str,
+        typer.Option(
+            metavar="N|N-M", help="Characters per captcha, or least and most [default: the style's]."
+        ),
+    ] = "",
+    alphabet: Annotated[str, typer.Option(help="Characters to draw from [default: the style's].")] = "",
     seed: Annotated[
         int | None, typer.Option(help="Serve the same captchas in the same order each time.")
     ] = EndpointConfig.seed,

@@ -66,7 +66,7 @@ def test_wide_characters_overrun_their_cell_and_narrow_ones_do_not() -> None:
 
 def test_a_character_the_font_lacks_is_named() -> None:
     with pytest.raises(UsageError, match="\U0001f984"):
-        classic.check_alphabet("AB\U0001f984")
+        classic.check_alphabet("AB\U0001f984", classic.TRAITS)
 
 
 def test_an_empty_text_is_refused() -> None:

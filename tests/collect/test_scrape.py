@@ -14,7 +14,8 @@ import pytest
 
 from captcha_lab.collect.endpoint import classic as endpoint_classic
 from captcha_lab.collect.endpoint.config import EndpointConfig
-from captcha_lab.collect.endpoint.server import Painter, running_endpoint
+from captcha_lab.collect.endpoint.painter import Painter
+from captcha_lab.collect.endpoint.server import running_endpoint
 from captcha_lab.collect.scrape import config as scrape_config
 from captcha_lab.collect.scrape import http as scrape_http
 from captcha_lab.collect.scrape import run as scrape_run

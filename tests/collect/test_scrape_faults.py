@@ -15,7 +15,8 @@ import pytest
 
 from captcha_lab.collect.endpoint.config import EndpointConfig
 from captcha_lab.collect.endpoint.faults import huge_png
-from captcha_lab.collect.endpoint.server import Painter, running_endpoint
+from captcha_lab.collect.endpoint.painter import Painter
+from captcha_lab.collect.endpoint.server import running_endpoint
 from captcha_lab.collect.scrape.config import ScrapeConfig, ScrapeStopped
 from captcha_lab.collect.scrape.hold import FOLDER, OriginHold
 from captcha_lab.collect.scrape.line import AUTHORITY_VARIABLES, proxies

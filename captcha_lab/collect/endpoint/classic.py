@@ -9,14 +9,18 @@ from __future__ import annotations
 
 from functools import lru_cache
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
+from captcha_lab.collect.endpoint.drawn import add_strokes, check_alphabet, font
+from captcha_lab.collect.endpoint.traits import STYLES, Traits
 from captcha_lab.errors import UsageError
 
+__all__ = ["MEDIA_TYPE", "check_alphabet", "encode", "render"]
+
+MEDIA_TYPE = "image/jpeg"
 HEIGHT = 20
 CELL = 20  # pixels a character is given; wide glyphs take more
 CANVAS = 32  # a glyph is drawn on CANVAS x CANVAS around its cell, so that overrun is not lost
@@ -38,49 +42,38 @@ FORMS = (
 )
 
 CAP_HEIGHT = 14.4  # pixels; the originals' upright digits are 15 high
+EM = round(CAP_HEIGHT * SUPERSAMPLE / 0.729)  # DejaVu's capitals are 0.729 em high
 LEFT = 4.5  # pixels from the cell's left edge to the glyph's: why wide glyphs overrun to the right
 CONDENSE = 0.92  # the originals' letters are narrower than DejaVu's
 STROKE = 1  # supersampled pixels added around every stroke
 INK_COVERAGE = 0.36  # a pixel is inked from this share of its area: strokes of two to three pixels, as served
 
+CLOSER = 5  # pixels by which cells overlap where characters are to touch
+
+TRAITS = STYLES["classic"].traits
 MAX_INK = 96  # a channel of a dark colour is below this
 BLOTCHES_PER_CELL = 9
 BLOTCH_GREY = (170, 212)
 JPEG_QUALITY = 75  # the quantisation tables found in the originals
 
 
-@lru_cache(maxsize=1)
-def _font() -> ImageFont.FreeTypeFont:
-    """DejaVu Sans as matplotlib ships it: the same on every machine, whatever fonts the system has."""
-    import matplotlib
-
-    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
-    # DejaVu's capitals are 0.729 em high.
-    return ImageFont.truetype(str(path), round(CAP_HEIGHT * SUPERSAMPLE / 0.729))
-
-
 @lru_cache(maxsize=4096)
-def glyph_mask(character: str, form: int) -> NDArray[np.bool_]:
+def glyph_mask(character: str, form: int, number: int = 0) -> NDArray[np.bool_]:
     """Where one character has ink: bool [CANVAS, CANVAS], its cell starting at (MARGIN, MARGIN).
 
-    `form` indexes FORMS.
-
-    Raises:
-        UsageError: the built-in font cannot draw the character.
+    `form` indexes FORMS, `number` the endpoint's fonts.
     """
-    font = _font()
-    if bytes(font.getmask(character)) == bytes(font.getmask("\U0010ffff")):
-        raise UsageError(f"The built-in endpoint's font has no {character!r}: leave it out of --alphabet.")
+    face = font(number, EM)
     slant, turn = FORMS[form]
     side = CANVAS * SUPERSAMPLE
     page = Image.new("L", (side, side), 0)
     centre = side / 2
     left = (MARGIN + LEFT) * SUPERSAMPLE
-    bearing, _, _, descent = font.getbbox(character, anchor="ls")
+    bearing, _, _, descent = face.getbbox(character, anchor="ls")
     # Tails (J, Q) are raised half way, so that the lower edge cuts little of them.
     baseline = centre + CAP_HEIGHT * SUPERSAMPLE / 2 - max(descent, 0) / 2
     ImageDraw.Draw(page).text(
-        (left - bearing, baseline), character, 255, font, anchor="ls", stroke_width=STROKE
+        (left - bearing, baseline), character, 255, face, anchor="ls", stroke_width=STROKE
     )
     # Output pixel (x, y) is taken from the page at A (x, y): undo condensing about `left`, slant about the centre.
     a, b = 1 / CONDENSE, slant / CONDENSE
@@ -95,40 +88,36 @@ def glyph_mask(character: str, form: int) -> NDArray[np.bool_]:
     return coverage >= 255 * INK_COVERAGE
 
 
-def check_alphabet(characters: str) -> None:
-    """Make sure that the font draws them all.
-
-    Raises:
-        UsageError: it does not; the message names the first such character.
-    """
-    for character in characters:
-        glyph_mask(character, 0)
-
-
-def render(text: str, rng: np.random.Generator) -> NDArray[np.uint8]:
+def render(text: str, rng: np.random.Generator, traits: Traits = TRAITS) -> NDArray[np.uint8]:
     """Draw one captcha.
 
     Args:
         text: its characters; each takes a cell of 20 pixels.
         rng: where forms, colours and blotches come from; the same state draws the same picture.
+        traits: of the picture; the style's own unless one is changed.
 
     Returns:
-        uint8 [20, 20 * len(text), 3] RGB, dark ink on white.
+        uint8 [20, W, 3] RGB, dark ink on white; W is 20 pixels a character, less where they touch.
 
     Raises:
-        UsageError: the text is empty or holds a character the font cannot draw.
+        UsageError: the text is empty.
     """
     if not text:
         raise UsageError("A captcha needs at least one character: give --length 1 or more.")
-    width = CELL * len(text)
+    step = CELL - CLOSER if traits.touching else CELL
+    width = step * (len(text) - 1) + CELL
     # Drawn with a margin all round, then cropped: overrun at the edges is lost as it is in the originals.
     page = np.full((HEIGHT + 2 * MARGIN, width + 2 * MARGIN, 3), 255, np.uint8)
+    forms = len(FORMS) if traits.slanted else 1
     for k, character in enumerate(text):
-        mask = glyph_mask(character, int(rng.integers(len(FORMS))))
-        page[: mask.shape[0], k * CELL : k * CELL + CANVAS][mask] = rng.integers(0, MAX_INK, 3, np.uint8)
-    picture = page[MARGIN : MARGIN + HEIGHT, MARGIN : MARGIN + width]
+        number = int(rng.integers(traits.fonts)) if traits.fonts > 1 else 0
+        mask = glyph_mask(character, int(rng.integers(forms)), number)
+        ink = rng.integers(0, MAX_INK, 3, np.uint8) if traits.coloured else np.zeros(3, np.uint8)
+        page[: mask.shape[0], k * step : k * step + CANVAS][mask] = ink
+    picture = np.ascontiguousarray(page[MARGIN : MARGIN + HEIGHT, MARGIN : MARGIN + width])
     _blot(picture, BLOTCHES_PER_CELL * len(text), rng)
-    return np.ascontiguousarray(picture)
+    add_strokes(picture, traits.strokes, (MAX_INK // 2,) * 3, rng)
+    return 255 - picture if traits.inverse else picture
 
 
 # A blotch: how much of its grey each pixel of a 3x3 disc takes.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
+import json
 import socket
 import struct
 import threading
@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -21,37 +20,13 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from captcha_lab.alphabet import Alphabet
-from captcha_lab.collect.endpoint import classic as endpoint_classic
-from captcha_lab.collect.endpoint import image as endpoint_image
-from captcha_lab.collect.endpoint.config import ANSWER_HEADER, EndpointConfig
+from captcha_lab.collect.endpoint.config import ANSWER_HEADER, STYLE_HEADER, EndpointConfig
 from captcha_lab.collect.endpoint.faults import Fault, faulty_response, parse_faults, response, steps
+from captcha_lab.collect.endpoint.painter import Painter
 from captcha_lab.errors import CaptchaLabError
 
 HOST = "127.0.0.1"
 ROBOTS = "User-agent: *\nAllow: /captcha\nDisallow: /private\n"
-_STYLES = {"classic": (endpoint_classic, "image/jpeg"), "image": (endpoint_image, "image/png")}
-
-
-class Painter:
-    """Draws the endpoint's captchas: number `n` of a seed is always the same one, in whatever order asked.
-
-    Raises:
-        UsageError: the alphabet holds a character the style can't draw.
-    """
-
-    def __init__(self, config: EndpointConfig) -> None:
-        self._style, self.media_type = _STYLES[config.style]
-        self._characters = list(Alphabet(config.alphabet).characters)
-        self._style.check_alphabet(config.alphabet)
-        self._length = config.length
-        self._seed = secrets.randbits(64) if config.seed is None else config.seed
-
-    def __call__(self, number: int) -> tuple[str, bytes]:
-        """Text and encoded picture of captcha `number` (0, 1, …)."""
-        rng = np.random.default_rng([self._seed, number])
-        text = "".join(rng.choice(self._characters, self._length))
-        return text, self._style.encode(self._style.render(text, rng))
 
 
 class _RawResponse:
@@ -124,6 +99,7 @@ def build_app(config: EndpointConfig) -> Starlette:
     plan = parse_faults(config.faults)
     captcha_faults, robots_faults = steps(plan.captcha), steps(plan.robots)
     served = 0
+    described = json.dumps(config.description())
 
     async def captcha(request: Request) -> Any:
         nonlocal served
@@ -133,7 +109,7 @@ def build_app(config: EndpointConfig) -> Starlette:
         text, picture = await asyncio.to_thread(painter, number)
         if fault.name not in ("ok", "same"):
             return _RawResponse(fault, picture, painter.media_type)
-        headers = {"Cache-Control": "no-store"}
+        headers = {"Cache-Control": "no-store", STYLE_HEADER: described}
         if config.with_answers:
             headers[ANSWER_HEADER] = text
         return Response(picture, media_type=painter.media_type, headers=headers)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 
-from captcha_lab.collect.endpoint.config import ANSWER_HEADER
+from captcha_lab.collect.endpoint.config import ANSWER_HEADER, STYLE_HEADER
 from captcha_lab.collect.scrape.config import ScrapeConfig, ScrapeResult, ScrapeStopped
 from captcha_lab.collect.scrape.hold import OriginHold
 from captcha_lab.collect.scrape.http import Client, FetchError, Reply
@@ -26,6 +26,7 @@ Say = Callable[[str], None]
 DUPLICATE_SHARE = 0.1
 DUPLICATE_SAMPLE = 20
 LONG_WAIT = 10.0  # seconds; a longer wait is said
+STYLE_KEY = "endpoint_style"  # of the catalog's `meta`: what the built-in endpoint said of its pictures
 ANSWER_NOTE = "answer="  # how a fetch's note begins where the endpoint gave the text away
 
 
@@ -49,6 +50,7 @@ class ScrapeSession:
         self.blobs = BlobStore(folder.blobs)
         self.tally: Counter[str] = Counter()
         self.failures = 0  # in a row
+        self.style = catalog.get_meta(STYLE_KEY) or ""
         self.total = sum(
             fetch.outcome in ("stored", "duplicate") and fetch.url.startswith(("http:", "https:"))
             for fetch in catalog.fetches()
@@ -222,6 +224,10 @@ class ScrapeSession:
             )
             outcome = "stored" if new else "duplicate"
             self._record(outcome, 200, len(reply.body), seconds, image_id, note)
+        style = reply.headers.get(STYLE_HEADER, "")
+        if style != self.style and is_loopback(self.url):
+            self.style = style
+            self.catalog.set_meta(STYLE_KEY, style)
         self.total += 1
         self.failures = 0
         self.pace.easier()

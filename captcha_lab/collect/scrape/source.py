@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from captcha_lab.alphabet import THESIS_ALPHABET
 from captcha_lab.collect.endpoint.config import EndpointConfig
 from captcha_lab.collect.endpoint.server import running_endpoint
 from captcha_lab.collect.scrape.config import ScrapeConfig, ScrapeResult
@@ -37,7 +36,7 @@ def scrape_source(
     built_in = EndpointConfig(
         port=0,
         length=workspace.config.length or DEFAULT_LENGTH,
-        alphabet=workspace.config.alphabet or THESIS_ALPHABET,
+        alphabet=workspace.config.alphabet or "",
     )
     with running_endpoint(built_in) as url:
         say(f"No URL given and none configured: scraping the built-in endpoint, started at {url}.")
