@@ -58,6 +58,13 @@ class Group:
         bounds = [n * k // self.world for k in range(self.world + 1)]
         return slice(bounds[self.rank], bounds[self.rank + 1])
 
+    def rows(self, n: int) -> slice:
+        """This process's rows of a batch of n whose mean gradient is wanted; all of them where n can't be divided.
+
+        The processes' gradients then have the global batch's as their mean, in either case.
+        """
+        return slice(0, n) if n % self.world else self.part(n)
+
     def gather(self, value: Any) -> list[Any]:
         """Every process's value in the first process, in order; empty in the others."""
         if self.world == 1:
@@ -97,6 +104,14 @@ class Group:
         return shared[0]
 
 
+ALONE = Group()
+
+
+def distributed() -> bool:
+    """Whether this process is one of several that have joined."""
+    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+
+
 def join_group(device: str = "cpu") -> Group:
     """The group that torchrun started this process in; a group of one without torchrun.
 
@@ -133,7 +148,8 @@ def _together() -> Iterator[None]:
     except RuntimeError as error:
         raise CaptchaLabError(
             "Another process of this job has ended, so this one can't go on: start the command again in as many "
-            "processes; a training goes on from its last checkpoint with `captcha-lab train-gen --resume RUN`."
+            "processes; a generator's training goes on from its last checkpoint with `captcha-lab train-gen --resume "
+            "RUN`, a reader's with the same command and --name."
         ) from error
 
 

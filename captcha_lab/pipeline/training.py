@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,7 +17,9 @@ from captcha_lab.progress import PhaseProgress, no_progress
 from captcha_lab.store.workspace import DatasetFolder, Workspace
 
 if TYPE_CHECKING:
-    from captcha_lab.recognise.registry import ReaderKind, ReaderReport
+    from captcha_lab.parallel import Group
+    from captcha_lab.recognise.registry import CaptchaViews, ReaderKind, ReaderReport
+    from captcha_lab.store.packed.packed import PackedSet
 
 AUTO = "auto"  # the kind of reader that is chosen by what the data is
 # Of the validation captchas, whose labels may be wrong too: such a reader of cells needs no other beside it.
@@ -51,6 +56,8 @@ def train(
 ) -> Training:
     """Train a reader on a dataset's labels, packing them first.
 
+    Processes that torchrun started train together; the first one leaves the run.
+
     With `auto` the kinds that suit the data are trained, cells first, until one reads nearly every validation captcha;
     the one that reads most is chosen. Single pictures (digits, for instance) are read by a LeNet.
 
@@ -69,6 +76,7 @@ def train(
         UsageError: there is no such kind of reader, or a setting is impossible.
     """
     from captcha_lab.datasets.captcha import load_texts
+    from captcha_lab.parallel import join_group
     from captcha_lab.recognise.registry import CaptchaViews, reader_kind, reader_kinds
     from captcha_lab.store.runs import check_new
 
@@ -80,13 +88,46 @@ def train(
     if not folder.catalog_path.exists():
         return _train_single(workspace, folder, settings, name, say, progress)
     check_new(workspace.models, name, unfinished=True)
-    glyphs = cache(lambda: ensure_packed(workspace, folder, say))
     _check_alphabet(workspace, folder)
     problems: list[str] = []
-    views = CaptchaViews(load_texts(folder, problems=problems), glyphs)
+    texts = load_texts(folder, problems=problems)
+    group = join_group()  # last: what is wrong for all processes is found before they meet
+    views = CaptchaViews(texts, cache(lambda: _packed(workspace, folder, say, group)), group)
     for problem in problems:
         say(f"Left out {problem}")
     _say_facts(folder, say)
+    with _models(workspace, group) as models:
+        return _train_kinds(views, kinds, models, settings, name, folder.name, say, progress)
+
+
+@contextmanager
+def _models(workspace: Workspace, group: Group) -> Iterator[Path]:
+    """The folder that runs go to: the workspace's for the first of several processes, for the others one that goes."""
+    if group.leads:
+        yield workspace.models
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder)
+    group.wait()
+
+
+def _packed(workspace: Workspace, folder: DatasetFolder, say: Say, group: Group) -> PackedSet:
+    """The glyph view; of several processes the first packs it."""
+    packed = ensure_packed(workspace, folder, say) if group.leads else None
+    group.wait()
+    return packed or ensure_packed(workspace, folder, say)
+
+
+def _train_kinds(
+    views: CaptchaViews,
+    kinds: list[ReaderKind],
+    models: Path,
+    settings: dict[str, Any],
+    name: str | None,
+    dataset: str,
+    say: Say,
+    progress: PhaseProgress,
+) -> Training:
     reports: list[ReaderReport] = []
     notes: list[str] = []
     for kind in kinds:
@@ -96,12 +137,12 @@ def train(
             say(notes[-1])
             continue
         own = name if not reports else f"{name}-{kind.name}" if name else None
-        reports.append(kind.train(views, workspace.models, settings, own, progress))
-        if _nearly_all(reports[-1]):
+        reports.append(kind.train(views, models, settings, own, progress))
+        if views.group.first(_nearly_all(reports[-1])):
             break
     if not reports:
         raise CaptchaLabError(
-            f"No reader can be trained on dataset {folder.name}: give labels with `captcha-lab label` or "
+            f"No reader can be trained on dataset {dataset}: give labels with `captcha-lab label` or "
             "`captcha-lab import PATH --labels filename`."
         )
     chosen = max(reports, key=lambda report: report.validation.value if report.validation else -1.0)
@@ -173,10 +214,11 @@ def _train_single(
     say: Say,
     progress: PhaseProgress,
 ) -> Training:
+    from captcha_lab.parallel import join_group
     from captcha_lab.recognise.readers.glyph import settings_of, train_glyph_reader
 
-    config = settings_of(settings)
-    report = train_glyph_reader(
-        ensure_packed(workspace, folder, say), workspace.models, config, name, progress=progress
-    )
+    config, group = settings_of(settings), join_group()
+    data = _packed(workspace, folder, say, group)
+    with _models(workspace, group) as models:
+        report = train_glyph_reader(data, models, config, name, progress=progress, group=group)
     return Training(report, (report,), "")

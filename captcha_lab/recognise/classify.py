@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from captcha_lab.parallel import ALONE, Group
 from captcha_lab.recognise.config import ClassifierConfig
 from captcha_lab.recognise.fit import Figures, FitConfig, fit
 from captcha_lab.recognise.networks.lenet import LeNet
@@ -86,6 +87,7 @@ def train_classifier(
     config: ClassifierConfig,
     on_epoch: Callable[[dict[str, Any]], None] = lambda scalars: None,
     checkpoint: Path | None = None,
+    group: Group = ALONE,
 ) -> list[dict[str, Any]]:
     """Train a classifier by Adam and cross-entropy; it ends with the weights of its best epoch.
 
@@ -99,6 +101,7 @@ def train_classifier(
         config: see `ClassifierConfig`.
         on_epoch: called after each epoch with its scalars.
         checkpoint: see `fit`.
+        group: see `fit`.
 
     Returns:
         The scalars of each epoch: epoch, seconds, train_loss, train_accuracy, and with a validation set
@@ -128,9 +131,15 @@ def train_classifier(
         min_gain=MIN_GAIN,
         seed=config.seed,
     )
+
+    def part(step: int) -> tuple[Tensor, Tensor]:
+        x, y = batches(step)
+        rows = group.rows(len(x))
+        return x[rows], y[rows]
+
     state = fit(
-        network, batches, cross_entropy, settings, evaluate, by_accuracy, checkpoint,
-        lambda figures: on_epoch(scalars(figures)),
+        network, part, cross_entropy, settings, evaluate, by_accuracy, checkpoint,
+        lambda figures: on_epoch(scalars(figures)), group=group,
     )  # fmt: skip
     return [scalars(figures) for figures in state.history]
 

@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from captcha_lab.parallel import ALONE, Group
+from captcha_lab.recognise.networks.batch_norm import share_statistics
 from captcha_lab.store.runs import load_resume, save_resume
 
 Batch = TypeVar("Batch")
@@ -106,15 +108,19 @@ def fit(
     checkpoint: Path | None = None,
     on_evaluation: Callable[[Figures], None] = lambda figures: None,
     on_step: Callable[[int, int, float], None] = lambda done, total, loss: None,
+    group: Group = ALONE,
 ) -> FitState:
     """Train a network, which ends in evaluation mode with the weights of its best evaluation.
 
     A batch depends on the number of its step alone, so that a training that was killed goes on from its checkpoint
     exactly as it would have gone (with a time limit the rate depends on the machine, though).
 
+    Several processes may train together: each gives its rows of the global batch, their gradients are averaged, and
+    the first one evaluates, decides and keeps the checkpoint.
+
     Args:
         network: trained in place.
-        batches: the batch of a step, counted from 0.
+        batches: the batch of a step, counted from 0; this process's rows of it (see `Group.rows`).
         objective: figures of a batch; `loss`, with its gradient, is minimised, the others are only averaged.
         config: see `FitConfig`.
         evaluate: figures of the network as it is; called in evaluation mode.
@@ -123,6 +129,7 @@ def fit(
         checkpoint: file to keep the state in, and to go on from where it exists.
         on_evaluation: called with the figures of each evaluation.
         on_step: called with the number of steps done and planned, and the smoothed loss.
+        group: the processes that train together; all must call this alike.
 
     Raises:
         CaptchaLabError: the checkpoint is damaged, or the disk refuses.
@@ -130,32 +137,34 @@ def fit(
     optimiser = torch.optim.AdamW(
         network.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
     )
-    training = _Training(network, optimiser, config)
-    if checkpoint is not None and checkpoint.is_file():
-        training.restore(checkpoint)
+    share_statistics(network, group)
+    training = _Training(network, optimiser, config, group)
+    kept = group.first(load_resume(checkpoint) if checkpoint is not None and checkpoint.is_file() else None)
+    if kept is not None:
+        training.restore(kept)
     state, rate = training.state, SCHEDULES[config.schedule]
     started = saved_at = time.monotonic() - state.seconds
     while state.step < config.steps and state.waited < config.patience:
         progress = state.step / config.steps
         if config.time_limit:
-            progress = max(progress, (time.monotonic() - started) / config.time_limit)
+            progress = max(progress, group.first(time.monotonic() - started) / config.time_limit)
             if progress >= 1:
                 break
         training.train_on(batches(state.step), objective, rate(progress))
         on_step(state.step, config.steps, training.loss)
-        late = config.time_limit and time.monotonic() - started >= config.time_limit
+        late = config.time_limit and group.first(time.monotonic() - started) >= config.time_limit
         if state.step % config.evaluate_every == 0 or state.step == config.steps or late:
             network.eval()
             with torch.inference_mode():
-                figures = evaluate()
+                figures = evaluate() if group.leads else {}
             state.seconds = time.monotonic() - started
             on_evaluation(training.take(figures, score))
-        if checkpoint is not None and time.monotonic() - saved_at > SAVE_EVERY:
+        if checkpoint is not None and group.leads and time.monotonic() - saved_at > SAVE_EVERY:
             state.seconds = time.monotonic() - started
             training.save(checkpoint)
             saved_at = time.monotonic()
     state.seconds = time.monotonic() - started
-    if checkpoint is not None:
+    if checkpoint is not None and group.leads:
         training.save(checkpoint)
     network.load_state_dict(training.kept)
     network.eval()
@@ -165,8 +174,10 @@ def fit(
 class _Training:
     """What changes from step to step."""
 
-    def __init__(self, network: nn.Module, optimiser: torch.optim.Optimizer, config: FitConfig) -> None:
-        self.network, self.optimiser, self.config = network, optimiser, config
+    def __init__(
+        self, network: nn.Module, optimiser: torch.optim.Optimizer, config: FitConfig, group: Group
+    ) -> None:
+        self.network, self.optimiser, self.config, self.group = network, optimiser, config, group
         self.state = FitState()
         self.kept = copy.deepcopy(network.state_dict())
         self.sums: dict[str, Tensor] = {}  # of the objective's figures since the last evaluation
@@ -185,6 +196,7 @@ class _Training:
             figures = objective(self.network, batch)
         self.optimiser.zero_grad()
         figures["loss"].backward()
+        self._average_gradients()
         if self.config.max_norm is not None:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.config.max_norm)
         self.optimiser.step()
@@ -195,10 +207,20 @@ class _Training:
         self.loss = loss if math.isnan(self.loss) else SMOOTH * self.loss + (1 - SMOOTH) * loss
         self.state.step += 1
 
+    def _average_gradients(self) -> None:
+        """Make the gradients those of the global batch."""
+        if self.group.world == 1:
+            return
+        gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
+        for own, mean in zip(gradients, self.group.mean(gradients), strict=True):
+            own.copy_(mean)
+
     def take(self, evaluated: Figures, score: Callable[[Figures], tuple[float, ...]]) -> Figures:
         """Take an evaluation to the history, and the weights if it is the best; all its figures."""
         state, steps = self.state, self.state.step - self.since
-        means = {f"train_{name}": float(value) / steps for name, value in self.sums.items()}
+        sums = zip(self.sums, self.group.mean(list(self.sums.values())), strict=True)
+        means = {f"train_{name}": float(value) / steps for name, value in sums}
+        evaluated = self.group.first(evaluated)
         figures = {"step": state.step, "seconds": state.seconds, **means, **evaluated}
         self.sums, self.since = {}, state.step
         found, before = score(figures), state.best
@@ -229,9 +251,8 @@ class _Training:
             },
         )
 
-    def restore(self, path: Path) -> None:
+    def restore(self, saved: dict[str, Any]) -> None:
         """Go back to what `save` kept."""
-        saved: dict[str, Any] = load_resume(path)
         self.network.load_state_dict(saved["network"])
         self.optimiser.load_state_dict(saved["optimiser"])
         state = FitState(**saved["state"])

@@ -10,6 +10,7 @@ from typing import Any
 from captcha_lab.discovery import discover
 from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.metrics.intervals import Share
+from captcha_lab.parallel import ALONE, Group
 from captcha_lab.progress import PhaseProgress
 from captcha_lab.recognise.contract import CaptchaReader
 from captcha_lab.store.packed.packed import PackedSet
@@ -26,10 +27,12 @@ class CaptchaViews:
     Attributes:
         texts: whole pictures with their texts.
         glyphs: makes the glyph view, which takes a cut; only readers of cells ask for it.
+        group: the processes that learn from them together; each trains the same reader, in a folder of its own.
     """
 
     texts: TextSet
     glyphs: Callable[[], PackedSet]
+    group: Group = ALONE
 
 
 @dataclass(frozen=True)

@@ -122,6 +122,65 @@ def test_training(arguments: tuple[str, ...], workspace: Path, cli: Cli) -> None
             assert theirs["critic_loss"] == pytest.approx(mine["critic_loss"], abs=2e-3)
 
 
+TEXTS = ("train", "--reader", "sequence", "--batch-size", "8", "--steps", "6")
+
+
+def history(run: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("reader", ["sequence", "glyph"])
+def test_a_reader_learns_the_same_in_two_processes(reader: str, workspace: Path, cli: Cli) -> None:
+    arguments = ("train", "--reader", reader, "--batch-size", "8", "--steps", "6", "--epochs", "2")
+    one = by_one(cli, workspace, *arguments, "--name", "one")
+    two = by_two(workspace, *arguments, "--name", "two")
+    assert two["chosen"]["run"] == str(workspace / "models/two")
+    assert sorted(path.name for path in (workspace / "models").iterdir() if path.name[0] != ".") == [
+        "one",
+        "two",
+    ]
+    mine, theirs = (history(workspace / "models" / name) for name in ("one", "two"))
+    # Dropout draws otherwise for half a batch, and sums in bfloat16 round: the losses agree, not their last digits.
+    assert [line.get("step") for line in mine] == [line.get("step") for line in theirs]
+    for own, other in zip(mine, theirs, strict=True):
+        if "train_loss" in own:
+            assert other["train_loss"] == pytest.approx(own["train_loss"], rel=0.1)
+    assert list((workspace / "models/two/tensorboard").glob("events*"))
+    assert two["chosen"]["validation"]["trials"] == one["chosen"]["validation"]["trials"]
+
+
+def test_a_killed_reader_training_goes_on(workspace: Path) -> None:
+    run = workspace / "models/long"
+    arguments = ("train", "--reader", "sequence", "--batch-size", "8", "--steps", "3000", "--name", "long")
+    for _ in range(2):  # the first process killed, then the second
+        pair = started(workspace, *arguments)
+        until_saved(run)
+        pair[0].kill()
+        code, said = ended(pair[1])
+        ended(pair[0])
+        assert code == 1, said
+        assert said.count("Error: Another process of this job has ended") == 1
+        assert "same command and --name" in " ".join(said.split())
+        assert "Traceback" not in said
+    reached = load_resume(next(run.glob("resume-*.pt")))["state"]["step"]
+    assert reached > 0
+
+
+def until_saved(run: Path) -> None:
+    """Wait until a reader's training has kept a checkpoint that goes beyond the last one."""
+
+    def step() -> int:
+        found = list(run.glob("resume-*.pt"))
+        return load_resume(found[0])["state"]["step"] if found else 0
+
+    before = step()
+    for _ in range(600):
+        if step() > before:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{run} keeps no checkpoint")
+
+
 LONG = (*GLYPHS, "--iterations", "4000", "--evaluations", "2", "--name", "long")
 
 

@@ -22,7 +22,8 @@ from captcha_lab.generate.networks import (
 from captcha_lab.generate.networks.base import CONDITIONINGS
 from captcha_lab.generate.networks.parts.initialise import SCHEMES, initialise
 from captcha_lab.generate.networks.parts.layers import MinibatchDiscrimination
-from captcha_lab.generate.networks.parts.normalise import BatchNorm, LayerNorm
+from captcha_lab.generate.networks.parts.normalise import LayerNorm
+from captcha_lab.recognise.networks.batch_norm import BatchNorm
 from tests.generate.generator_tools import counting_statistics, trainable
 
 OURS = ("fc", "dcgan", "faces", "deconv", "cs231n", "pml", "slides")

@@ -16,11 +16,11 @@ from captcha_lab.generate.losses.base import Adversarial
 from captcha_lab.generate.networks.base import Criticism
 from captcha_lab.generate.networks.parts.initialise import initialise
 from captcha_lab.generate.networks.parts.layers import conv_double, conv_half
-from captcha_lab.generate.networks.parts.normalise import BatchNorm
 from captcha_lab.generate.players.optimisers import make_optimiser
 from captcha_lab.generate.players.penalties import gradient_penalty
 from captcha_lab.generate.recipes import get_recipe, recipes
 from captcha_lab.generate.training.trainer import Trainer
+from captcha_lab.recognise.networks.batch_norm import BatchNorm
 from tests.generate.generator_tools import data, shrunk
 
 CHAPTER_4 = [

@@ -15,7 +15,6 @@ from typing import Any
 import torch
 
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.extras import available
 from captcha_lab.generate.players.game import Figures
 from captcha_lab.generate.sampling.sample import save_generator
 from captcha_lab.generate.training.budget import TimeBudget
@@ -24,9 +23,9 @@ from captcha_lab.generate.training.monitor import Monitor
 from captcha_lab.generate.training.trainer import Trainer
 from captcha_lab.generate.watching import pictures
 from captcha_lab.generate.watching.alarms import Alarm, Alarms
-from captcha_lab.generate.watching.board import Board
 from captcha_lab.generate.watching.quality import in_words
 from captcha_lab.generate.watching.weights import CRITIC, layer_weights, save_weight_histograms
+from captcha_lab.store.board import Board, open_board
 from captcha_lab.store.files import write_bytes
 from captcha_lab.store.runs import Run, save_resume, save_weights
 
@@ -106,8 +105,8 @@ class Session:
         trainer, run = self.trainer, self.run
         self._budget = TimeBudget(self.config.max_seconds, self.seconds, trainer.iteration)
         if run is not None:
-            logged = self.config.tensorboard and available("tensorboard")
-            self._board = Board(run.tensorboard, trainer.iteration) if logged else None
+            logged = self.config.tensorboard
+            self._board = open_board(run.tensorboard, trainer.iteration) if logged else None
             self.hooks.started(run)
         try:
             with _interruptions() as interrupted:

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from captcha_lab.recognise.networks.batch_norm import BatchNorm
+
 HEIGHT = 32  # pixels; pictures are scaled to it
 STRIDE = 4  # pixels of width to one column of scores
 ROWS_UNTIL = 15  # layers of the convolutions that keep several rows
@@ -96,13 +98,13 @@ def _block(
 ) -> tuple[nn.Module, ...]:
     return (
         nn.Conv2d(inputs, outputs, kernel, padding=padding, bias=False),
-        nn.BatchNorm2d(outputs),
+        BatchNorm(outputs),
         nn.ReLU(inplace=True),
     )
 
 
 def _residual(channels: int) -> nn.Sequential:
     """What is added to a map: a convolution whose normalisation starts at 0."""
-    normalisation = nn.BatchNorm2d(channels)
+    normalisation = BatchNorm(channels)
     nn.init.zeros_(normalisation.weight)
     return nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1, bias=False), normalisation)

@@ -13,9 +13,9 @@ import torch
 from torch.nn import functional as F
 
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.extras import available
 from captcha_lab.metrics.accuracy import glyph_accuracy
 from captcha_lab.metrics.intervals import Share, share_of
+from captcha_lab.parallel import ALONE, Group
 from captcha_lab.progress import PhaseProgress, no_progress
 from captcha_lab.recognise.classifier import Classifier, lenet_of
 from captcha_lab.recognise.classify import build_lenet, readings, train_classifier
@@ -28,6 +28,7 @@ from captcha_lab.recognise.restore import restore
 from captcha_lab.recognise.tensors import SCALING
 from captcha_lab.segment import Segmenter
 from captcha_lab.segment.inspect import MIN_INK
+from captcha_lab.store.board import open_board
 from captcha_lab.store.packed.packed import PackedSet
 from captcha_lab.store.packed.texts import TextSet
 from captcha_lab.store.pixels import pictures
@@ -103,6 +104,7 @@ def train_glyph_reader(
     name: str | None = None,
     texts: TextSet | None = None,
     progress: PhaseProgress = no_progress,
+    group: Group = ALONE,
 ) -> ReaderReport:
     """Train the thesis's LeNet on a packed set and leave a run folder.
 
@@ -116,6 +118,7 @@ def train_glyph_reader(
         name: of the run; by date where None.
         texts: the text view of the same captchas, on which whole captchas are counted; None for single pictures.
         progress: called after each epoch.
+        group: the processes that train it together.
 
     Raises:
         CaptchaLabError: there are too few labelled glyphs to train on.
@@ -149,7 +152,7 @@ def train_glyph_reader(
         )
 
     pair = validation.images, _labels(validation)
-    history = train_classifier(network, train.images, _labels(train), pair, config, logged, run.resume)
+    history = train_classifier(network, train.images, _labels(train), pair, config, logged, run.resume, group)
     seconds = time.perf_counter() - started
     classifier = Classifier(network, data.classes, size)
     temperature = calibrated(classifier, validation)
@@ -307,15 +310,11 @@ def _draw(run: Run, history: list[dict[str, Any]]) -> None:
     from captcha_lab.recognise.curves import draw_curves
 
     draw_curves(run.root / "curves.png", history)
-    if not available("tensorboard"):
-        return
-    from torch.utils.tensorboard import SummaryWriter
-
-    with SummaryWriter(str(run.tensorboard)) as writer:
+    board = open_board(run.tensorboard)
+    if board is not None:
         for scalars in history:
-            for key, value in scalars.items():
-                if key != "epoch":
-                    writer.add_scalar(key.replace("_", "/", 1), value, scalars["epoch"])
+            board.readers(scalars, scalars["epoch"])
+        board.close()
 
 
 def settings_of(values: dict[str, Any]) -> ClassifierConfig:
@@ -332,7 +331,7 @@ def _train(
     views: CaptchaViews, models: Path, settings: dict[str, Any], name: str | None, progress: PhaseProgress
 ) -> ReaderReport:
     config = settings_of(settings)
-    return train_glyph_reader(views.glyphs(), models, config, name, views.texts, progress)
+    return train_glyph_reader(views.glyphs(), models, config, name, views.texts, progress, views.group)
 
 
 def _suits(views: CaptchaViews) -> str | None:

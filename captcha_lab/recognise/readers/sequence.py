@@ -18,7 +18,7 @@ def _train(
 ) -> ReaderReport:
     known = {field.name for field in fields(SequenceConfig)}
     config = SequenceConfig(**{key: value for key, value in settings.items() if key in known})
-    return train(views.texts, models, config, name, progress)
+    return train(views.texts, models, config, name, progress, views.group)
 
 
 def _suits(views: CaptchaViews) -> str | None:

@@ -113,6 +113,14 @@ def joined(first: TextBatch, second: TextBatch) -> TextBatch:
     return TextBatch(torch.cat(pictures), columns, targets, lengths)
 
 
+def rows_of(batch: TextBatch, rows: slice) -> TextBatch:
+    """Some captchas of a batch, whose pictures stay as wide as they are."""
+    first, last = (int(batch.lengths[: rows.start].sum()), int(batch.lengths[: rows.stop].sum()))
+    return TextBatch(
+        batch.pictures[rows], batch.columns[rows], batch.targets[first:last], batch.lengths[rows]
+    )
+
+
 def ctc_objective(network: nn.Module, batch: TextBatch) -> dict[str, Tensor]:
     """`loss`: the mean over captchas of CTC's loss per character (nats)."""
     scores = network(batch.pictures).log_softmax(2)

@@ -13,18 +13,26 @@ import numpy as np
 from torch import Tensor
 
 from captcha_lab.errors import CaptchaLabError
+from captcha_lab.parallel import ALONE, Group
 from captcha_lab.progress import PhaseProgress, no_progress
 from captcha_lab.recognise.codec.ctc import columns_needed
 from captcha_lab.recognise.fit import Figures, FitConfig, fit
 from captcha_lab.recognise.networks.sequence import SequenceNetwork
 from captcha_lab.recognise.registry import ReaderReport
 from captcha_lab.recognise.sequence.augment import Augmentation
-from captcha_lab.recognise.sequence.batches import TextBatch, TextBatches, ctc_objective, joined
+from captcha_lab.recognise.sequence.batches import (
+    TextBatch,
+    TextBatches,
+    ctc_objective,
+    joined,
+    rows_of,
+)
 from captcha_lab.recognise.sequence.columns import columns_of, scaled_width
 from captcha_lab.recognise.sequence.config import SequenceConfig
 from captcha_lab.recognise.sequence.measure import calibrated, evaluation, share_right
 from captcha_lab.recognise.sequence.reader import KIND, SequenceFacts, SequenceReader, base_reader
 from captcha_lab.recognise.sequence.start import facts_of, start_fresh, start_from
+from captcha_lab.store.board import open_board
 from captcha_lab.store.packed.texts import TextSet
 from captcha_lab.store.runs import Run, load_resume, save_weights
 
@@ -49,6 +57,7 @@ def train(
     config: SequenceConfig | None = None,
     name: str | None = None,
     progress: PhaseProgress = no_progress,
+    group: Group = ALONE,
 ) -> ReaderReport:
     """Train on a text set's training split and leave a run folder with the best weights.
 
@@ -61,9 +70,10 @@ def train(
         config: see `SequenceConfig`.
         name: of the run; by date where None.
         progress: called with the phase, the steps done and planned in it, and the loss.
+        group: the processes that train it together; the first one's run folder is the one to keep.
 
     Raises:
-        CaptchaLabError: too few labelled captchas to train on, or the disk refuses.
+        CaptchaLabError: too few labelled captchas to train on, the disk refuses, or another process has ended.
     """
     config = config or SequenceConfig()
     labelled = data.part("train"), data.part("validation")
@@ -85,7 +95,7 @@ def train(
     )
     started = time.monotonic()
     network = start_from(base, facts) if base else start_fresh(facts, config.seed)
-    training = _Training(network, fitting, validation, facts, config, run, progress)
+    training = _Training(network, fitting, validation, facts, config, run, progress, group)
     others = _without_text(data) if config.unlabelled else data.take([])
     training.on_labelled(FIRST_SHARE if len(others) >= LEAST_SURE else 1.0)
     training.on_unlabelled(others)
@@ -156,6 +166,7 @@ class _Training:
     config: SequenceConfig
     run: Run
     progress: PhaseProgress
+    group: Group
     steps: int = 0  # of what is done
     seconds: float = 0.0
 
@@ -198,7 +209,7 @@ class _Training:
         config = self.config
         order = np.random.default_rng(config.seed).permutation(len(others))[:MOST_UNLABELLED]
         others = others.take(order)
-        readings = self.reader().read(others.images)
+        readings = self.group.first(self.reader().read(others.images) if self.group.leads else [])
         sure = np.array([bool(r.text) and r.confidence >= SURE for r in readings], bool)
         guessed = replace(others, texts=tuple(reading.text for reading in readings)).take(sure)
         if len(guessed) < LEAST_SURE:
@@ -217,7 +228,7 @@ class _Training:
         self._better_than(judged)
 
     def _judged(self) -> _Judged:
-        figures = evaluation(self._plain(), self.validation)
+        figures = self.group.first(evaluation(self._plain(), self.validation) if self.group.leads else {})
         kept = {name: values.clone() for name, values in self.network.state_dict().items()}
         return _Judged(figures.get("validation_accuracy", 0.0), figures.get("validation_loss", 0.0), kept)
 
@@ -249,10 +260,8 @@ class _Training:
         limit: float,
         cycle: int = 0,
     ) -> None:
-        config, run, before = self.config, self.run, self.steps
+        config, run, group, before = self.config, self.run, self.group, self.steps
         resume = run.resume.with_stem(f"resume-{phase.split()[0]}" + (f"-{cycle}" if cycle else ""))
-        if resume.is_file():
-            run.cut_history("step", before + load_resume(resume)["state"]["step"])
         enough = len(self.validation) >= MIN_VALIDATION
 
         def score(figures: Figures) -> tuple[float, ...]:
@@ -260,9 +269,19 @@ class _Training:
                 return figures["validation_accuracy"], -figures["validation_loss"]
             return (figures["step"],)
 
+        def part(step: int) -> TextBatch:
+            batch = batches(step)
+            return rows_of(batch, group.rows(len(batch.pictures)))
+
+        def evaluated(figures: Figures) -> None:
+            run.log(**{**figures, "step": before + figures["step"]}, phase=phase)
+            if board is not None:
+                board.readers(figures, before + round(figures["step"]))
+
+        board = open_board(run.tensorboard, self._reached(resume)) if group.leads else None
         state = fit(
             self.network,
-            batches,
+            part,
             ctc_objective,
             FitConfig(
                 steps=steps,
@@ -278,13 +297,24 @@ class _Training:
             lambda: evaluation(self._plain(), self.validation),
             score,
             resume,
-            lambda figures: run.log(**{**figures, "step": before + figures["step"]}, phase=phase),
+            evaluated,
             lambda done, total, loss: self.progress(
                 f"training the sequence reader on {phase}", done, total, f"loss {loss:.3f}"
             ),
+            group,
         )
+        if board is not None:
+            board.close()
         self.steps += state.step
-        self.seconds += state.seconds
+        self.seconds += group.first(state.seconds)
+
+    def _reached(self, resume: Path) -> int:
+        """Steps done when this phase begins or goes on; lines of the history beyond them are dropped."""
+        if not resume.is_file():
+            return self.steps
+        reached = self.steps + int(load_resume(resume)["state"]["step"])
+        self.run.cut_history("step", reached)
+        return reached
 
 
 def _later(batches: TextBatches, steps: int, step: int) -> TextBatch:

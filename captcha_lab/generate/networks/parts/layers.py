@@ -10,13 +10,9 @@ from torch import Tensor, nn
 
 from captcha_lab.errors import UsageError
 from captcha_lab.generate.networks.base import NetworkSpec
-from captcha_lab.generate.networks.parts.normalise import (
-    BatchNorm,
-    LayerNorm,
-    distributed,
-    gather_batch,
-    rank_and_world,
-)
+from captcha_lab.generate.networks.parts.normalise import LayerNorm, gather_batch, rank_and_world
+from captcha_lab.parallel import distributed
+from captcha_lab.recognise.networks.batch_norm import BatchNorm
 
 
 def joined(tensor: Tensor, condition: Tensor | None) -> Tensor:

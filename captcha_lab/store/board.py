@@ -7,6 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from captcha_lab.extras import available
+
+
+def open_board(folder: Path, done: int = 0) -> Board | None:
+    """The event files of a run, as `Board`; None where TensorBoard is not installed."""
+    return Board(folder, done) if available("tensorboard") else None
+
 
 class Board:
     """Writes scalars and pictures; the import of TensorBoard waits until there is something to write.
@@ -28,6 +35,13 @@ class Board:
         """One point on each curve."""
         for key, value in figures.items():
             self._writer.add_scalar(f"{kind}/{key}", value, iteration)
+
+    def readers(self, figures: dict[str, float], position: int) -> None:
+        """The figures of a reader's evaluation, at an epoch or step: `train_loss` is a point of train/loss."""
+        for key, value in figures.items():
+            kind, _, name = key.partition("_")
+            if kind in ("train", "validation"):
+                self.scalars(kind, {name: value}, position)
 
     def picture(self, name: str, pixels: np.ndarray, iteration: int) -> None:
         """A picture uint8 [H, W] or [H, W, 3]."""
