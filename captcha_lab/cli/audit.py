@@ -41,7 +41,7 @@ def run(
         bool, typer.Option("--i-am-authorised", help="Say beforehand that you may test the site.")
     ] = ScrapeConfig.authorised,
     remedies: Annotated[
-        bool, typer.Option(help="Train readers on damaged glyphs, to see what would help.")
+        bool, typer.Option(help="Train readers on changed captchas, to see what would help.")
     ] = AuditConfig.remedies,
     seed: SeedOption = AuditConfig.seed,
     report: Annotated[

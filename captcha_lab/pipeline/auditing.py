@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,17 +17,18 @@ from captcha_lab.store.runs import all_runs
 from captcha_lab.store.workspace import DEFAULT_LENGTH, DatasetFolder, Workspace
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from captcha_lab.collect.scrape.config import ScrapeConfig
     from captcha_lab.evaluate.audit.attack import Attacker
     from captcha_lab.evaluate.audit.audit import Captchas
     from captcha_lab.evaluate.audit.config import AuditConfig
     from captcha_lab.evaluate.audit.result import Audit
+    from captcha_lab.evaluate.audit.traits import Redrawn, TraitResult
     from captcha_lab.recognise.classifier import Classifier
+    from captcha_lab.recognise.contract import CaptchaReader
     from captcha_lab.store.packed.packed import PackedSet
     from captcha_lab.store.packed.texts import TextSet
-
-
-BASE_READER = Path(__file__).parent.parent / "recognise" / "weights" / "base-reader.safetensors"
 
 
 def audit_dataset(
@@ -67,7 +69,13 @@ def audit_dataset(
         reader = _classifier(workspace, captchas.glyphs, say)
         reading = measure_glyphs(reader, captchas.glyphs, seed=config.seed, progress=progress)
     attackers, notes = _attackers(captchas, config)
-    found = audit(captchas, attackers, reader, reading, config, notes=notes, progress=progress)
+    redrawn, why = _redrawn(folder, config)
+    notes += [] if redrawn else [why]
+    found = audit(
+        captchas, attackers, reader, reading, config,
+        traits=(lambda: _traits(redrawn, config, progress)) if redrawn else None,
+        notes=notes, progress=progress,
+    )  # fmt: skip
     return found, *write_audit(found, target or folder.root / "audit")
 
 
@@ -106,6 +114,56 @@ def _captchas(workspace: Workspace, folder: DatasetFolder, say: Say) -> Captchas
     )
 
 
+def _redrawn(folder: DatasetFolder, config: AuditConfig) -> tuple[list[Redrawn], str]:
+    """The built-in endpoint's style as it is, then with each trait changed; none and why for another endpoint."""
+    from captcha_lab.collect.endpoint.config import EndpointConfig
+    from captcha_lab.collect.endpoint.painter import Painter
+    from captcha_lab.collect.endpoint.traits import changes, traits_from
+    from captcha_lab.collect.scrape.run import STYLE_KEY
+    from captcha_lab.evaluate.audit.traits import Redrawn
+    from captcha_lab.store.catalog.catalog import Catalog
+
+    with Catalog(folder.catalog_path, create=False) as catalog:
+        described = catalog.get_meta(STYLE_KEY)
+    if not described:
+        return [], (
+            "What in the picture resists can only be guessed: these captchas are not the built-in endpoint's, which "
+            "could draw them again with one trait changed."
+        )
+    try:
+        told = json.loads(described)
+        endpoint = EndpointConfig(told["style"], alphabet=told["alphabet"], seed=config.seed)
+        traits = traits_from(told["traits"])
+        if traits is None:
+            raise ValueError("no traits")
+        own = Redrawn("", "the captchas as they are", False, Painter(endpoint, traits).draw)
+        others = [
+            Redrawn(change.trait, change.text, change.added, Painter(endpoint, change.traits).draw)
+            for change in changes(traits)
+        ]
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, CaptchaLabError):
+        return (
+            [],
+            "What in the picture resists can only be guessed: the endpoint describes no style known here.",
+        )
+    return [own, *others], ""
+
+
+def _traits(redrawn: list[Redrawn], config: AuditConfig, progress: PhaseProgress) -> list[TraitResult]:
+    from captcha_lab.evaluate.audit.traits import measure_traits
+    from captcha_lab.recognise.registry import reader_kind
+
+    return measure_traits(redrawn, reader_kind("sequence"), _ready_made, config, progress)
+
+
+def _ready_made(pictures: Sequence[np.ndarray]) -> CaptchaReader:
+    """The reader of a stranger without a label: the base reader, which sees what the captchas have in common."""
+    from captcha_lab.recognise.sequence.adapt import adapted
+    from captcha_lab.recognise.sequence.reader import base_reader
+
+    return adapted(base_reader(), pictures)
+
+
 def _attackers(captchas: Captchas, config: AuditConfig) -> tuple[list[Attacker], list[str]]:
     """Who tries to read the captchas, and why others don't."""
     from captcha_lab.evaluate.audit.audit import LEAST_FOR_CURVE
@@ -113,14 +171,11 @@ def _attackers(captchas: Captchas, config: AuditConfig) -> tuple[list[Attacker],
     from captcha_lab.evaluate.audit.table_attack import TableAttacker
     from captcha_lab.evaluate.audit.text_attacks import ReadyMadeAttacker, TypedAttacker
     from captcha_lab.pipeline.simulation import guided_sessions
-    from captcha_lab.recognise.registry import CaptchaViews, load_reader, reader_kinds
+    from captcha_lab.recognise.registry import CaptchaViews, reader_kinds
 
-    found: list[Attacker] = []
     notes: list[str] = []
-    if BASE_READER.is_file():
-        found.append(ReadyMadeAttacker(load_reader(BASE_READER)))
-    else:
-        notes.append("No ready-made reader comes with this version: reading without a label was not tried.")
+    pictures = captchas.texts.images if captchas.texts is not None else ()
+    found: list[Attacker] = [ReadyMadeAttacker(_ready_made(pictures))]
     glyphs, texts, enough = captchas.glyphs, captchas.texts, captchas.learned >= LEAST_FOR_CURVE
     if glyphs is not None and _readable(glyphs):
         found.append(TableAttacker(glyphs))

@@ -83,7 +83,8 @@ def test_the_style_is_described_and_what_is_no_description_is_refused() -> None:
     assert told["style"] == "coloured"
     assert traits_from(told["traits"]) == STYLES["coloured"].traits
     wrongs: list[Any] = [None, [], {}, {**told["traits"], "strokes": "many"}, {"shortest": 1}]
-    assert [traits_from(wrong) for wrong in wrongs] == [None] * 5
+    wrongs += [{**told["traits"], **own} for own in ({"strokes": 1000}, {"shortest": 9}, {"fonts": 0})]
+    assert [traits_from(wrong) for wrong in wrongs] == [None] * 8
 
 
 def test_without_a_seed_a_restart_does_not_repeat() -> None:

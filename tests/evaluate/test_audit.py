@@ -13,8 +13,12 @@ from numpy.typing import NDArray
 from typer.testing import CliRunner
 
 from captcha_lab.cli import app
+from captcha_lab.collect.endpoint.config import EndpointConfig
+from captcha_lab.collect.endpoint.painter import Painter
+from captcha_lab.collect.endpoint.traits import changes
+from captcha_lab.collect.scrape.run import STYLE_KEY
 from captcha_lab.errors import UsageError
-from captcha_lab.evaluate.audit.advice import _remedy, grade
+from captcha_lab.evaluate.audit.advice import _guess, _remedy, _trait, grade
 from captcha_lab.evaluate.audit.attack import (
     Answers,
     Attack,
@@ -40,12 +44,18 @@ from captcha_lab.evaluate.audit.remedies import Remedy
 from captcha_lab.evaluate.audit.result import Audit
 from captcha_lab.evaluate.audit.table_attack import TableAttacker
 from captcha_lab.evaluate.audit.text_attacks import ReadyMadeAttacker
+from captcha_lab.evaluate.audit.traits import Redrawn, TraitResult, guess_traits, measure_traits
 from captcha_lab.evaluate.reading.glyphs import measure_glyphs
-from captcha_lab.metrics.intervals import wilson
-from captcha_lab.progress import no_progress
+from captcha_lab.metrics.intervals import share_of, wilson
+from captcha_lab.pipeline.auditing import _redrawn
+from captcha_lab.progress import PhaseProgress, no_progress
 from captcha_lab.recognise.classifier import Classifier
 from captcha_lab.recognise.contract import Reading
+from captcha_lab.recognise.registry import CaptchaViews, ReaderKind, ReaderReport
+from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.packed.packed import PackedSet
+from captcha_lab.store.runs import Run
+from captcha_lab.store.workspace import Workspace
 from tests.helpers import present
 
 FLAGS = {k: ["", "", "seam", "fragment"] if k % 2 else [""] * 4 for k in range(375)}
@@ -279,6 +289,94 @@ def test_the_weakest_captcha_is_read_from_a_table(plain_captchas: Callable[..., 
     assert "a look-up table reads this captcha" in report["verdict"]
     assert "a table of them reads these captchas" in " ".join(report["notes"])
     assert report["texts"]["captchas"]["value"] == 1
+
+
+def styles() -> list[Redrawn]:
+    """A style of the built-in endpoint, and the same with a stroke of its trait's value."""
+    config = EndpointConfig("variable", length="2-3", alphabet="01", seed=0)
+    found = [Redrawn("", "as they are", False, Painter(config).draw)]
+    return found + [
+        Redrawn(change.trait, change.text, change.added, Painter(config, change.traits).draw)
+        for change in changes(config.traits)[:2]
+    ]
+
+
+class Constant:
+    """A kind of reader that reads every captcha as the first one it was shown, and keeps what it was given."""
+
+    def __init__(self) -> None:
+        self.settings: list[dict[str, Any]] = []
+
+    def train(
+        self,
+        views: CaptchaViews,
+        models: Path,
+        settings: dict[str, Any],
+        name: str | None,
+        progress: PhaseProgress,
+    ) -> ReaderReport:
+        self.settings.append(settings)
+        text, test = views.texts.part("train").texts[0], views.texts.part("test")
+        right = share_of([text == own for own in test.texts])
+        return ReaderReport(Run(models), "constant", 0.0, None, None, right)
+
+
+def test_traits_are_measured_alike_for_each_style() -> None:
+    constant = Constant()
+    kind = ReaderKind("constant", "", (), lambda path: Oracle(), constant.train, lambda views: None)
+    config = AuditConfig(trait_captchas=5, trait_tests=40, trait_steps=3)
+    results = measure_traits(styles(), kind, lambda pictures: Oracle(), config)
+    assert [(r.trait, r.added, r.learned.trials) for r in results] == [
+        ("length", False, 40),
+        ("touching", True, 40),
+    ]
+    assert all(settings == constant.settings[0] for settings in constant.settings)
+    assert present(results[0].unlabelled).value == 0
+    lines = [_trait(result) for result in results]
+    assert "The length of the captchas: with always 2 characters instead" in lines[0].text
+    assert lines[1].text.startswith("Touching characters: a reader trained on 5 such captchas reads")
+
+
+@pytest.mark.parametrize(
+    ("added", "own", "after", "helps", "gain"),
+    [
+        (True, 95, 30, True, 0.65),
+        (True, 95, 90, False, 0.05),
+        (False, 30, 90, True, 0.6),
+        (False, 90, 99, False, 0.09),
+    ],
+)
+def test_a_trait_helps_where_it_keeps_a_trained_reader_out(
+    added: bool, own: int, after: int, helps: bool, gain: float
+) -> None:
+    result = TraitResult("strokes", "no strokes", added, None, wilson(after, 100), 100, wilson(own, 100))
+    line = _trait(result)
+    assert line.helps == helps
+    assert line.gain == pytest.approx(gain)
+
+
+def test_elsewhere_traits_are_guessed_from_the_captchas_themselves() -> None:
+    texts = {k: "AB" if k % 2 else "ABCD" for k in range(80)}
+    readings = {k: text if len(text) == 2 else "" for k, text in texts.items()}
+    guesses = guess_traits(Answers(texts), readings, {k: ["seam" if k < 10 else ""] for k in texts})
+    (guess,) = guesses  # too few captchas do not cut cleanly, and there are no pictures
+    assert (guess.trait, guess.having.value, guess.others.value) == ("length", 0, 1)
+    line = _guess(guess)
+    assert line.helps
+    assert "a guess" in line.text
+
+
+def test_the_endpoints_style_is_drawn_again_and_a_strange_one_is_not(tmp_path: Path) -> None:
+    folder = Workspace(tmp_path).dataset("captcha")
+    with Catalog(folder.catalog_path) as catalog:
+        assert _redrawn(folder, AuditConfig())[0] == []
+        for told in ("[]", "no JSON", '{"style": "variable", "alphabet": "AB", "traits": {}}'):
+            catalog.set_meta(STYLE_KEY, told)
+            assert _redrawn(folder, AuditConfig())[0] == []
+        catalog.set_meta(STYLE_KEY, json.dumps(EndpointConfig("inverse", alphabet="AB").description()))
+    redrawn, why = _redrawn(folder, AuditConfig())
+    assert (len(redrawn), why) == (8, "")
+    assert set(redrawn[3].draw(0)[0]) <= set("AB")
 
 
 def test_a_change_that_does_nothing_is_said_as_such() -> None:

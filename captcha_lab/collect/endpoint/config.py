@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 
 from captcha_lab.alphabet import Alphabet
-from captcha_lab.collect.endpoint.traits import STYLES, Style, Traits
+from captcha_lab.collect.endpoint.traits import MAX_LENGTH, STYLES, Style, Traits
 from captcha_lab.errors import UsageError
 
 ANSWER_HEADER = "X-Captcha-Answer"
 STYLE_HEADER = "X-Captcha-Style"  # JSON: style, alphabet and traits
-MAX_LENGTH = 16
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,8 @@ STYLES = {
     ),
 }
 
+MAX_LENGTH = 16
+MAX_STROKES, MAX_FONTS = 9, 6
 _VARIED = 4  # characters by which the longest captcha exceeds the shortest where the length is varied
 # Trait, field, its value with the trait, and what a picture without and with it shows.
 _SWITCHES: tuple[tuple[str, str, int, str, str], ...] = (
@@ -132,4 +134,6 @@ def traits_from(values: Any) -> Traits | None:
         return None
     if any(type(values[name]) is not type(known[name]) for name in known):
         return None
-    return Traits(**values)
+    found = Traits(**values)
+    lengths = 1 <= found.shortest <= found.longest <= MAX_LENGTH
+    return found if lengths and 0 <= found.strokes <= MAX_STROKES and 1 <= found.fonts <= MAX_FONTS else None

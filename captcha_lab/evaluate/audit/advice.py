@@ -6,6 +6,7 @@ from captcha_lab.evaluate.audit.attack import TARGETS, Attack, Milestone, time_t
 from captcha_lab.evaluate.audit.remedies import Remedy
 from captcha_lab.evaluate.audit.result import Advice, Audit
 from captcha_lab.evaluate.audit.table_attack import NAME as TABLE
+from captcha_lab.evaluate.audit.traits import Guess, TraitResult
 from captcha_lab.evaluate.grade import Grade
 
 WORKS = 0.5  # of what a reader that trained on the change still reads: below this it helps
@@ -91,6 +92,7 @@ def _table(found: Audit, best: Attack) -> str:
 def advice(found: Audit) -> list[Advice]:
     """What would help and what would not, each from a figure of this audit, the largest gain first."""
     known = [_endpoint(found), _cut(found), _shapes(found), *(_remedy(r) for r in found.remedies)]
+    known += [_trait(result) for result in found.traits] + [_guess(guess) for guess in found.guesses]
     if found.uniform is not None and found.uniform < 0.001:
         known.append(
             Advice("Drawing all characters equally often costs somebody who guesses a little.", False)
@@ -151,6 +153,31 @@ def _shapes(found: Audit) -> Advice | None:
         f"Deforming each glyph continuously: {shapes.glyphs} glyphs show only {shapes.distinct} different shapes, and "
         f"the next glyph is new with a chance of {100 * shapes.unseen_chance:.0f} %, so a table of shapes works.",
         True,
+    )
+
+
+def _trait(result: TraitResult) -> Advice:
+    """Drawn without a trait that the captcha has, or with one that it has not."""
+    own, after = 100 * result.own.value, 100 * result.learned.value
+    reader = f"a reader trained on {result.captchas} such captchas reads"
+    if result.added:
+        text = f"{result.text}: {reader} {after:.0f} % of them, and {own:.0f} % of the captchas as they are."
+        helps = result.learned.value < WORKS
+    else:
+        text = f"The {result.trait} of the captchas: with {result.text} instead, {reader} {after:.0f} %, "
+        text += f"not {own:.0f} %."
+        helps = result.own.value < WORKS and result.gain > 0 and result.sure
+    return Advice(text[0].upper() + text[1:], helps, result.gain)
+
+
+def _guess(guess: Guess) -> Advice:
+    """Where the endpoint's style can't be drawn again."""
+    having, others = guess.having, guess.others
+    return Advice(
+        f"{guess.text[0].upper()}{guess.text[1:]} (a guess: such captchas may differ in more than this): "
+        f"{100 * having.value:.0f} % of them are read, of the others {100 * others.value:.0f} %.",
+        having.value < WORKS and having.high < others.low,
+        others.value - having.value,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -15,6 +15,7 @@ from captcha_lab.evaluate.audit.attack import Answers, Attack, Attacker, captcha
 from captcha_lab.evaluate.audit.config import AuditConfig
 from captcha_lab.evaluate.audit.remedies import try_remedies
 from captcha_lab.evaluate.audit.result import Audit, Endpoint, Shapes, ShownCaptcha
+from captcha_lab.evaluate.audit.traits import Guess, TraitResult, guess_traits
 from captcha_lab.evaluate.glyphs import INK
 from captcha_lab.evaluate.reading.glyphs import GlyphResult
 from captcha_lab.metrics.accuracy import worst_confusions
@@ -100,6 +101,7 @@ def audit(
     reading: GlyphResult | None,
     config: AuditConfig,
     *,
+    traits: Callable[[], list[TraitResult]] | None = None,
     notes: Sequence[str] = (),
     progress: PhaseProgress = no_progress,
 ) -> Audit:
@@ -111,6 +113,7 @@ def audit(
         reader: a classifier of glyphs trained on the labels, or None without labelled glyphs.
         reading: its figures on the test split.
         config: see `AuditConfig`.
+        traits: measures what in the picture resists, where its style can be drawn again; else it is guessed.
         notes: what could not be tried, and why.
         progress: told what is being measured.
     """
@@ -160,10 +163,20 @@ def audit(
             resisting=[] if reading is None else _resisting(reading),
             confused=[] if reading is None else _confused(reading),
             remedies=remedies,
+            traits=traits() if traits is not None and config.remedies else [],
+            guesses=_guesses(captchas, answers, attacks) if traits is None else [],
             shown=_shown(answers, attacks),
             notes=missing,
         )
     )
+
+
+def _guesses(captchas: Captchas, answers: Answers, attacks: Sequence[Attack]) -> list[Guess]:
+    """By the attack that reads most."""
+    if not attacks:
+        return []
+    best = max(attacks, key=lambda attack: attack.best.value)
+    return guess_traits(answers, best.readings, captchas.flags)
 
 
 def _attacks(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from captcha_lab.evaluate.audit.attack import TARGETS, Attack, EffortPoint, spread_text, time_text
 from captcha_lab.evaluate.audit.result import Advice, Audit, ShownCaptcha
+from captcha_lab.evaluate.audit.traits import Guess, TraitResult
 from captcha_lab.evaluate.page.html import (
     heading,
     interval_text,
@@ -56,6 +57,8 @@ def audit_html(found: Audit) -> str:
     parts += [_shown(found.shown)] if found.shown else []
     parts += [_attacks(found)] if found.attacks else []
     parts += [_advice(found.advice)] if found.advice else []
+    parts += [_traits(found.traits)] if found.traits else []
+    parts += [_guesses(found.guesses)] if found.guesses else []
     parts += [_remedies(found)] if found.remedies else []
     parts += [_characters(found)] if found.resisting else []
     parts += [glyph_section(found.reading)] if found.reading is not None else []
@@ -173,6 +176,37 @@ def _advice(lines: Sequence[Advice]) -> str:
 
 def _gain(line: Advice) -> str:
     return "" if line.gain is None else f" <small>Takes {100 * line.gain:.0f} % of the readings.</small>"
+
+
+def _traits(results: Sequence[TraitResult]) -> str:
+    """Of each trait changed by itself, what readers of whole captchas still read; the largest gain first."""
+    rows = [
+        (
+            "",
+            [
+                f"{escape(r.text)}<small>{escape(r.trait)} {'added' if r.added else 'taken away'}</small>",
+                "–" if r.unlabelled is None else share_cell(r.unlabelled),
+                share_cell(r.learned),
+            ],
+        )
+        for r in sorted(results, key=lambda result: -result.gain)
+    ]
+    first = results[0]
+    head = ["the style, but for", "read without a label", f"with {first.captchas} typed captchas"]
+    return (
+        "<h2>What in the picture resists</h2>\n<p>The endpoint's style was drawn again with one trait changed, and the "
+        "same reader trained on each. Captchas read whole; of the style as it is: "
+        f"{share_text(first.own)} ({interval_text(first.own)}).</p>\n" + table(head, rows)
+    )
+
+
+def _guesses(guesses: Sequence[Guess]) -> str:
+    rows = [("", [escape(g.text), share_cell(g.having), share_cell(g.others)]) for g in guesses]
+    return (
+        "<h2>What in the picture may resist</h2>\n<p>A guess: this endpoint's style can't be drawn again with one "
+        "trait changed, so its captchas are compared among themselves, by the attack that reads most.</p>\n"
+        + table(["captchas with", "of them read", "of the others"], rows)
+    )
 
 
 def _remedies(found: Audit) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from captcha_lab.evaluate.audit.attack import Attack, Milestone
 from captcha_lab.evaluate.audit.config import AuditConfig
 from captcha_lab.evaluate.audit.remedies import Remedy
+from captcha_lab.evaluate.audit.traits import Guess, TraitResult
 from captcha_lab.evaluate.grade import Grade
 from captcha_lab.evaluate.reading.glyphs import GlyphResult
 from captcha_lab.metrics.intervals import Share
@@ -84,6 +85,8 @@ class Audit:
         resisting: characters read worst: (name, share), worst first.
         confused: (true, read, count).
         remedies: see `Remedy`.
+        traits: what in the picture resists, measured; empty where its style can't be drawn again.
+        guesses: what may resist, by comparing the test captchas among themselves.
         verdict: one sentence.
         grade: how strong the captcha is; None where nothing is labelled.
         advice: what would help and what would not, the largest gain first.
@@ -110,6 +113,8 @@ class Audit:
     resisting: list[tuple[str, Share]] = field(default_factory=list)
     confused: list[tuple[str, str, int]] = field(default_factory=list)
     remedies: list[Remedy] = field(default_factory=list)
+    traits: list[TraitResult] = field(default_factory=list)
+    guesses: list[Guess] = field(default_factory=list)
     verdict: str = ""
     grade: Grade | None = None
     advice: list[Advice] = field(default_factory=list)
