@@ -94,6 +94,8 @@ def run(
         done = pipeline.train(
             workspace, folder, settings, reader=reader, start=start, name=name, say=say, progress=bar.phase
         )
+    if not done.leads:
+        return
     report = done.chosen
     glyphs = [
         f"  {label:21} {percent(report.glyphs[key])}"

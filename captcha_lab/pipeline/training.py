@@ -35,12 +35,14 @@ class Training:
         reports: all that were trained, the chosen one among them.
         why: one sentence on the choice.
         notes: why kinds of readers were left out.
+        leads: of the processes that torchrun started, this is the first.
     """
 
     chosen: ReaderReport
     reports: tuple[ReaderReport, ...]
     why: str
     notes: tuple[str, ...] = ()
+    leads: bool = True
 
 
 def train(
@@ -146,7 +148,7 @@ def _train_kinds(
             "`captcha-lab import PATH --labels filename`."
         )
     chosen = max(reports, key=lambda report: report.validation.value if report.validation else -1.0)
-    return Training(chosen, tuple(reports), _why(chosen, reports), tuple(notes))
+    return Training(chosen, tuple(reports), _why(chosen, reports), tuple(notes), views.group.leads)
 
 
 def _kind_of(path: Path, reader: str) -> ReaderKind:
@@ -221,4 +223,4 @@ def _train_single(
     data = _packed(workspace, folder, say, group)
     with _models(workspace, group) as models:
         report = train_glyph_reader(data, models, config, name, progress=progress, group=group)
-    return Training(report, (report,), "")
+    return Training(report, (report,), "", leads=group.leads)

@@ -174,7 +174,7 @@ def until_saved(run: Path) -> None:
         return load_resume(found[0])["state"]["step"] if found else 0
 
     before = step()
-    for _ in range(600):
+    for _ in range(3000):
         if step() > before:
             return
         time.sleep(0.1)
