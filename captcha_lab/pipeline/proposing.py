@@ -59,7 +59,7 @@ def learned(images: list[np.ndarray], texts: list[str]) -> CaptchaReader:
         report = kind.train(
             CaptchaViews(data, no_glyphs),
             Path(place),
-            {"steps": STEPS},
+            {"steps": STEPS, "tensorboard": False},
             None,
             no_progress,
         )

@@ -72,7 +72,7 @@ class TypedAttacker:
         return Attack(name, means, points, milestones(points, config), readings)
 
     def _train(self, texts: TextSet, config: AuditConfig) -> CaptchaReader:
-        settings = {"seed": config.seed, "time_limit": config.typed_seconds}
+        settings = {"seed": config.seed, "time_limit": config.typed_seconds, "tensorboard": False}
         with tempfile.TemporaryDirectory() as folder:
             report = self.kind.train(
                 replace(self.views, texts=texts), Path(folder), settings, None, no_progress

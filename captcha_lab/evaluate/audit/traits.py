@@ -108,7 +108,12 @@ def measure_traits(
         progress("drawing the style with a trait changed", number, len(redrawn), style.text)
         data = _drawn(style, config)
         with tempfile.TemporaryDirectory() as folder:
-            settings = {"steps": config.trait_steps, "seed": config.seed, "unlabelled": False}
+            settings = {
+                "steps": config.trait_steps,
+                "seed": config.seed,
+                "unlabelled": False,
+                "tensorboard": False,
+            }
             report = kind.train(CaptchaViews(data, _no_glyphs), Path(folder), settings, None, no_progress)
         reader = ready_made(data.images) if ready_made is not None else None
         shares.append((_read(reader, data.part("test")), report.test or share_of([])))

@@ -25,6 +25,7 @@ class SequenceConfig:
     start: str = ""  # run folder of a sequence reader to start from instead; what it can read stays readable
     augment: bool = True  # see `Augmentation`
     unlabelled: bool = True  # learn from the captchas without a label as well, as far as that helps
+    tensorboard: bool = True  # write event files where TensorBoard is installed
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -278,7 +278,8 @@ class _Training:
             if board is not None:
                 board.readers(figures, before + round(figures["step"]))
 
-        board = open_board(run.tensorboard, self._reached(resume)) if group.leads else None
+        reached = self._reached(resume)
+        board = open_board(run.tensorboard, reached) if group.leads and config.tensorboard else None
         state = fit(
             self.network,
             part,
