@@ -1,5 +1,6 @@
 """Training the sequence reader: it learns, it goes on where it was killed, and odd data get a clear line."""
 
+import itertools
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 import torch
 
 from captcha_lab.errors import CaptchaLabError, UsageError
+from captcha_lab.recognise.sequence import train as training
 from captcha_lab.recognise.sequence.config import SequenceConfig
 from captcha_lab.recognise.sequence.reader import SequenceReader, base_reader
 from captcha_lab.recognise.sequence.start import facts_of, start_from
@@ -88,6 +90,7 @@ KILLED = """
 import sys
 from pathlib import Path
 from captcha_lab.recognise import fit as fit_module
+from captcha_lab.recognise.sequence import train as training
 from captcha_lab.recognise.sequence.config import SequenceConfig
 from captcha_lab.recognise.sequence.train import train
 from tests.recognise.captchas import draw_set, random_texts
@@ -161,6 +164,45 @@ def test_one_class_and_no_validation_are_enough_to_train(tmp_path: Path) -> None
     report = train(tiny(texts, [draw_text("7", rng) for _ in texts]), tmp_path, replace(QUICK, steps=3))
     assert report.validation is report.test is None
     assert SequenceReader.load(report.run.root).read([draw_text("7", rng)])[0].text in ("", "7")
+
+
+def test_captchas_of_very_different_sizes_are_learned_together(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    texts = ("23", "4523", "52", "345")
+    heights = (12, 300, 40, 25)
+    images = [draw_text(text, rng, height) for text, height in zip(texts, heights, strict=True)]
+    images[2] = images[2][..., 0]  # and a grey one
+    report = train(tiny(texts, images), tmp_path, replace(QUICK, steps=2))
+    assert not any("narrow" in line for line in report.warnings)
+    assert len(SequenceReader.load(report.run.root).read(images)) == 4
+
+
+def test_a_character_that_only_a_test_captcha_has_is_read_wrong_and_no_error(tmp_path: Path) -> None:
+    data = draw_set(["X3", *random_texts(9, "2345", (2,))])
+    assert data.part("test").texts[0] == "X3"
+    report = train(data, tmp_path, replace(QUICK, steps=2, from_base=False))
+    assert "X" not in SequenceReader.load(report.run.root).classes
+    assert report.test is not None
+    assert report.test.value < 1
+
+
+@pytest.mark.parametrize(("gain", "cycles"), [(0.0, 2), (0.001, 4), (-0.001, 2), (1.0, 1)])
+def test_it_trains_on_only_while_validation_gains(
+    gain: float, cycles: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "BASE_STEPS", 4)
+    monkeypatch.setattr(training, "MIN_VALIDATION", 2)
+    shares = itertools.count(0.5, gain)
+
+    def measured(reader: SequenceReader, part: TextSet) -> dict[str, float]:
+        return {"validation_accuracy": min(next(shares), 1.0), "validation_loss": 1.0}
+
+    monkeypatch.setattr(training, "evaluation", measured)
+    data = draw_set(random_texts(10, "2345", (2,)))
+    report = train(data, tmp_path, SequenceConfig(batch_size=2, unlabelled=False))
+    steps = [line["step"] for line in report.run.history() if "step" in line]
+    first = 4 + 2 * len(data.part("train")) // 2
+    assert steps[-1] == first * (2**cycles - 1)
 
 
 def test_too_few_labels_say_how_to_give_them(tmp_path: Path) -> None:
