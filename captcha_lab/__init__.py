@@ -3,7 +3,9 @@
 The interface for programs, each name imported when it is first used:
 
 - `load_dataset`, `load_recogniser`, `load_generator`: what a workspace or a file holds;
-- `train_recogniser`, `train_generator`, `evaluate_models`: whole steps, as the commands do them.
+- `train_recogniser`, `train_generator`, `evaluate_models`, `read`: whole steps, as the commands do them.
+
+What they give shows itself in a notebook, and most of it has a `plot()`.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
         load_dataset,
         load_generator,
         load_recogniser,
+        read,
         train_generator,
         train_recogniser,
     )
@@ -28,6 +31,7 @@ __all__ = [
     "load_dataset",
     "load_generator",
     "load_recogniser",
+    "read",
     "train_generator",
     "train_recogniser",
 ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
+from captcha_lab.errors import CaptchaLabError
+
 # The import name of a library, and the extra of the package (`pip install 'captcha-lab[report]'`) that brings it.
 EXTRAS = {
     "captcha": "serve",
@@ -17,6 +19,16 @@ EXTRAS = {
 def available(library: str) -> bool:
     """Whether an optional library is installed; nothing is imported."""
     return find_spec(library) is not None
+
+
+def require(library: str) -> None:
+    """Go on only where an optional library is installed.
+
+    Raises:
+        CaptchaLabError: it is not; says how to get it.
+    """
+    if not available(library):
+        raise CaptchaLabError(how_to_get(library) or f"This needs {library}, which is not installed.")
 
 
 def how_to_get(library: str) -> str | None:

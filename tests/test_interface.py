@@ -20,6 +20,7 @@ from captcha_lab.store.packed.packed import PackedSet, write_packed
 from tests.cli.conftest import invoke
 
 CHARACTERS = "ACEH37"
+PNG = b"\x89PNG"
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +61,10 @@ def test_glyphs_for_numpy_and_torch(root: Path) -> None:
     assert np.array_equal(images[0].numpy(), train.images[0])
     with pytest.raises(UsageError, match="no split 'all'"):
         data.part("all")
+    assert repr(train.plot(count=2)) == "Plot(A, B)"
+    assert data.plot(count=3)._repr_png_().startswith(PNG)
+    with pytest.raises(UsageError, match="at least 1 picture"):
+        data.plot(count=0)
 
 
 def test_whole_captchas_with_their_texts(root: Path) -> None:
@@ -105,16 +110,28 @@ def test_the_reader_of_whole_captchas_takes_pictures_of_any_form(root: Path) -> 
         reader.read(path.read_bytes())
 
 
-def test_whole_steps(root: Path) -> None:
+def test_whole_steps(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    untrained = captcha_lab.read([min((root / "pictures").iterdir())], workspace=root)
+    assert [type(one.text) for one in untrained] == [str]
     report = captcha_lab.train_recogniser(reader="glyph", epochs=1, name="reader", workspace=root)
+    assert repr(report).startswith("ReaderReport(reader, glyph reader: validation ")
+    assert "validation captchas" in report._repr_html_()
+    assert repr(report.plot()) == "Plot(Loss, Accuracy)"
     reader = captcha_lab.load_recogniser(report.run.root)
     pictures = sorted((root / "pictures").iterdir())[:3]
-    assert [len(reading.text) for reading in reader.read(pictures)] == [4, 4, 4]
+    readings = reader.read(pictures)
+    assert [len(reading.text) for reading in readings] == [4, 4, 4]
+    assert captcha_lab.read(pictures, workspace=root) == readings
+    assert repr(readings[0]) == f"Reading({readings[0].text!r}, {readings[0].confidence:.3f})"
     assert repr(reader).startswith("GlyphReader(")
     assert len(repr(reader)) < 80
     made = captcha_lab.train_generator("glyphs", recipe="draft", iterations=2, name="made", workspace=root)
     generator = captcha_lab.load_generator(made.run)
     assert repr(generator) == "Generator(draft: pictures of 20x20, 2 classes)"
+    assert generator._repr_html_().count("<img") == 2
+    assert repr(made).startswith("GeneratorReport(made, draft: 2 iterations. ")
+    assert made.verdict in made._repr_html_()
+    assert made.plot()._repr_png_().startswith(PNG)
     by_name = generator.sample(labels=["A", "B", "A"], seed=1)
     assert np.array_equal(by_name, generator.sample(labels=[0, 1, 0], seed=1))
     for wrong, said in (
@@ -127,3 +144,17 @@ def test_whole_steps(root: Path) -> None:
             generator.sample(labels=wrong)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="no setting nosuch"):
         captcha_lab.train_generator("glyphs", workspace=root, nosuch=1)
+    with pytest.raises(CaptchaLabError, match="no model nosuch"):
+        captcha_lab.read(pictures, model="nosuch", workspace=root)
+    monkeypatch.setattr("captcha_lab.extras.find_spec", lambda name: None)
+    for one in (report, made):
+        with pytest.raises(CaptchaLabError, match=r"needs matplotlib.*captcha-lab\[report\]"):
+            one.plot()
+
+
+def test_evaluation_in_a_notebook(root: Path, tmp_path: Path) -> None:
+    captcha_lab.train_recogniser(reader="glyph", epochs=1, name="judging", workspace=root)
+    done = captcha_lab.evaluate_models("judging", workspace=root)
+    assert repr(done) == f"Evaluated({done.report.verdict} Report: {done.html_path})"
+    assert done.report.verdict.split(":")[0] in done._repr_html_()
+    assert done.plot().save(tmp_path / "evaluation.svg").read_text(encoding="utf-8").count("read right") >= 2

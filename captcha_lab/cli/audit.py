@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from captcha_lab.cli.output import DatasetOption, JsonFlag, SeedOption, ask, emit, progress, say
+from captcha_lab.cli.output import (
+    DatasetOption,
+    JsonFlag,
+    SeedOption,
+    ask,
+    emit,
+    progress,
+    say,
+    suggest,
+    tell_next,
+)
 from captcha_lab.collect.scrape.config import ScrapeConfig
 from captcha_lab.evaluate.audit.config import AuditConfig
 
@@ -28,6 +39,15 @@ def run(
     url: Annotated[
         str | None,
         typer.Argument(help="Endpoint to scrape first, by the scraper's rules [default: what is there]."),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            "--run",
+            metavar="RUN",
+            help="Let this trained reader try too (see `captcha-lab runs`).",
+        ),
     ] = None,
     dataset: DatasetOption = None,
     count: Annotated[int, typer.Option(help="Captchas to have in all, with a URL.")] = ScrapeConfig.count,
@@ -59,9 +79,16 @@ def run(
     with progress("Auditing") as bar:
         found, _, html_path = audit_dataset(
             url, dataset, scrape, config, report, ask if sys.stdin.isatty() else None, say,
-            bar.phase,
+            bar.phase, model,
         )  # fmt: skip
     emit(audit_json(found) if json else None, json, *_lines(found), f"Report: {html_path}")
+    if found.grade is None:
+        tell_next(dataset, json)
+    else:
+        source = shlex.quote(url or found.url or "URL")
+        suggest(
+            f"captcha-lab audit {source} --dataset after", "once the captcha has been changed: compare", json
+        )
 
 
 def _lines(found: Audit) -> list[str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, progress, size_text
+from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, progress, size_text, suggest
 from captcha_lab.store.workspace import Workspace
 
 EXAMPLES = (("captcha-lab backup evening.zip", "Keep the dataset, with all labels, in one file."),)
@@ -34,3 +35,4 @@ def run(
         f"Dataset {report.dataset} with {report.pictures} captchas kept in {report.path} "
         f"({size_text(report.bytes)}).",
     )
+    suggest(f"captcha-lab restore {shlex.quote(str(report.path))} --dataset NAME", "brings it back", json)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from captcha_lab.cli.output import JsonFlag, emit, progress, say
+from captcha_lab.cli.output import JsonFlag, emit, progress, say, suggest, tell_next
 from captcha_lab.store.workspace import Workspace
 
 EXAMPLES = (("captcha-lab check", "Read everything in the workspace and compare it with its checksums."),)
@@ -28,3 +28,7 @@ def run(json: JsonFlag = False) -> None:
     )
     if report.problems:
         raise typer.Exit(1)
+    if report.orphans:
+        suggest("captcha-lab clean", "removes what belongs to nothing", json)
+    else:
+        tell_next(None, json)

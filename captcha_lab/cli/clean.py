@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from captcha_lab.cli.output import JsonFlag, ask, emit, say, size_text
+from captcha_lab.cli.output import JsonFlag, ask, emit, say, size_text, suggest
 from captcha_lab.errors import UsageError
 from captcha_lab.store.workspace import Workspace
 
@@ -38,3 +38,7 @@ def run(
         remove(found)
     done = "found" if dry_run else "removed"
     emit({"removed": not dry_run, "items": found}, json, f"{len(found)} leftovers {done} ({size}).")
+    if dry_run and found:
+        suggest("captcha-lab clean", "removes them, after a question", json)
+    else:
+        suggest("captcha-lab check", "compares all that is here with its checksums", json)

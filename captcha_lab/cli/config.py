@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from captcha_lab.cli.output import JsonFlag, emit, table
+from captcha_lab.cli.output import JsonFlag, emit, suggest, table
 from captcha_lab.errors import UsageError
 from captcha_lab.store.workspace import CONFIG_NAME, Workspace, WorkspaceConfig, set_config
 
@@ -52,6 +52,7 @@ def run(
         table(("key", "value", "default", "meaning"), texts),
         f"Kept in {workspace.root / CONFIG_NAME}.",
     )
+    suggest("captcha-lab status", "what is in this workspace", json)
 
 
 def _parsed(key: str, value: str, default: Any) -> str | int | tuple[str, ...]:

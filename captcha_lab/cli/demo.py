@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from captcha_lab.cli.output import JsonFlag, SeedOption, emit, progress, say, table
+from captcha_lab.cli.output import JsonFlag, SeedOption, emit, progress, say, suggest, table
 from captcha_lab.errors import UsageError
 from captcha_lab.pipeline.common import check_folder
 from captcha_lab.pipeline.demo import DemoConfig, DemoReport, demo
@@ -37,6 +38,7 @@ def run(
     check_folder(root)
     report = demo(root.resolve(), config, say, progress)
     emit(report, json, *_summary(report))
+    suggest(f"cd {shlex.quote(str(report.root))} && captcha-lab status", "the workspace that it made", json)
 
 
 def _summary(report: DemoReport) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from captcha_lab.cli.output import DatasetOption, JsonFlag, emit
+from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, tell_next
 from captcha_lab.text import printable
 
 EXAMPLES = (
@@ -56,3 +56,4 @@ def run(
             for picture in report.aside
         ),
     )
+    tell_next(dataset, json)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from captcha_lab.cli.output import JsonFlag, SeedOption, emit, say, table
+from captcha_lab.cli.output import JsonFlag, SeedOption, emit, say, suggest, table
 
 EXAMPLES = (
     ("captcha-lab explain", "The topics."),
@@ -43,6 +43,7 @@ def run(
             json,
             table(("topic", "what it shows", "source"), rows),
         )
+        suggest("captcha-lab explain TOPIC", "the experiment, with its figures and a picture", json)
         return
     chosen = get_topic(topic)
     found = chosen.explain(seed)
@@ -60,3 +61,4 @@ def run(
         *lines,
         *([f"Picture: {path}."] if drawn else []),
     )
+    suggest("captcha-lab explain", "the other topics", json)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, progress, say
+from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, progress, say, suggest
 from captcha_lab.collect.exchange.options import FORMATS
 from captcha_lab.store.workspace import Workspace
 
@@ -43,3 +44,4 @@ def run(
     emit(report, json, *lines)
     if report.skipped:
         raise typer.Exit(1)
+    suggest(f"captcha-lab import {shlex.quote(str(report.path))} --dataset NAME", "reads it back", json)

@@ -15,6 +15,7 @@ from captcha_lab.cli.output import (
     names,
     progress,
     say,
+    suggest,
 )
 from captcha_lab.generate.sampling.options import SampleOptions
 
@@ -77,3 +78,5 @@ def run(
         report = pipeline.generate(options, model or (), bar, say)
     if report is not None:
         emit(report, json, f"Wrote {report.count} {report.what} of {report.run} to {report.path}.")
+        chosen = "".join(f" --model {run}" for run in model or ())
+        suggest(f"captcha-lab eval{chosen}", "measures such samples beside real ones", json)

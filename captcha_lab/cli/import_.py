@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, progress, say, table, tell_next
+from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, progress, say, suggest, table, tell_next
 from captcha_lab.collect.exchange.options import LABELS, ImportOptions
 from captcha_lab.collect.frame_choice import FRAME_HELP
 from captcha_lab.store.workspace import Workspace
@@ -77,6 +78,7 @@ def run(
         for note in plan.notes:
             say(note)
         emit(plan, json, *_table(plan))
+        suggest(f"captcha-lab import {shlex.quote(str(path))}", "does it", json)
         return
     with progress("Importing") as bar:
         report = import_path(path, workspace.dataset(dataset), workspace.config, options, bar)

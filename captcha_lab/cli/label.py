@@ -11,7 +11,17 @@ from urllib.parse import urlsplit
 
 import typer
 
-from captcha_lab.cli.output import DatasetOption, JsonFlag, ModelOption, emit, progress, say, table, tell_next
+from captcha_lab.cli.output import (
+    DatasetOption,
+    JsonFlag,
+    ModelOption,
+    emit,
+    progress,
+    say,
+    suggest,
+    table,
+    tell_next,
+)
 from captcha_lab.errors import UsageError
 from captcha_lab.label.questions.types import BEST, QUEUE_NAMES
 from captcha_lab.label.web.config import ReviewConfig
@@ -81,6 +91,7 @@ def _simulate(truth: Path, error_rate: float, json: bool) -> None:
         table(("keystrokes", "labels right", f"{found.unit}s shown"), found.table()),
         f"Keystrokes to {', '.join(reached)}.",
     )
+    suggest("captcha-lab label --review", "labels the captchas of a dataset so", json)
 
 
 def _auto(dataset: str | None, model: str | None, json: bool) -> None:

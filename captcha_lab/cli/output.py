@@ -79,7 +79,7 @@ def emit(result: Any, as_json: bool, *lines: str) -> None:
 
 
 def tell_next(dataset: str | None, as_json: bool) -> None:
-    """The last line for people: the command that would come next for a dataset (None: the configured one)."""
+    """The last line for people: what would come next for a dataset (None: the configured one)."""
     if as_json or not leads():
         return
     from captcha_lab.pipeline.status import next_step
@@ -87,7 +87,14 @@ def tell_next(dataset: str | None, as_json: bool) -> None:
 
     workspace = Workspace.find()
     with suppress(CaptchaLabError):  # what is damaged is said by the command that needs it
-        emit(None, False, str(next_step(workspace, workspace.dataset(dataset))))
+        step = next_step(workspace, workspace.dataset(dataset))
+        suggest(step.command, step.why, as_json)
+
+
+def suggest(command: str, why: str, as_json: bool) -> None:
+    """The last line for people, on stderr beside the result: a command that may come next, and what it is for."""
+    if not as_json:
+        say(f"Next: {command}  ({why})")
 
 
 def say(message: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from captcha_lab.cli.output import JsonFlag, ModelOption, emit, progress, say
+from captcha_lab.cli.output import JsonFlag, ModelOption, emit, progress, say, suggest
 from captcha_lab.text import printable
 
 if TYPE_CHECKING:
@@ -45,6 +45,10 @@ def run(
         say(f"Error: {problem}")
     if report.unreadable:
         raise typer.Exit(1)
+    if min_confidence:
+        suggest("captcha-lab eval", "how often the reader is right, on labelled captchas", json)
+    else:
+        suggest("captcha-lab read --min-confidence 0.9 …", "marks what a person should read", json)
 
 
 def _line(row: FileReading) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, progress
+from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, progress, tell_next
 from captcha_lab.store.workspace import Workspace
 
 EXAMPLES = (("captcha-lab restore evening.zip --dataset again", "Bring a backup back under another name."),)
@@ -26,3 +26,4 @@ def run(
     emit(
         report, json, f"Dataset {report.dataset} with {report.pictures} captchas restored from {report.path}."
     )
+    tell_next(report.dataset, json)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from captcha_lab.cli.output import JsonFlag, ask, emit, size_text
+from captcha_lab.cli.output import JsonFlag, ask, emit, size_text, suggest
 from captcha_lab.errors import UsageError
 from captcha_lab.store.workspace import Workspace
 
@@ -32,3 +32,4 @@ def run(
             raise typer.Exit(1)
     freed = sum(remove_run(workspace, name) for name in names)
     emit({"removed": names, "bytes": freed}, json, f"Deleted {', '.join(names)}: {size_text(freed)} freed.")
+    suggest("captcha-lab runs", "the runs that are left", json)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from captcha_lab.cli.output import JsonFlag, emit, size_text, table
+from captcha_lab.cli.output import JsonFlag, emit, size_text, table, tell_next
 from captcha_lab.store.workspace import Workspace
 
 EXAMPLES = (
@@ -47,3 +47,4 @@ def run(
     if not found:
         lines = [f"There are no runs in {workspace.models} yet: `captcha-lab train` makes the first."]
     emit({"runs": found}, json, *lines)
+    tell_next(None, json)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from captcha_lab.cli.output import JsonFlag, emit
+from captcha_lab.cli.output import JsonFlag, emit, suggest
 from captcha_lab.collect.endpoint.config import ANSWER_HEADER, EndpointConfig
 from captcha_lab.collect.endpoint.traits import STYLES
 
@@ -51,6 +51,7 @@ def run(
 
     def started(url: str) -> None:
         emit({"url": url, "config": config}, json, f"Serving {style} captchas at {url} (Ctrl-C ends it).")
+        suggest(f"captcha-lab scrape {url}", "in another terminal: captchas of this endpoint", json)
 
     try:
         serve(config, started)

@@ -15,6 +15,7 @@ from captcha_lab.cli.output import (
     names,
     progress,
     say,
+    suggest,
     table,
     tell_next,
 )
@@ -180,6 +181,11 @@ def _list(json: bool) -> None:
         json,
         table(("recipe", "what it is", "source"), rows),
     )
+    suggest(
+        "captcha-lab train-gen --recipe NAME --dry-run",
+        "a recipe's networks, and how long it takes here",
+        json,
+    )
 
 
 def _dry_run(made: Any, json: bool) -> None:
@@ -193,3 +199,4 @@ def _dry_run(made: Any, json: bool) -> None:
     how = f"{made.threads} thread{'s' if made.threads > 1 else ''}, {made.precision}"
     lines += ["", f"One iteration takes {1000 * made.seconds_per_iteration:.1f} ms here ({how})."]
     emit(made, json, *lines)
+    suggest(f"captcha-lab train-gen --recipe {made.recipe.name}", "trains it", json)

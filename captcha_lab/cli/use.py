@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from captcha_lab.cli.output import JsonFlag, emit
+from captcha_lab.cli.output import JsonFlag, emit, tell_next
 from captcha_lab.errors import UsageError
 from captcha_lab.store.workspace import Workspace
 
@@ -44,3 +44,4 @@ def run(
             for run in used
         ),
     )
+    tell_next(None, json)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,10 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from captcha_lab.errors import UsageError
+from captcha_lab.extras import require
+from captcha_lab.plot import Plot, picture_html
 from captcha_lab.store.packed.packed import SPLITS, PackedSet
 from captcha_lab.store.packed.texts import TextSet
 
 SHOWN = 32  # pictures in a notebook
+LARGE = 48  # pixels of height below which they are shown twice as large
 PAPER = 255
 
 
@@ -82,18 +84,38 @@ class ImageSet:
             return label
         return self.classes[label] if 0 <= label < len(self.classes) else ""
 
+    def plot(self, count: int = 16, columns: int = 8) -> Plot:
+        """The first pictures with their labels, `columns` in a row.
+
+        Raises:
+            CaptchaLabError: matplotlib is not installed.
+            UsageError: fewer than one picture or column.
+        """
+        require("matplotlib")
+        from matplotlib.figure import Figure
+
+        if count < 1 or columns < 1:
+            raise UsageError("Give at least 1 picture and 1 column.")
+        count = min(count, len(self))
+        columns = max(min(columns, count), 1)
+        rows = max(-(-count // columns), 1)
+        figure = Figure(figsize=(1.3 * columns, 1.3 * rows), layout="constrained")
+        for k, axes in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
+            axes.axis("off")
+            if k < count:
+                axes.imshow(self.images[k], cmap="gray", vmin=0, vmax=255)
+                axes.set_title(self._label(k))
+        return Plot(figure)
+
     def _repr_html_(self) -> str:
         """The first pictures with their labels, for notebooks."""
         from html import escape
 
         from captcha_lab.store.images import encode
 
-        cells = [
-            f'<figure style="display:inline-block;margin:4px;text-align:center">'
-            f'<img src="data:image/png;base64,{base64.b64encode(encode(self.images[k])).decode()}">'
-            f"<figcaption>{escape(self._label(k))}</figcaption></figure>"
-            for k in range(min(len(self), SHOWN))
-        ]
+        scale = 2 if self.images.shape[1:2] < (LARGE,) else 1
+        shown = range(min(len(self), SHOWN))
+        cells = [picture_html(encode(self.images[k]), self._label(k), scale=scale) for k in shown]
         return f"<p>{escape(repr(self))}</p>{''.join(cells)}"
 
 

@@ -20,6 +20,12 @@ class Share(NamedTuple):
     successes: int
     trials: int
 
+    def __str__(self) -> str:
+        """As people read it: `99.6 % (97.8 to 99.9, 250)`."""
+        if not self.trials:
+            return "not measured"
+        return f"{100 * self.value:.1f} % ({100 * self.low:.1f} to {100 * self.high:.1f}, {self.trials})"
+
 
 class Spread(NamedTuple):
     """Mean and sample standard deviation (0 for one value) of a figure over seeds."""

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.pipeline.captchas import ensure_packed
-from captcha_lab.pipeline.common import Say, check_folder
+from captcha_lab.pipeline.common import Say, check_folder, find_model
+from captcha_lab.pipeline.models import dataset_of
 from captcha_lab.progress import PhaseProgress
-from captcha_lab.store.runs import all_runs
+from captcha_lab.store.runs import Run, all_runs, load_weights
 from captcha_lab.store.workspace import DEFAULT_LENGTH, DatasetFolder, Workspace
 
 if TYPE_CHECKING:
@@ -40,8 +41,11 @@ def audit_dataset(
     confirm: Callable[[str], bool] | None,
     say: Say,
     progress: PhaseProgress,
+    model: str | None = None,
 ) -> tuple[Audit, Path, Path]:
     """Audit a dataset of captchas, scraped first where a URL is given; writes `audit.json` and `audit.html`.
+
+    A model that is named reads them beside the attackers that learn here.
 
     Raises:
         CaptchaLabError: there are no captchas, or scraping was refused or stopped.
@@ -55,6 +59,7 @@ def audit_dataset(
     if target is not None:
         check_folder(target)  # before the work
     workspace = Workspace.find()
+    named = None if model is None else find_model(workspace, model, "recogniser")  # before the work, too
     if url is not None:
         scrape_source(workspace, scrape, url=url, dataset=dataset, confirm=confirm, say=say)
     folder = workspace.dataset(dataset)
@@ -66,9 +71,10 @@ def audit_dataset(
     captchas = _captchas(workspace, folder, say)
     reader, reading = None, None
     if captchas.glyphs is not None and _readable(captchas.glyphs):
-        reader = _classifier(workspace, captchas.glyphs, say)
+        reader = _classifier(workspace, captchas.glyphs, named, say)
         reading = measure_glyphs(reader, captchas.glyphs, seed=config.seed, progress=progress)
     attackers, notes = _attackers(captchas, config)
+    attackers += [] if named is None else [_trained(named, captchas)]
     redrawn, why = _redrawn(folder, config)
     notes += [] if redrawn else [why]
     found = audit(
@@ -193,6 +199,23 @@ def _attackers(captchas: Captchas, config: AuditConfig) -> tuple[list[Attacker],
     return found, notes
 
 
+def _trained(path: Path, captchas: Captchas) -> Attacker:
+    """A trained reader among the attackers; what it learned of this dataset counts as typed in full."""
+    from captcha_lab.evaluate.audit.text_attacks import ReadyMadeAttacker
+    from captcha_lab.recognise.registry import load_reader
+
+    run = Run(path if path.is_dir() else path.parent)
+    own = (run.root / "config.json").is_file() and dataset_of(run) == captchas.dataset
+    typed = captchas.texts.part("train").texts if own and captchas.texts is not None else ()
+    means = f"the run {run.name}, trained on " + (
+        f"the {len(typed)} labelled captchas of this dataset, counted as typed in full"
+        if own
+        else "other captchas"
+    )
+    keystrokes = sum(len(text) + 1 for text in typed)
+    return ReadyMadeAttacker(load_reader(path), f"reader {run.name}", means, len(typed), keystrokes)
+
+
 def _readable(data: PackedSet) -> bool:
     """Whether training and test captchas are labelled."""
     from captcha_lab.store.packed.packed import UNLABELLED
@@ -233,13 +256,22 @@ def _with_answers(
     return replace(glyphs, labels=labels, info={**glyphs.info, "answers": len(known)}), texts
 
 
-def _classifier(workspace: Workspace, data: PackedSet, say: Say) -> Classifier:
-    """The newest classifier of exactly these glyphs and labels; else one is trained on the labels at hand."""
+def _classifier(workspace: Workspace, data: PackedSet, named: Path | None, say: Say) -> Classifier:
+    """The named classifier where it reads these classes, else the newest of exactly these glyphs and labels.
+
+    Where there is none, one is trained on the labels at hand.
+    """
     from captcha_lab.recognise.classifier import Classifier
+    from captcha_lab.recognise.networks.lenet import ARCHITECTURE
     from captcha_lab.recognise.readers.glyph import train_glyph_reader
 
+    if named is not None and load_weights(named)[1]["architecture"] == ARCHITECTURE:
+        found = Classifier.load(named)
+        if (found.classes, found.size) == (data.classes, data.images.shape[1]):
+            return found
     for run in reversed(all_runs(workspace.models, "recogniser")):
         if run.weights.is_file() and run.config().get("data") == data.info:
+            say(f"Glyphs are read by the recogniser {run.name}.")
             return Classifier.load(run.root)
     say("No recogniser of these captchas and labels yet: training one.")
     return Classifier.load(train_glyph_reader(data, workspace.models).run.root)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.pipeline.common import Say
+from captcha_lab.pipeline.common import Progress, Say, silent
 from captcha_lab.progress import ProgressBar
 from captcha_lab.store.workspace import DatasetFolder, Workspace
 
@@ -85,7 +85,10 @@ def demo(root: Path, config: DemoConfig, say: Say, bars: Bars) -> DemoReport:
     say(f"   {len(truth)} captchas to learn from; {len(fresh_truth)} more that stay unseen.")
 
     say("2. They are cut into glyphs, and a simulated person presses the keys that the labelling asks for.")
-    glyphs, keystrokes, accuracy = _label(workspace, folder, truth, config, say, bars)
+    with bars("Comparing shapes") as bar:
+        glyphs, keystrokes, accuracy = label_by_keys(
+            workspace, folder, truth, config.keystrokes, config.seed, say, bar
+        )
     say(f"   {keystrokes} keystrokes labelled {glyphs} glyphs, {accuracy:.2%} of them right.")
 
     say("3. The thesis's LeNet learns from these labels and reads captchas it never saw.")
@@ -134,18 +137,22 @@ def _scrape(folder: DatasetFolder, url: str, count: int, bars: Bars) -> dict[int
         return answers(catalog)
 
 
-def _label(
+def label_by_keys(
     workspace: Workspace,
     folder: DatasetFolder,
     truth: dict[int, str],
-    config: DemoConfig,
-    say: Say,
-    bars: Bars,
+    keystrokes: int = DemoConfig.keystrokes,
+    seed: int = DemoConfig.seed,
+    say: Say = lambda message: None,
+    progress: Progress = silent,
 ) -> tuple[int, int, float]:
-    """Number of glyphs, keys pressed, and the share of labels that are right.
+    """Label a dataset by the keys of a simulated person who knows the texts of its captchas by their number.
 
-    The simulated person answers what the review page would ask; what was never asked gets the engine's proposal,
-    recorded as the model's, with one key counted for accepting it.
+    The person answers what the review page would ask; what was never asked gets the engine's proposal, recorded as
+    the model's, with one key counted for accepting it.
+
+    Returns:
+        Number of glyphs, keys pressed, and the share of labels that are right.
     """
     from captcha_lab.alphabet import Alphabet
     from captcha_lab.label.questions.glyphs.opening import open_engine
@@ -155,14 +162,12 @@ def _label(
     from captcha_lab.store.catalog.labels import LabelEvent, LabelLog
 
     alphabet = Alphabet(workspace.config.alphabet or Alphabet().characters)
-    with bars("Segmenting") as bar:
-        ensure_segmented(workspace, folder, say, bar)
-    with bars("Comparing shapes") as bar:
-        engine = open_engine(folder, alphabet, bar)
+    ensure_segmented(workspace, folder, say, progress)
+    engine = open_engine(folder, alphabet, progress)
     with Catalog(folder.catalog_path) as catalog:
         places = [(glyph.image_id, glyph.position) for glyph in catalog.glyphs()]
         seen = [truth[image_id][position] for image_id, position in places]
-        play(engine, Labeller(seen, alphabet, seed=config.seed), config.keystrokes, ASKED)
+        play(engine, Labeller(seen, alphabet, seed=seed), keystrokes, ASKED)
         log = LabelLog(catalog)
         known = log.current()
         proposed = zip(places, engine.best_labels(), strict=True)

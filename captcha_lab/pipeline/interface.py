@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from captcha_lab.generate.sampling.sample import Generator
     from captcha_lab.generate.training.session import GeneratorReport
     from captcha_lab.pipeline.evaluation.evaluate import Evaluated
-    from captcha_lab.recognise.contract import CaptchaReader
+    from captcha_lab.recognise.contract import CaptchaReader, Reading
     from captcha_lab.recognise.registry import ReaderReport
 
 
@@ -67,6 +68,24 @@ def load_dataset(
     from captcha_lab.pipeline.captchas import ensure_packed
 
     return of_packed(folder.name, ensure_packed(found, folder, _silent))
+
+
+def read(
+    pictures: Iterable[Any], *, model: str | None = None, workspace: Path | str | None = None
+) -> list[Reading]:
+    """Read captchas, as `captcha-lab read` does; where nothing was trained, by the reader that comes along.
+
+    Args:
+        pictures: paths, bytes, PIL images, or arrays, uint8 or float in [0, 1], grey, RGB or RGBA.
+        model: name of the run; None: the one in use.
+        workspace: its folder, or one below it; None: the current folder.
+
+    Raises:
+        CaptchaLabError: one of them is no picture, or there is no such model.
+    """
+    from captcha_lab.pipeline.reading import read_pictures
+
+    return read_pictures(_workspace(workspace), pictures, model)
 
 
 def train_recogniser(
@@ -161,8 +180,12 @@ def _silent(message: str) -> None:
 
 
 def _locate(dataset: str | None, workspace: Path | str | None) -> tuple[Workspace, DatasetFolder]:
-    found = Workspace.find(None if workspace is None else Path(workspace))
+    found = _workspace(workspace)
     return found, found.dataset(dataset)
+
+
+def _workspace(folder: Path | str | None) -> Workspace:
+    return Workspace.find(None if folder is None else Path(folder))
 
 
 def _configured(kind: Any, settings: dict[str, Any]) -> Any:

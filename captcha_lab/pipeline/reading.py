@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.pipeline.common import Progress, Say, find_model, silent
@@ -13,8 +13,9 @@ from captcha_lab.store.workspace import Workspace
 if TYPE_CHECKING:
     import numpy as np
 
-    from captcha_lab.recognise.contract import CaptchaReader
+    from captcha_lab.recognise.contract import CaptchaReader, Reading
     from captcha_lab.recognise.files import ReadReport
+    from captcha_lab.recognise.sequence.reader import SequenceReader
 
 BASE = "base-reader"  # `--model base-reader`, and where there is no other
 
@@ -63,6 +64,20 @@ def read(
     )
 
 
+def read_pictures(workspace: Workspace, images: Iterable[Any], model: str | None = None) -> list[Reading]:
+    """Readings of pictures in any form, by the reader of the workspace that `read` would take.
+
+    Raises:
+        CaptchaLabError: one of them is no picture, or there is no such model.
+    """
+    from captcha_lab.store.pixels import pictures
+
+    arrays = pictures(images)
+    if _base_is_meant(workspace, model):
+        return _adapted(arrays).read(arrays)
+    return load_recogniser(workspace, model).read(arrays)
+
+
 def _base_is_meant(workspace: Workspace, model: str | None) -> bool:
     from captcha_lab.pipeline.models import choose_run
 
@@ -72,17 +87,24 @@ def _base_is_meant(workspace: Workspace, model: str | None) -> bool:
 
 
 def _base_for(files: Sequence[Path], model: str | None, say: Say) -> CaptchaReader:
-    from captcha_lab.recognise.sequence.adapt import adapted
     from captcha_lab.recognise.sequence.reader import base_reader
 
     if model is None:
         say("No reader was trained here: the base reader reads, which comes with the program.")
-    reader = adapted(base_reader(), _pictures(files))
+    reader = _adapted(_pictures(files))
     facts = reader.facts
     if facts != base_reader().facts:
         length = f"{facts.lengths[0]} characters" if facts.lengths else "texts of several lengths"
         say(f"The captchas seem to have {length} of {''.join(facts.classes)}.")
     return reader
+
+
+def _adapted(pictures: Sequence[np.ndarray]) -> SequenceReader:
+    """The base reader with the length and alphabet that these captchas seem to have."""
+    from captcha_lab.recognise.sequence.adapt import adapted
+    from captcha_lab.recognise.sequence.reader import base_reader
+
+    return adapted(base_reader(), pictures)
 
 
 def _pictures(files: Sequence[Path]) -> list[np.ndarray]:

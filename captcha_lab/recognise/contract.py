@@ -28,6 +28,9 @@ class Reading:
     per_character: tuple[float, ...] = ()
     boxes: tuple[Box, ...] | None = None
 
+    def __repr__(self) -> str:
+        return f"Reading({self.text!r}, {self.confidence:.3f})"
+
 
 @runtime_checkable
 class CaptchaReader(Protocol):

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from captcha_lab.extras import available
 from captcha_lab.store.files import atomic_path
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 
 def draw_curves(path: Path, history: list[dict[str, Any]]) -> None:
-    """Loss (log scale) and error rate over epochs or steps, training and validation, as a PNG; nothing without
-    matplotlib.
-
-    Args:
-        path: of the PNG.
-        history: lines with `epoch` or `step`, and any of train_loss, train_accuracy, validation_loss and
-            validation_accuracy.
+    """Write `training_figure` as a PNG; nothing without matplotlib.
 
     Raises:
         CaptchaLabError: the disk refuses.
     """
-    if not available("matplotlib"):
-        return
+    if available("matplotlib"):
+        with atomic_path(path) as temporary:
+            training_figure(history).savefig(temporary, dpi=110)
+
+
+def training_figure(history: list[dict[str, Any]]) -> Figure:
+    """Loss (log scale) and share read right over epochs or steps, training and validation.
+
+    Args:
+        history: lines with `epoch` or `step`, and any of train_loss, train_accuracy, validation_loss and
+            validation_accuracy.
+    """
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
@@ -43,5 +50,4 @@ def draw_curves(path: Path, history: list[dict[str, Any]]) -> None:
             axes.legend()
     figure.axes[0].set(ylabel="cross-entropy (nats)", yscale="log")
     figure.axes[1].set(ylabel="read right (%)")
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=110)
+    return figure

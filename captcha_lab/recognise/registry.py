@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import Any
 
 from captcha_lab.discovery import discover
 from captcha_lab.errors import CaptchaLabError, UsageError
+from captcha_lab.extras import require
 from captcha_lab.metrics.intervals import Share
 from captcha_lab.parallel import ALONE, Group
+from captcha_lab.plot import Plot
 from captcha_lab.progress import PhaseProgress
 from captcha_lab.recognise.contract import CaptchaReader
 from captcha_lab.store.packed.packed import PackedSet
@@ -58,6 +61,36 @@ class ReaderReport:
     test: Share | None
     glyphs: dict[str, Share | None] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        figures = [f"{split} {share}" for split, share in self._shares().items()]
+        return f"ReaderReport({self.run.name}, {self.kind} reader: {', '.join(figures) or 'not validated'})"
+
+    def _shares(self) -> dict[str, Share]:
+        known = {"validation": self.validation, "test": self.test}
+        return {split: share for split, share in known.items() if share is not None and share.trials}
+
+    def _repr_html_(self) -> str:
+        """What was read of each split, and what to be wary of."""
+        rows = "".join(f"<tr><td>{split} captchas</td><td>{share}</td></tr>"
+                       for split, share in self._shares().items())  # fmt: skip
+        warnings = "".join(f"<li>{escape(line)}</li>" for line in self.warnings)
+        head = f"<p><b>{escape(self.run.name)}</b>, {escape(self.kind)} reader, {self.seconds:.0f} s</p>"
+        return f"{head}<table>{rows}</table>{f'<ul>{warnings}</ul>' if warnings else ''}"
+
+    def plot(self) -> Plot:
+        """Loss and share read right as the training went on.
+
+        Raises:
+            CaptchaLabError: matplotlib is not installed.
+        """
+        require("matplotlib")
+        from captcha_lab.recognise.curves import training_figure
+
+        unit = ("epoch", "step")
+        return Plot(
+            training_figure([line for line in self.run.history() if any(key in line for key in unit)])
+        )
 
 
 @dataclass(frozen=True)

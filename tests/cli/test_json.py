@@ -18,8 +18,13 @@ from tests.cli.conftest import Cli
 
 PAGE = (Path(captcha_lab.__file__).parent / "cli" / "README.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", PAGE, flags=re.MULTILINE | re.DOTALL))
+ROW = r"^\| `([^`]+)` \| ([a-z]+\??) \|"
 KEYS = {
-    name: dict(re.findall(r"^\| `([^`]+)` \| ([a-z]+\??) \|", text, flags=re.MULTILINE))
+    name: dict(re.findall(ROW, text.split("| key, sometimes |")[0], flags=re.MULTILINE))
+    for name, text in SECTIONS.items()
+}
+SOMETIMES = {
+    name: dict(re.findall(ROW, text.partition("| key, sometimes |")[2], flags=re.MULTILINE))
     for name, text in SECTIONS.items()
 }
 ONE_EACH = [
@@ -105,19 +110,19 @@ def test_serving(tmp_path: Path) -> None:
 
 
 def test_reports_have_the_keys_that_the_page_names() -> None:
+    from captcha_lab.evaluate.audit.result import Audit
     from captcha_lab.evaluate.report.report import Report, report_json
     from captcha_lab.pipeline.demo import DemoReport
 
     named = set(re.findall(r"`(\w+)`", SECTIONS["demo"]))
     assert named == {entry.name for entry in fields(DemoReport)}
+    assert {key.split("[")[0] for key in KEYS["audit"]} == {entry.name for entry in fields(Audit)}
     bare = report_json(Report("verdict", None, None, "captcha", "captcha-lab eval", []))
     compare(bare | {"report_json": "", "report_html": ""}, KEYS["eval"])
 
 
 def test_errors(tmp_path: Path, cli: Cli) -> None:
-    documented = dict(
-        re.findall(r"^\| `([^`]+)` \| ([a-z]+\??) \|", PAGE.split("\n## ")[0], flags=re.MULTILINE)
-    )
+    documented = dict(re.findall(ROW, PAGE.split("\n## ")[0], flags=re.MULTILINE))
     for arguments in (["segment"], ["read"], ["nosuch"], ["label", "--auto"]):
         done = cli(tmp_path, *arguments, "--json")
         assert done.exit_code in (1, 2)

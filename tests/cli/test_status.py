@@ -22,7 +22,7 @@ def test_the_next_step_from_nothing_to_use(tmp_path: Path, captcha_files: Path, 
     assert next_command(tmp_path, cli) == "captcha-lab scrape"
     bare = cli(tmp_path, "import", str(captcha_files), "--labels", "none")
     assert "Next: captcha-lab label --review  (none of 60 captchas is labelled)" in " ".join(
-        bare.stdout.split("\n")
+        bare.stderr.split("\n")
     )
     assert next_command(tmp_path, cli) == "captcha-lab label --review"
     assert cli(tmp_path, "import", str(captcha_files)).exit_code == 0
@@ -57,8 +57,8 @@ def test_status_describes_data_sets_and_runs(workspace: Path, cli: Cli) -> None:
 
 def test_a_step_for_another_dataset_names_it(tmp_path: Path, cli: Cli) -> None:
     done = cli(tmp_path, "prepare", "mnist", "--size", "8")
-    assert "Next: captcha-lab train-gen --dataset mnist" in done.stdout
-    assert "Next:" not in cli(tmp_path, "prepare", "mnist", "--size", "8", "--json").stdout
+    assert "Next: captcha-lab train-gen --dataset mnist" in done.stderr
+    assert "Next:" not in cli(tmp_path, "prepare", "mnist", "--size", "8", "--json").output
 
 
 def test_every_key_of_the_configuration_is_documented(tmp_path: Path, cli: Cli) -> None:

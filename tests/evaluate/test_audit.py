@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from playwright.sync_api import Browser
 from typer.testing import CliRunner
 
 from captcha_lab.cli import app
@@ -41,7 +43,7 @@ from captcha_lab.evaluate.audit.config import AuditConfig
 from captcha_lab.evaluate.audit.glyph_attacks import GuidedAttacker, TypedGlyphAttacker
 from captcha_lab.evaluate.audit.html import write_audit
 from captcha_lab.evaluate.audit.remedies import Remedy
-from captcha_lab.evaluate.audit.result import Audit
+from captcha_lab.evaluate.audit.result import Audit, ShownCaptcha
 from captcha_lab.evaluate.audit.table_attack import TableAttacker
 from captcha_lab.evaluate.audit.text_attacks import ReadyMadeAttacker
 from captcha_lab.evaluate.audit.traits import Redrawn, TraitResult, guess_traits, measure_traits
@@ -56,6 +58,8 @@ from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.packed.packed import PackedSet
 from captcha_lab.store.runs import Run
 from captcha_lab.store.workspace import Workspace
+from tests.cli.test_json import KEYS, SOMETIMES, compare
+from tests.evaluate.page_checks import check_page
 from tests.helpers import present
 
 FLAGS = {k: ["", "", "seam", "fragment"] if k % 2 else [""] * 4 for k in range(375)}
@@ -169,6 +173,22 @@ def test_a_full_audit_says_what_helps(found: Audit, tmp_path: Path) -> None:
         assert part in page
 
 
+@pytest.mark.browser
+def test_a_browser_shows_the_audit_on_a_phone_a_desk_and_paper(
+    found: Audit, chromium: Browser, tmp_path: Path
+) -> None:
+    picture = np.full((20, 80, 3), 200, np.uint8)
+    shown = [ShownCaptcha(picture, "AB12", {"look-up table": "AB12", "glyph reader, typed": "<8"})]
+    scraped = replace(found, shown=shown, url="http://127.0.0.1/captcha", date="2026-01-02")
+    _, html = write_audit(scraped, tmp_path)
+    check_page(chromium, html)
+    tab = chromium.new_page()
+    tab.goto(f"file://{html}")
+    assert "http://127.0.0.1/captcha, 2026-01-02" in tab.inner_text(".facts")
+    assert "✗ glyph reader, typed: <8" in tab.inner_text(".captcha")
+    tab.close()
+
+
 class Blind:
     """Reads the first class everywhere."""
 
@@ -274,7 +294,11 @@ def plain_captchas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[
 
 
 def test_the_weakest_captcha_is_read_from_a_table(plain_captchas: Callable[..., str]) -> None:
-    said = json.loads(plain_captchas("audit", "--no-remedies", "--json"))
+    plain_captchas("train", "--reader", "glyph", "--epochs", "4", "--name", "mine")
+    said = json.loads(plain_captchas("audit", "--no-remedies", "--model", "mine", "--json"))
+    compare(said, KEYS["audit"])
+    mine = next(attack for attack in said["attacks"] if attack["name"] == "reader mine")
+    assert mine["points"][0]["keystrokes"] == 5 * said["learned"] == 5 * mine["points"][0]["captchas"]
     table = next(attack for attack in said["attacks"] if attack["name"] == "look-up table")
     assert table["points"][-1]["keystrokes"] < 40  # ten digits, some cut with a neighbour's edge
     assert table["points"][-1]["accuracy"]["value"] == 1
@@ -286,6 +310,9 @@ def test_the_weakest_captcha_is_read_from_a_table(plain_captchas: Callable[..., 
     assert all(one["readings"]["look-up table"] == one["truth"] for one in said["shown"])
     assert all(len(one["readings"]) == len(said["attacks"]) for one in said["shown"])
     report = json.loads(plain_captchas("eval", "--json"))
+    sometimes = {key: kind for key, kind in SOMETIMES["eval"].items() if key in report}
+    assert {"texts", "recogniser"} <= set(sometimes)
+    compare(report, KEYS["eval"] | sometimes)
     assert "a look-up table reads this captcha" in report["verdict"]
     assert "a table of them reads these captchas" in " ".join(report["notes"])
     assert report["texts"]["captchas"]["value"] == 1

@@ -21,18 +21,29 @@ from captcha_lab.store.packed.texts import TextSet
 
 @dataclass(frozen=True)
 class ReadyMadeAttacker:
-    """A reader that has never seen a captcha of this kind."""
+    """A reader that is there already, trained on none of these captchas or on some.
+
+    Attributes:
+        reader: reads them.
+        name: of the way.
+        means: what somebody needs for it, in words.
+        learned: captchas of this kind that were typed for it.
+        keystrokes: pressed for that, Enter included.
+    """
 
     reader: CaptchaReader
+    name: str = "ready-made reader"
+    means: str = "the reader that comes with this program, which has seen none of these captchas; no label"
+    learned: int = 0
+    keystrokes: int = 0
 
     def attack(self, answers: Answers, config: AuditConfig, progress: PhaseProgress) -> Attack | str:
-        """See `Attacker`; it needs no label."""
+        """See `Attacker`; nothing is trained."""
         if not answers.pictures:
-            return "The ready-made reader was not tried: no test captcha has a known text."
+            return f"The {self.name} was not tried: no test captcha has a known text."
         readings = _read(self.reader, answers, progress)
-        points = [EffortPoint(0, 0, answers.score(readings))]
-        means = "the reader that comes with this program, which has seen none of these captchas; no label"
-        return Attack("ready-made reader", means, points, milestones(points, config), readings)
+        points = [EffortPoint(self.learned, self.keystrokes, answers.score(readings))]
+        return Attack(self.name, self.means, points, milestones(points, config), readings)
 
 
 @dataclass(frozen=True)

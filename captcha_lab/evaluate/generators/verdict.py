@@ -45,7 +45,7 @@ DISQUALIFYING = ("collapsed", "copies", "noise", "wrong class", "classes missing
 GRADES = {
     "A": "as good as real images in every measure",
     "B": "no fault in any measure, though farther from real images than these are from each other",
-    "C": "usable, with a fault that a look at the samples shows",
+    "C": "usable, with a fault that its samples show",
     "D": "some classes are unusable",
     "F": "unusable: a fault that no other figure makes up for",
 }

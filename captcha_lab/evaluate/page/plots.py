@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 # Drawn in this colour, which nothing else uses, and then replaced by the page's own.
 INK = "#010203"
+WORST = 8  # classes read worst, in the small confusion matrix
 COLOURS = ("#3b82c4", "#d9822b", "#2a9d6f", "#b45bc0")
 STYLE: Any = {
     "svg.fonttype": "none",
@@ -78,6 +79,26 @@ def confusion_plot(confusion: NDArray[np.int64], classes: Sequence[str], name: s
         axes.tick_params(length=0)
         axes.set(xlabel="read as", ylabel="true or asked for")
         return svg(figure, f"confusion-{name}", "confusion matrix")
+
+
+def confusion_section(confusion: NDArray[np.int64], classes: Sequence[str], name: str) -> str:
+    """The confusion matrix of the classes that matter, and the whole one folded away.
+
+    Those are the classes read worst and what they are taken for; "" as long as nothing is misread.
+    """
+    tried = confusion.sum(axis=1)
+    right = np.divide(confusion.diagonal(), tried, out=np.ones(len(tried)), where=tried > 0)
+    worst = [int(k) for k in np.argsort(right, kind="stable") if right[k] < 1][:WORST]
+    if not worst:
+        return ""
+    others = confusion - np.diag(confusion.diagonal())
+    matter = sorted({*worst, *(int(others[k].argmax()) for k in worst)})
+    small = confusion_plot(confusion[np.ix_(matter, matter)], [classes[k] for k in matter], f"{name}-worst")
+    whole = confusion_plot(confusion, classes, name)
+    return (
+        f'<div><div class="plot small">{small}</div>'
+        f'<details><summary>All {len(classes)} classes</summary><div class="plot matrix">{whole}</div></details></div>'
+    )
 
 
 def line_plot(

@@ -6,7 +6,7 @@ from html import escape
 
 from captcha_lab.evaluate.page.html import interval_text, share_cell, share_text, table, tile, tiles
 from captcha_lab.evaluate.page.pictures import captcha
-from captcha_lab.evaluate.page.plots import confusion_plot
+from captcha_lab.evaluate.page.plots import confusion_section
 from captcha_lab.evaluate.reading.glyphs import GlyphResult
 from captcha_lab.evaluate.reading.plots import damage_plot, reliability_plot
 from captcha_lab.evaluate.reading.texts import ReadCaptcha, TextResult
@@ -92,11 +92,11 @@ def glyph_section(found: GlyphResult) -> str:
         tile(f"{found.speed:,.0f}", "glyphs per CPU-second"),
     ]
     note = f"<p>{LOOK_UP}</p>\n" if found.repeats else ""
-    confusion = confusion_plot(found.confusion, found.classes, "reading")
+    confusion = confusion_section(found.confusion, found.classes, "reading")
+    confusion = f"<div><h3>Confusion</h3>{confusion}</div>" if confusion else ""
     return (
         f"<h2>Glyphs, read by the recogniser</h2>\n{tiles(made)}\n{note}{_weakest(found)}"
-        f'<div class="columns"><div><h3>Confusion</h3><div class="plot small">{confusion}'
-        '</div></div><div><h3>Is its confidence honest?</h3><div class="plot small">'
+        f'<div class="columns">{confusion}<div><h3>Is its confidence honest?</h3><div class="plot small">'
         f"{reliability_plot(found.calibration, 'glyphs')}</div></div></div>\n"
         f'<h3>Damaged glyphs</h3>\n<div class="plot">{damage_plot(found.damages, "glyph")}</div>'
     )

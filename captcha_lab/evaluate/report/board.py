@@ -8,7 +8,6 @@ from captcha_lab.evaluate.generators.figures import Value
 from captcha_lab.evaluate.generators.groups import Entry, entries
 from captcha_lab.evaluate.generators.result import Evaluation
 from captcha_lab.evaluate.report.report import Report, report_grade
-from captcha_lab.metrics.intervals import Share
 from captcha_lab.metrics.samples.measure import Measure
 
 WIDTH = 80  # columns
@@ -25,22 +24,18 @@ def report_lines(report: Report) -> list[str]:
     texts, glyphs = report.texts, report.reading
     if texts is not None:
         lines += [
-            f"Captchas, by the {texts.kind} reader: {_share(texts.captchas)} right; {_share(texts.characters)} of "
+            f"Captchas, by the {texts.kind} reader: {texts.captchas} right; {texts.characters} of "
             f"characters; character error rate {100 * texts.error_rate:.2f} %; {texts.speed:,.0f} a CPU-second"
         ]
     if glyphs is not None:
         known = "test glyphs" if glyphs.repeats else "test glyphs that are new to it"
         lines += [
-            f"Glyphs, by the recogniser: {_share(glyphs.main)} of {known} right; confidence off by "
+            f"Glyphs, by the recogniser: {glyphs.main} of {known} right; confidence off by "
             f"{100 * glyphs.calibration.expected_error:.2f} %; {glyphs.speed:,.0f} a CPU-second"
         ]
         if texts is None and glyphs.captchas is not None and glyphs.captchas.trials:
-            lines += [f"Whole captchas: {_share(glyphs.captchas)}"]
+            lines += [f"Whole captchas: {glyphs.captchas}"]
     return [*lines, *(f"Note: {note}" for note in report.notes)]
-
-
-def _share(share: Share) -> str:
-    return f"{100 * share.value:.1f} % ({100 * share.low:.1f} to {100 * share.high:.1f}, {share.trials})"
 
 
 def shown_measures(evaluation: Evaluation) -> list[Measure]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from captcha_lab.evaluate.generators.attributes import AttributeResult
 from captcha_lab.evaluate.generators.result import CandidateResult, Evaluation
 from captcha_lab.evaluate.page.html import badge, share_cell, table
-from captcha_lab.evaluate.page.plots import confusion_plot
+from captcha_lab.evaluate.page.plots import WORST, confusion_section
 from captcha_lab.evaluate.report.curves import learning_curves
 from captcha_lab.evaluate.report.samples import (
     attribute_sheet,
@@ -23,13 +23,13 @@ from captcha_lab.evaluate.report.samples import (
 )
 from captcha_lab.store.plain import plain
 
-WORST = 8  # classes in the table and in the small confusion matrix
-
 
 def candidate_section(result: CandidateResult, evaluation: Evaluation, number: int) -> str:
     """The section of one candidate; `number` keeps the ids of its plots apart from others'."""
     verdict = result.verdict
-    parts = [f"<h2>{escape(result.name)}</h2>", badge(verdict.grade), f"<p>{escape(verdict.sentence)}</p>"]
+    parts = [f"<h2>{escape(result.name)}</h2>"]
+    if len(evaluation.results) > 1:  # of a single one the head of the page says it
+        parts += [badge(verdict.grade), f"<p>{escape(verdict.sentence)}</p>"]
     if result.confusion is not None and len(evaluation.real.classes) > 1:
         parts += [_weakest(result, result.confusion, evaluation.real.classes, number)]
     if result.stream is not None:
@@ -52,24 +52,19 @@ def candidate_section(result: CandidateResult, evaluation: Evaluation, number: i
 def _weakest(
     result: CandidateResult, confusion: NDArray[np.int64], classes: Sequence[str], number: int
 ) -> str:
-    """The classes read worst, and what they are taken for; the whole matrix folded away."""
+    """The classes read worst, and what they are taken for."""
     order = [int(k) for k in np.argsort([share.value for share in result.per_class], kind="stable")]
     worst = [k for k in order if result.per_class[k].value < 1][:WORST]
-    whole = confusion_plot(confusion, classes, str(number))
-    folded = f'<div class="plot matrix">{whole}</div>'
-    folded = f"<details><summary>What was read for every class</summary>{folded}</details>"
     if not worst:
-        return f"<p>Every sample was read as the class that was asked for.</p>{folded}"
+        return "<p>Every sample was read as the class that was asked for.</p>"
     rows = [
         ("", [escape(str(classes[k])), share_cell(result.per_class[k]), _taken_for(confusion[k], classes, k)])
         for k in worst
     ]
-    matter = sorted(set(worst) | {int(confusion[k].argmax()) for k in worst})
-    small = confusion_plot(confusion[np.ix_(matter, matter)], [classes[k] for k in matter], f"{number}-worst")
     return (
         "<h3>Classes that are read worst</h3>\n"
         f'<div class="columns">{table(["class", "read as asked", "most often read as"], rows)}'
-        f'<div class="plot small">{small}</div></div>{folded}'
+        f"{confusion_section(confusion, classes, str(number))}</div>"
     )
 
 

@@ -66,7 +66,7 @@ def every_measure(evaluation: Evaluation, shown: Sequence[CandidateResult]) -> s
             (
                 "",
                 [
-                    f"{escape(measure.title)}<small>{escape(_meaning(measure))}</small>",
+                    f"{escape(measure.title)}<small>{escape(_explained(measure))}</small>",
                     *(cell(measure, figures.get(measure.key)) for figures in columns),
                 ],
             )
@@ -95,4 +95,9 @@ def _head(measure: Measure) -> str:
 
 
 def _meaning(measure: Measure) -> str:
-    return f"{measure.title}: {measure.meaning[0].lower()}{measure.meaning[1:]} {measure.direction.capitalize()}."
+    explained = _explained(measure)
+    return f"{measure.title}: {explained[0].lower()}{explained[1:]}"
+
+
+def _explained(measure: Measure) -> str:
+    return f"{measure.meaning} {measure.direction.capitalize()}."

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from captcha_lab.extras import require
+from captcha_lab.plot import Plot
 from captcha_lab.store.files import atomic_path
 
 
@@ -21,16 +23,23 @@ class Explanation:
     draw: Callable[[Any], None]
     """Draws it on a matplotlib figure."""
 
-    def save(self, path: Path, width: float = 8.0, height: float = 4.0) -> None:
-        """Write the picture (needs matplotlib); the type is the path's, PNG or SVG."""
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
+    def plot(self, width: float = 8.0, height: float = 4.0) -> Plot:
+        """The picture, for notebooks.
+
+        Raises:
+            CaptchaLabError: matplotlib is not installed.
+        """
+        require("matplotlib")
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(width, height), layout="constrained")
-        FigureCanvasAgg(figure)
         self.draw(figure)
+        return Plot(figure)
+
+    def save(self, path: Path, width: float = 8.0, height: float = 4.0) -> None:
+        """Write the picture (needs matplotlib); the type is the path's, PNG or SVG."""
         with atomic_path(path) as temporary:
-            figure.savefig(temporary, dpi=110)
+            self.plot(width, height).figure.savefig(temporary, dpi=110)
 
 
 @dataclass(frozen=True)

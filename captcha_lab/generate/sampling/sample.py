@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,12 @@ from captcha_lab.generate.networks.base import GeneratorNetwork
 from captcha_lab.generate.noise import draw_noise
 from captcha_lab.generate.pixels import to_images
 from captcha_lab.generate.recipe import Recipe
+from captcha_lab.plot import picture_html
+from captcha_lab.store.images import encode
 from captcha_lab.store.runs import load_weights, save_weights
 
 ARCHITECTURE = "generator"
+SHOWN = 36  # samples in a notebook
 BLOCK = 128  # images made at a time; a sum's last bit depends on how many, so all processes make as many at a time
 
 
@@ -42,6 +46,16 @@ class Generator:
         shape = "x".join(map(str, self.image_shape))
         name = self.recipe.name if self.recipe else self.spec.family
         return f"Generator({name}: pictures of {shape}, {len(self.classes) or 'no'} classes)"
+
+    def _repr_html_(self) -> str:
+        """A sample of each class, or some where there are none, for notebooks."""
+        exclusive = self.classes[:SHOWN] if self.exclusive else ()
+        if self.classes and not exclusive:
+            return f"<p>{escape(repr(self))}</p>"
+        drawn = self.sample(labels=exclusive) if exclusive else self.sample(count=SHOWN)
+        names = exclusive or [""] * len(drawn)
+        cells = [picture_html(encode(one), name, scale=2) for one, name in zip(drawn, names, strict=True)]
+        return f"<p>{escape(repr(self))}</p>{''.join(cells)}"
 
     @property
     def labelled(self) -> bool:

@@ -9,12 +9,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from captcha_lab.errors import CaptchaLabError
+from captcha_lab.extras import require
 from captcha_lab.generate.players.game import Figures
 from captcha_lab.generate.sampling.sample import save_generator
 from captcha_lab.generate.training.budget import TimeBudget
@@ -25,6 +27,7 @@ from captcha_lab.generate.watching import pictures
 from captcha_lab.generate.watching.alarms import Alarm, Alarms
 from captcha_lab.generate.watching.quality import in_words
 from captcha_lab.generate.watching.weights import CRITIC, layer_weights, save_weight_histograms
+from captcha_lab.plot import Plot, picture_html
 from captcha_lab.store.board import Board, open_board
 from captcha_lab.store.files import write_bytes
 from captcha_lab.store.runs import Run, save_resume, save_weights
@@ -56,6 +59,29 @@ class GeneratorReport:
     """Whether this process wrote the run (with several processes, one does)."""
     verdict: str = ""
     """How good the kept generator is, in words, by the recogniser that chose the weights."""
+
+    def __repr__(self) -> str:
+        return (
+            f"GeneratorReport({self.run.name}, {self.recipe}: {self.iterations} iterations. {self.verdict})"
+        )
+
+    def _repr_html_(self) -> str:
+        """The verdict, and the samples as training went on."""
+        head = f"<p><b>{escape(self.run.name)}</b> ({escape(self.recipe)}): {escape(self.verdict)}</p>"
+        strip = self.run / "progress.png"
+        return head + (picture_html(strip.read_bytes(), "early to late", scale=2) if strip.is_file() else "")
+
+    def plot(self) -> Plot:
+        """Losses and quality over the iterations.
+
+        Raises:
+            CaptchaLabError: matplotlib is not installed, or the run logged nothing.
+        """
+        require("matplotlib")
+        figure = pictures.curves_figure(Run(self.run).history(), f"{self.run.name}: {self.recipe}")
+        if figure is None:
+            raise CaptchaLabError(f"{self.run.name} logged nothing that could be drawn.")
+        return Plot(figure)
 
     @property
     def broken(self) -> bool:

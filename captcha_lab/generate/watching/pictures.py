@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import wrap
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -14,6 +14,9 @@ from PIL import Image
 from captcha_lab.errors import UsageError
 from captcha_lab.extras import available
 from captcha_lab.store.files import atomic_path
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 TITLE_WIDTH = 80  # characters in a line above the curves: matplotlib cuts off what is wider than the picture
 
@@ -99,26 +102,29 @@ PANELS = (
 def save_curves(
     path: Path, history: Sequence[dict[str, Any]], title: str, epochs_per_iteration: float | None = None
 ) -> None:
-    """Draw the curves of a run over its iterations, a panel each for what has a scale of its own.
+    """Write the `curves_figure` of a run; nothing where there is none, or without matplotlib."""
+    figure = curves_figure(history, title, epochs_per_iteration) if available("matplotlib") else None
+    if figure is not None:
+        with atomic_path(path) as temporary:
+            figure.savefig(temporary, dpi=110)
 
-    Nothing is drawn for an empty history, or without matplotlib.
+
+def curves_figure(
+    history: Sequence[dict[str, Any]], title: str, epochs_per_iteration: float | None = None
+) -> Figure | None:
+    """The curves of a run over its iterations, a panel each for what has a scale of its own; None without any.
 
     Args:
-        path: the picture.
         history: the logged lines, each with its iteration; lines of kind "switch" are drawn as vertical lines.
         title: of the picture.
         epochs_per_iteration: for a second axis in epochs; None = no such axis.
     """
-    if not available("matplotlib"):
-        return
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     panels = [p for p in PANELS if any(_points(history, key) for key in p.curves)]
     if not panels:
-        return
+        return None
     figure = Figure(figsize=(7, 1 + 2.3 * len(panels)), layout="constrained")
-    FigureCanvasAgg(figure)
     every = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     for axes, panel in zip(every, panels, strict=True):
         drawn = [_points(history, key) for key in panel.curves]
@@ -139,8 +145,7 @@ def save_curves(
         axis = every[0].secondary_xaxis("top", functions=(lambda x: x * each, lambda x: x / each))
         axis.set_xlabel("epoch")
     figure.suptitle("\n".join(wrap(title, TITLE_WIDTH)), fontsize="medium")
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=110)
+    return figure
 
 
 def _points(history: Sequence[dict[str, Any]], key: str) -> list[tuple[int, float]]:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import date
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captcha_lab.errors import CaptchaLabError, UsageError
+from captcha_lab.extras import require
 from captcha_lab.pipeline.common import Say, check_folder, find_model
 from captcha_lab.pipeline.evaluation.candidates import generator_candidates
 from captcha_lab.pipeline.evaluation.data import EvaluationData, ensure_attribute_judge, load_data
 from captcha_lab.pipeline.evaluation.readers import captcha_reader, glyph_classifier
 from captcha_lab.pipeline.evaluation.repetition import repeated_runs
+from captcha_lab.plot import Plot
 from captcha_lab.progress import PhaseProgress
 from captcha_lab.store.runs import Run, latest_run
 from captcha_lab.store.workspace import DatasetFolder, Workspace
@@ -37,6 +40,27 @@ class Evaluated:
     report: Report
     json_path: Path
     html_path: Path
+
+    def __repr__(self) -> str:
+        return f"Evaluated({self.report.verdict} Report: {self.html_path})"
+
+    def _repr_html_(self) -> str:
+        """Verdict, grade and leaderboard, for notebooks."""
+        from captcha_lab.evaluate.report.board import report_lines
+
+        lines = escape("\n".join(report_lines(self.report)))
+        return f"<pre>{lines}</pre><p>Report: {escape(str(self.html_path))}</p>"
+
+    def plot(self) -> Plot:
+        """The shares that were measured, beside those of real images where there are any.
+
+        Raises:
+            CaptchaLabError: matplotlib is not installed.
+        """
+        require("matplotlib")
+        from captcha_lab.evaluate.report.figure import report_figure
+
+        return Plot(report_figure(self.report))
 
 
 def evaluate(
