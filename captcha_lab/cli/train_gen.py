@@ -26,6 +26,7 @@ from captcha_lab.generate.training.config import GeneratorConfig
 EXAMPLES = (
     ("captcha-lab train-gen --loss wgan --label", "A Wasserstein GAN conditioned on the character."),
     ("captcha-lab train-gen --recipe fast --max-seconds 60", "The fast recipe for a minute."),
+    ("captcha-lab train-gen --whole", "Whole captchas, text in and picture out."),
     ("captcha-lab train-gen --resume RUN", "Continue an interrupted run."),
 )
 
@@ -43,6 +44,10 @@ def run(
     label: Annotated[
         bool | None, typer.Option("--label/--no-label", help="Conditional on the class, or not.")
     ] = None,
+    whole: Annotated[
+        bool,
+        typer.Option("--whole", help="Draw whole captchas from their texts, not single characters."),
+    ] = False,
     update: Annotated[
         bool | None,
         typer.Option("--update/--no-update", help="The thesis's extra convolution and clip scope."),
@@ -97,7 +102,7 @@ def run(
     dataset: DatasetOption = None,
     json: JsonFlag = False,
 ) -> None:
-    """Train a generator of glyphs, digits or faces."""
+    """Train a generator of glyphs, whole captchas, digits or faces."""
     if show:
         _list(json)
         return
@@ -120,14 +125,17 @@ def run(
     )
     attributes = names(attribute)
     if dry_run:
-        _dry_run(pipeline.overview_generator(folder, choice, config, attributes), json)
+        _dry_run(
+            pipeline.overview_generator(workspace, folder, choice, config, attributes, whole=whole), json
+        )
         return
-    if resume is not None and (choice, config, seeds, name, attributes) != (
+    if resume is not None and (choice, config, seeds, name, attributes, whole) != (
         Choice(),
         GeneratorConfig(),
         1,
         None,
         (),
+        False,
     ):
         raise UsageError("--resume continues a run as it was begun: no other option can go with it.")
     with progress("Training") as bar:
@@ -136,7 +144,7 @@ def run(
         else:
             reports = pipeline.train_generators(
                 workspace, folder, choice, config, seeds,
-                name=name, attributes=attributes, say=say, progress=bar.phase,
+                name=name, attributes=attributes, whole=whole, say=say, progress=bar.phase,
             )  # fmt: skip
     best = max(reports, key=lambda report: report.figures.get("score", 0.0))
     if best.leads:

@@ -21,9 +21,12 @@ class Defaults:
     recipe: str
     faces: bool = False
     """`--loss NAME` means the recipe that the loss names for faces, not the one for glyphs and digits."""
+    what: str = "glyphs and digits"
+    """The pictures, for people."""
 
 
-GLYPHS, DIGITS, FACES = Defaults("fast"), Defaults("fast-digits"), Defaults("face-fast", faces=True)
+GLYPHS, DIGITS, FACES = Defaults("fast"), Defaults("fast-digits"), Defaults("face-fast", True, "faces")
+WHOLE, WHOLE_SOFT = (Defaults(name, what="whole captchas") for name in ("whole", "whole-soft"))
 FACE_SIDE = 48  # pixels: grey pictures from this size on are no glyphs either
 _EXAMPLES = {
     "options": ', for example options={"spectral": true}',
@@ -104,7 +107,7 @@ def reason(choice: Choice, recipe: Recipe, defaults: Defaults) -> str:
     elif choice.loss is not None:
         why = f"the recipe that --loss {choice.loss} stands for"
     else:
-        why = f"the default for {'faces' if defaults.faces else 'glyphs and digits'}"
+        why = f"the default for {defaults.what}"
     condition = "conditioned on the labels" if recipe.labelled else "without a condition"
     return f"Recipe {recipe.name}: {why}, {condition}; {recipe.summary}."
 

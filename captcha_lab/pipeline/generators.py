@@ -18,7 +18,7 @@ from captcha_lab.store.workspace import DatasetFolder, Workspace
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from captcha_lab.generate.choose import Choice
+    from captcha_lab.generate.choose import Choice, Defaults
     from captcha_lab.generate.players.streams import PackedStream
     from captcha_lab.generate.recipe import Recipe
     from captcha_lab.generate.sampling.options import SampleOptions, SampleReport
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from captcha_lab.generate.training.config import GeneratorConfig
     from captcha_lab.generate.training.overview import Overview
     from captcha_lab.generate.training.train import GeneratorReport, Hooks
-    from captcha_lab.generate.watching.quality import RecogniserQuality
+    from captcha_lab.generate.watching.quality import RecogniserQuality, TextQuality
     from captcha_lab.parallel import Group
+    from captcha_lab.pipeline.whole import WholeData
 
 
 CLASS_SIZE = 10  # images of a class, on average; below it a class is no condition unless one is asked for
@@ -56,7 +57,7 @@ class GeneratorData:
         With nothing said about labels: attributes that are named are a condition; forty that merely exist are none,
         nor are classes of a few images each.
         """
-        from captcha_lab.generate.choose import choose, defaults_for
+        from captcha_lab.generate.choose import choose
 
         if self.condition == "none" and choice.label:
             hint = ": run `captcha-lab label --review` first" if self.captchas else ""
@@ -72,8 +73,26 @@ class GeneratorData:
                 choice = replace(choice, label=False)
         elif self.sparse and choice.label is None and choice.recipe is None:
             choice = replace(choice, label=False)
-        defaults = defaults_for(self.image_shape, self.dark)
-        return choose(choice, labelled=self.condition != "none", defaults=defaults)
+        return choose(choice, labelled=self.condition != "none", defaults=self.defaults)
+
+    @property
+    def defaults(self) -> Defaults:
+        """The recipes that are meant where none is named."""
+        from captcha_lab.generate.choose import defaults_for
+
+        return defaults_for(self.image_shape, self.dark)
+
+    def ensure_judge(
+        self, workspace: Workspace, folder: DatasetFolder, say: Say, progress: PhaseProgress
+    ) -> None:
+        """Train the recogniser that judges samples, where there is none yet (see `ensure_judging_recogniser`)."""
+        ensure_judging_recogniser(workspace, folder, self, say, progress)
+
+    def judge(
+        self, workspace: Workspace, say: Say, name: str | None = None
+    ) -> tuple[RecogniserQuality | None, str | None]:
+        """What judges samples while training, and its run (see `recogniser_quality`)."""
+        return recogniser_quality(workspace, self, say, name)
 
     def stream(self, labelled: bool, seed: int, group: Group) -> PackedStream:
         """The stream of one run; `labelled` = with conditions."""
@@ -103,6 +122,33 @@ def generator_data(
         ensure_packed_file(workspace, folder, say)
     group.wait()
     return packed_condition(folder, attributes)
+
+
+def run_data(
+    workspace: Workspace,
+    folder: DatasetFolder,
+    group: Group,
+    say: Say,
+    attributes: tuple[str, ...] = (),
+    *,
+    whole: bool = False,
+) -> GeneratorData | WholeData:
+    """What a run trains on: single pictures (see `generator_data`), or whole captchas with their texts.
+
+    Raises:
+        CaptchaLabError: there is no such data.
+        UsageError: attributes of whole captchas.
+    """
+    if not whole:
+        return generator_data(workspace, folder, group, say, attributes)
+    if attributes:
+        raise UsageError("Whole captchas have texts, not attributes: leave --attributes away.")
+    from captcha_lab.pipeline.whole import whole_data
+
+    if group.leads:
+        whole_data(workspace, folder)  # packs the text view
+    group.wait()
+    return whole_data(workspace, folder)
 
 
 def packed_condition(folder: DatasetFolder, attributes: tuple[str, ...]) -> GeneratorData:
@@ -175,6 +221,7 @@ def train_generator(
     *,
     name: str | None = None,
     attributes: tuple[str, ...] = (),
+    whole: bool = False,
     say: Say = lambda message: None,
     progress: PhaseProgress = no_progress,
 ) -> GeneratorReport:
@@ -184,23 +231,23 @@ def train_generator(
         UsageError: the choice makes no recipe, or not for this data.
         CaptchaLabError: see `ensure_packed` and `generate.train.train`.
     """
-    from captcha_lab.generate.choose import choose, defaults_for, reason
+    from captcha_lab.generate.choose import choose, reason
     from captcha_lab.generate.training.train import choose_device, train
     from captcha_lab.parallel import join_group
 
     choose(choice)  # a wrong option is said before any work is done
     check_new(workspace.models, name)
     group = join_group(choose_device(config.device))
-    data = generator_data(workspace, folder, group, say, attributes)
+    data = run_data(workspace, folder, group, say, attributes, whole=whole)
     if data.condition == "none" and group.leads:
-        hint = " (`captcha-lab label --review` gives some)" if data.captchas else ""
+        hint = " (`captcha-lab label --review` gives some)" if folder.catalog_path.exists() else ""
         say(f"There are no labels yet: training without a condition{hint}.")
     recipe = data.recipe(choice)
     if group.leads:
-        say(reason(choice, recipe, defaults_for(data.image_shape, data.dark)))
-        ensure_judging_recogniser(workspace, folder, data, say, progress)
-    quality, judge = recogniser_quality(workspace, data, say) if group.leads else (None, None)
-    facts = {"dataset": data.dataset, "attributes": list(attributes), "judge": judge}
+        say(reason(choice, recipe, data.defaults))
+        data.ensure_judge(workspace, folder, say, progress)
+    quality, judge = data.judge(workspace, say) if group.leads else (None, None)
+    facts = {"dataset": data.dataset, "attributes": list(attributes), "judge": judge, "whole": whole}
     with data.stream(recipe.labelled, config.seed, group) as stream:
         return train(
             recipe,
@@ -244,6 +291,7 @@ def train_generators(
     *,
     name: str | None = None,
     attributes: tuple[str, ...] = (),
+    whole: bool = False,
     say: Say = lambda message: None,
     progress: PhaseProgress = no_progress,
 ) -> list[GeneratorReport]:
@@ -253,7 +301,15 @@ def train_generators(
         own = name if name is None or seeds == 1 else f"{name}-{k + 1}"
         seeded = replace(config, seed=config.seed + k)
         report = train_generator(
-            workspace, folder, choice, seeded, name=own, attributes=attributes, say=say, progress=progress
+            workspace,
+            folder,
+            choice,
+            seeded,
+            name=own,
+            attributes=attributes,
+            whole=whole,
+            say=say,
+            progress=progress,
         )
         reports.append(report)
         if report.interrupted:
@@ -262,20 +318,30 @@ def train_generators(
 
 
 def overview_generator(
-    folder: DatasetFolder, choice: Choice, config: GeneratorConfig, attributes: tuple[str, ...] = ()
+    workspace: Workspace,
+    folder: DatasetFolder,
+    choice: Choice,
+    config: GeneratorConfig,
+    attributes: tuple[str, ...] = (),
+    *,
+    whole: bool = False,
 ) -> Overview:
     """What a choice would build: for the packed dataset where there is one, else for the source's image size.
 
     Raises:
         UsageError: as `train_generator`.
     """
-    from captcha_lab.generate.choose import choose
+    from captcha_lab.generate.choose import GLYPHS, WHOLE, choose
     from captcha_lab.generate.training.overview import overview
     from captcha_lab.parallel import Group
 
-    if not folder.packed_path.exists():
-        return overview(choose(choice), config=config)
-    data = packed_condition(folder, attributes)
+    data: GeneratorData | WholeData
+    if whole and folder.catalog_path.exists():
+        data = run_data(workspace, folder, Group(), lambda message: None, attributes, whole=True)
+    elif whole or not folder.packed_path.exists():
+        return overview(choose(choice, defaults=WHOLE if whole else GLYPHS), config=config)
+    else:
+        data = packed_condition(folder, attributes)
     recipe = data.recipe(choice)
     with data.stream(recipe.labelled, 0, Group()) as stream:
         return overview(recipe, stream, config)
@@ -295,10 +361,12 @@ def resume_generator(
         raise CaptchaLabError(f"{run.name} is a {stored.get('kind')}, not a generator's run.")
     group = join_group(choose_device(stored["train"]["device"]))
     folder = workspace.dataset(stored["dataset"])
-    data = generator_data(workspace, folder, group, say, tuple(stored["attributes"]))
-    quality = None
+    data = run_data(
+        workspace, folder, group, say, tuple(stored["attributes"]), whole=bool(stored.get("whole"))
+    )
+    quality: RecogniserQuality | TextQuality | None = None
     if stored["judge"] and group.leads:
-        quality, _ = recogniser_quality(workspace, data, say, stored["judge"])
+        quality, _ = data.judge(workspace, say, stored["judge"])
     recipe = Recipe.from_json(stored["recipe"])
     with data.stream(recipe.labelled, stored["train"]["seed"], group) as stream:
         return resume(

@@ -56,6 +56,14 @@ class CaptchaReader(Protocol):
         ...
 
 
+class CaptchaJudge(CaptchaReader, Protocol):
+    """A reader of whole captchas that says what it sees in them as well; what judges generated captchas."""
+
+    def features(self, images: Iterable[Any]) -> NDArray[np.float32]:
+        """A vector for each captcha: arrays of any sizes to float32 [N, F]."""
+        ...
+
+
 class GlyphClassifier(Protocol):
     """Classifies single glyphs, digits or other small pictures; what judges generated glyphs.
 

@@ -19,6 +19,7 @@ from captcha_lab.evaluate.generators.gan_train import can_train, gan_train, trai
 from captcha_lab.evaluate.generators.groups import entries
 from captcha_lab.evaluate.generators.result import CandidateResult, Evaluation, Neighbourhood
 from captcha_lab.evaluate.generators.stream import Stream, read_stream, stream_figures
+from captcha_lab.evaluate.generators.texts import AskedTexts, TextJudge, measure_asked, taught, text_train
 from captcha_lab.evaluate.generators.verdict import judge_figures
 from captcha_lab.evaluate.readers import Readers, reader_measures
 from captcha_lab.evaluate.real import RealData
@@ -39,6 +40,7 @@ class Evaluator:
         config: see `EvalConfig`.
         extra: further feature extractors, such as Inception.
         attributes: the network that reads attributes; its features are the main ones where there is no reader.
+        texts: who reads whole captchas; its features are the main ones.
         progress: told what is being done.
 
     Raises:
@@ -53,10 +55,11 @@ class Evaluator:
         *,
         extra: Sequence[Extractor] = (),
         attributes: AttributeJudge | None = None,
+        texts: TextJudge | None = None,
         progress: PhaseProgress = no_progress,
     ) -> None:
         self.real, self.config, self.progress = real, config or EvalConfig(), progress
-        self.readers, self.attributes = readers or {}, attributes
+        self.readers, self.attributes, self.texts = readers or {}, attributes, texts
         for name, reader in self.readers.items():
             check_reader(reader, real, name)
         self.reader = next((reader.networks[0] for reader in self.readers.values()), None)
@@ -64,6 +67,8 @@ class Evaluator:
         self.extractors = [extractor for extractor in found if extractor is not None]
         if not self.extractors and attributes is not None:
             self.extractors = [Extractor("attribute network", attributes.features, "attributes")]
+        if texts is not None:
+            self.extractors = [texts.extractor, *self.extractors]
         self.extractors = [*(self.extractors or [pixel_extractor()]), *extra]
         self._real_sides: dict[tuple[int, int], RealSide] = {}
         self._baselines: dict[int, dict[str, Value]] = {}
@@ -121,9 +126,14 @@ class Evaluator:
         return Candidate("real (held out)", images=self.real.held, labels=labels, labelled=labels is not None)
 
     def _real_training(self) -> dict[str, Value]:
-        """GAN-train's baseline: the same recogniser trained on the real training glyphs, once for each seed."""
+        """GAN-train's baseline: the same recogniser trained on the real training pictures, once for each seed."""
         for seed in self._seeds():
-            if seed not in self._trained:
+            if seed not in self._trained and self.texts is not None:
+                asked = self.texts.decode(np.asarray(self.real.train_conditions))
+                self._trained[seed] = taught(
+                    self.real.train, asked, self.real, self.texts, "real captchas", self.progress
+                )
+            elif seed not in self._trained:
                 labels = np.asarray(self.real.train_conditions)
                 self._trained[seed] = train_and_read(
                     self.real.train, labels, self.real, self.config, seed, "real glyphs", self.progress
@@ -140,6 +150,7 @@ class Evaluator:
         started = time.perf_counter()
         count = self.sample_size(candidate.capacity)
         trains = self.config.gan_train and can_train(candidate, self.real)
+        teaches = self.config.gan_train and self.texts is not None and candidate.labelled
         tallies: list[Tally] = []
         streams, comparisons = [], []
         for seed in self._seeds():
@@ -149,14 +160,19 @@ class Evaluator:
             tally = stream_figures(stream, self.real, self.readers) | comparison.figures
             if trains:
                 tally |= gan_train(candidate, self.real, self.config, seed, self.progress)
+            if teaches and self.texts is not None:
+                tally |= text_train(candidate, self.real, self.texts, self.config, seed, self.progress)
             tallies.append(tally)
             streams.append(stream)
             comparisons.append(comparison)
         figures = pool(tallies)
-        baseline = self.baseline(count) | (self._real_training() if trains else {})
+        baseline = self.baseline(count) | (self._real_training() if trains or teaches else {})
         attributes = self._attributes(candidate)
         if attributes is not None:
             figures, baseline = figures | attributes.figures, baseline | attributes.baseline
+        texts = self._asked(candidate)
+        if texts is not None:
+            figures, baseline = figures | texts.figures, baseline | texts.baseline
         confusion = self._confusion(streams)
         shares = [] if confusion is None else per_class(confusion)
         by_class = dict(zip(self.real.classes, shares, strict=False))
@@ -172,11 +188,18 @@ class Evaluator:
             stream=streams[0],
             neighbours=self._neighbourhood(comparisons[0]),
             attributes=attributes,
+            texts=texts,
             strips=candidate.strips() if candidate.strips is not None else [],
             growth=candidate.growth() if candidate.growth is not None else [],
             facts=candidate.facts,
             seconds=time.perf_counter() - started,
         )
+
+    def _asked(self, candidate: Candidate) -> AskedTexts | None:
+        if self.texts is None or not candidate.labelled:
+            return None
+        seed = self.config.seed
+        return measure_asked(candidate, self.real, self.texts, self.config, seed, self.progress)
 
     def _attributes(self, candidate: Candidate) -> AttributeResult | None:
         if self.attributes is None or not candidate.attributes:

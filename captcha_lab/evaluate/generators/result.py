@@ -12,6 +12,7 @@ from captcha_lab.evaluate.config import EvalConfig
 from captcha_lab.evaluate.generators.attributes import AttributeResult
 from captcha_lab.evaluate.generators.figures import Value
 from captcha_lab.evaluate.generators.stream import Stream
+from captcha_lab.evaluate.generators.texts import AskedTexts
 from captcha_lab.evaluate.generators.verdict import Verdict
 from captcha_lab.evaluate.readers import SampleReader
 from captcha_lab.evaluate.real import RealData
@@ -44,6 +45,7 @@ class CandidateResult:
     stream: Stream | None = None  # of the first seed, with the samples to show
     neighbours: Neighbourhood | None = None
     attributes: AttributeResult | None = None  # of the first seed, where it is conditioned on attributes
+    texts: AskedTexts | None = None  # of the first seed, where it draws whole captchas
     strips: list[Images] = field(default_factory=list)  # walks from one sample to another, [steps, …] each
     growth: list[tuple[int, NDArray[np.uint8]]] = field(default_factory=list)  # (iteration, sheet of samples)
     facts: dict[str, Any] = field(default_factory=dict)

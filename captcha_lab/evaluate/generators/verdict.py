@@ -32,7 +32,7 @@ FAULTS = {
     "collapsed": "has collapsed: its samples are all but the same picture over and over",
     "copies": "copies its training images",
     "noise": "makes nothing that looks real",
-    "wrong class": "makes good glyphs of the wrong class",
+    "wrong class": "makes good pictures of the wrong class or text",
     "classes missing": "leaves classes out",
     "classes misread": "makes glyphs of some classes that are not read as such",
     "narrow": "covers too little of the real variety",
@@ -113,7 +113,7 @@ def _symptoms(figures: Mapping[str, Value], baseline: Mapping[str, Value], misre
     blurred = share("roughness") < SMOOTH
     # A missing class is read as another one; it is called missing, not wrong.
     wrong = (
-        not (collapsed or missing) and share("precision") >= PLAUSIBLE and of("gan_test", 1.0) < WRONG_CLASS
+        not (collapsed or missing) and share("precision") >= PLAUSIBLE and min(of("gan_test", 1.0), of("characters", 1.0)) < WRONG_CLASS
     )
     return {
         "collapsed": collapsed,
@@ -157,6 +157,7 @@ def _sentence(
     said = [_misread(misread) if fault == "classes misread" else FAULTS[fault] for fault in faults]
     text = f"{name} {joined(said)}" if said else f"{name} shows no fault in any measure"
     shares = (("gan_test", "of its samples read as asked", "real ones"),
+              ("texts", "of its captchas read as asked", "real ones"),
               ("attributes", "of attributes as asked", "read off real ones"))  # fmt: skip
     for key, what, real in shares:
         if key in figures:

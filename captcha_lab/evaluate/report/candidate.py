@@ -19,6 +19,7 @@ from captcha_lab.evaluate.report.samples import (
     contact_sheet,
     growth,
     neighbour_pairs,
+    text_sheet,
     walks,
 )
 from captcha_lab.store.plain import plain
@@ -32,11 +33,13 @@ def candidate_section(result: CandidateResult, evaluation: Evaluation, number: i
         parts += [badge(verdict.grade), f"<p>{escape(verdict.sentence)}</p>"]
     if result.confusion is not None and len(evaluation.real.classes) > 1:
         parts += [_weakest(result, result.confusion, evaluation.real.classes, number)]
-    if result.stream is not None:
+    if result.stream is not None and result.texts is None:
         independent = [name for name, reader in evaluation.readers.items() if reader.independent]
         parts += [contact_sheet(result.stream.shown, evaluation.real, independent)]
     if result.attributes is not None:
         parts += [_attributes(result.attributes), attribute_sheet(result.attributes, evaluation.config.sheet)]
+    if result.texts is not None:
+        parts += [text_sheet(result.texts)]
     parts += [growth(result.growth), walks(result.strips)]
     if result.neighbours is not None:
         parts += [neighbour_pairs(result.neighbours)]

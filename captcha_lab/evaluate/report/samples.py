@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from captcha_lab.evaluate.generators.attributes import AttributeResult
 from captcha_lab.evaluate.generators.result import Neighbourhood
 from captcha_lab.evaluate.generators.stream import Shown
+from captcha_lab.evaluate.generators.texts import AskedTexts
 from captcha_lab.evaluate.page.pictures import cell, png_uri
 from captcha_lab.evaluate.real import RealData
 from captcha_lab.evaluate.subject import Images
@@ -80,6 +81,16 @@ def attribute_sheet(found: AttributeResult, count: int) -> str:
             rows.append(f'<div class="kind long"><b>{escape(title)}</b>{strip}</div>')
     said = "Samples by what they were asked to show. Red and ✗: the attribute network reads the opposite."
     return f'<p>{said}</p>\n<div class="sheet one">{"".join(rows)}</div>'
+
+
+def text_sheet(found: AskedTexts) -> str:
+    """Captchas, each with what is read."""
+    cells = "".join(
+        cell(image, read or "nothing", "" if read == asked else "bad", f"asked: {asked}, read: {read or 'nothing'}")
+        for image, asked, read in zip(found.images, found.asked, found.read, strict=True)
+    )
+    said = "Captchas of random texts, each with what the judge reads. Red and ✗: not the text that was asked for."
+    return f'<h3>Whole captchas</h3>\n<p>{said}</p>\n<div class="strip captchas">{cells}</div>'
 
 
 def growth(sheets: Sequence[tuple[int, NDArray[np.uint8]]]) -> str:

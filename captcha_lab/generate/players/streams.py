@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from captcha_lab.datasets.batches import Batches, BatchOptions
 from captcha_lab.errors import CaptchaLabError, UsageError
-from captcha_lab.generate.conditioning import one_hot
+from captcha_lab.generate.conditioning import TextCode, one_hot
 from captcha_lab.parallel import Group
 
 
@@ -22,6 +23,10 @@ class TrainingStream(Protocol):
     """Class or attribute names; empty = unlabelled."""
     exclusive: bool
     """The names are classes (conditions are one-hot), else attributes (0/1 each)."""
+    places: int
+    """With more than 0 the names are characters, and conditions are texts (see `conditioning.TextCode`)."""
+    lengths: tuple[int, ...]
+    """Of texts: the numbers of characters that occur."""
 
     def __len__(self) -> int:
         """How many images there are."""
@@ -91,6 +96,7 @@ class ArrayStream:
         labels: class numbers [N], with `names`; None = unlabelled.
         names: class names in label order, or attribute names.
         attributes: 0/1 [N, K] instead of labels.
+        texts: of whole captchas, instead of labels; the names are then the characters they hold.
         seed: fixes the order.
         group: this process among others.
 
@@ -106,21 +112,27 @@ class ArrayStream:
         names: tuple[str, ...] = (),
         *,
         attributes: np.ndarray | None = None,
+        texts: Sequence[str] = (),
         seed: int = 0,
         group: Group | None = None,
     ) -> None:
         if len(images) == 0:
             raise CaptchaLabError("There are no images to train on: import or scrape some first.")
-        if labels is not None and attributes is not None:
-            raise UsageError("Condition on classes or on attributes, not on both.")
+        if (labels is not None) + (attributes is not None) + bool(texts) > 1:
+            raise UsageError("Condition on classes, on attributes or on texts, not on several of them.")
         self.images = np.ascontiguousarray(images)
         self.image_shape = tuple(images.shape[1:])
-        self.exclusive = attributes is None
+        self.exclusive = attributes is None and not texts
+        self.lengths = tuple(sorted(set(map(len, texts))))
+        self.places = max(self.lengths, default=0)
         self.condition: np.ndarray | None = None
         if labels is not None:
             self.condition = one_hot(labels, len(names))
         elif attributes is not None:
             self.condition = np.clip(attributes, 0, 1).astype(np.float32)
+        elif texts:
+            names = tuple(sorted(set("".join(texts))))
+            self.condition = TextCode(names, self.places).encode(texts)
         self.names = names if self.condition is not None else ()
         self._rows = Shuffler(len(images), seed)
         self._group = group or Group()
@@ -150,6 +162,9 @@ class ArrayStream:
 
 class PackedStream(Batches):
     """A `TrainingStream` of a packed file, in memory where it fits, else read ahead from disk."""
+
+    places = 0
+    lengths: tuple[int, ...] = ()
 
     def __init__(self, path: Path, options: BatchOptions | None = None) -> None:
         super().__init__(path, options)

@@ -43,7 +43,8 @@ def mixture(generators: Sequence[Generator]) -> Generator:
         same = (
             other.image_shape == first.image_shape
             and (other.noise, other.spec.noise_size) == (first.noise, first.spec.noise_size)
-            and (other.classes, other.exclusive) == (first.classes, first.exclusive)
+            and (other.classes, other.exclusive, other.places)
+            == (first.classes, first.exclusive, first.places)
             and other.spec.output_range == first.spec.output_range
         )
         if not same:

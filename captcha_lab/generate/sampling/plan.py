@@ -85,6 +85,11 @@ class SamplePlan:
         names = self.generator.classes
         if self.wanted is not None and self.cells == 1:
             which = np.arange(self.count) // self.each % len(self.wanted)
+            if self.generator.places:
+                raise UsageError(
+                    "Whole captchas are written as pictures: name a folder with --out; `captcha-lab import FOLDER "
+                    "--labels filename` makes a dataset of it."
+                )
             if self.generator.exclusive:
                 labels = self.wanted.argmax(1).astype(np.int16)[which]
             else:
@@ -110,13 +115,20 @@ class SamplePlan:
 
 
 def single_samples(generator: Generator, count: int, seed: int, *, per_class: bool = False) -> SamplePlan:
-    """`count` samples of the classes in turn, or so many of every class, in class order.
+    """`count` samples of the classes in turn, or so many of every class, in class order; or random texts.
 
     Attributes are taken for classes: each sample has one of them alone, since how they mix is not known here.
 
     Raises:
         UsageError: classes of an unlabelled generator.
     """
+    if generator.places:
+        if per_class:
+            raise UsageError(
+                "This generator draws whole captchas: use --text or --count instead of --per-class."
+            )
+        texts = generator.texts.draw(count, generator.lengths, seed)
+        return SamplePlan(generator, count, seed, generator.texts.encode(texts), tuple(texts))
     if generator.labelled:
         k = len(generator.classes)
         wanted = np.eye(k, dtype=np.float32)
@@ -142,13 +154,15 @@ def attributed_samples(
 
 
 def captcha_samples(generator: Generator, text: str, count: int, seed: int) -> SamplePlan:
-    """Whole captchas: the text's glyphs, drawn anew for each, side by side.
+    """Whole captchas: drawn as such by a generator that learned that, else the text's glyphs side by side.
 
     Raises:
         UsageError: the generator is unlabelled, or the text holds a character it does not know.
     """
     if not generator.labelled:
         raise UsageError("Only a generator trained with --label can write a text.")
+    if generator.places:
+        return SamplePlan(generator, count, seed, generator.texts.encode([text]), (text,))
     if not generator.exclusive:
         raise UsageError(
             "This generator knows attributes, not characters: use --attributes instead of --text."
@@ -163,7 +177,7 @@ def captcha_samples(generator: Generator, text: str, count: int, seed: int) -> S
 
 def attribute_numbers(generator: Generator, attributes: tuple[str, ...]) -> list[int]:
     """The columns of the named attributes."""
-    if generator.exclusive or not generator.labelled:
+    if generator.exclusive or generator.places or not generator.labelled:
         raise UsageError("This generator has no attributes: leave --attributes away.")
     return attribute_columns(attributes, generator.classes)
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from captcha_lab.errors import CaptchaLabError, UsageError
-from captcha_lab.generate.conditioning import Labels, as_condition
+from captcha_lab.generate.conditioning import Labels, TextCode, as_condition
 from captcha_lab.generate.networks import NetworkSpec, build_generator
 from captcha_lab.generate.networks.base import GeneratorNetwork
 from captcha_lab.generate.noise import draw_noise
@@ -41,11 +41,17 @@ class Generator:
     exclusive: bool = True
     """Exactly one of `classes` holds for an image, else any number of them."""
     recipe: Recipe | None = None
+    places: int = 0
+    """With more than 0 it draws whole captchas: `classes` are characters, and it is conditioned on texts of up to so
+    many of them (see `conditioning.TextCode`)."""
+    lengths: tuple[int, ...] = ()
+    """Of texts: the numbers of characters that it learned."""
 
     def __repr__(self) -> str:
         shape = "x".join(map(str, self.image_shape))
         name = self.recipe.name if self.recipe else self.spec.family
-        return f"Generator({name}: pictures of {shape}, {len(self.classes) or 'no'} classes)"
+        kind = "characters" if self.places else "classes"
+        return f"Generator({name}: pictures of {shape}, {len(self.classes) or 'no'} {kind})"
 
     def _repr_html_(self) -> str:
         """A sample of each class, or some where there are none, for notebooks."""
@@ -63,6 +69,19 @@ class Generator:
         return bool(self.classes)
 
     @property
+    def texts(self) -> TextCode:
+        """How texts are written as conditions.
+
+        Raises:
+            UsageError: it does not draw whole captchas.
+        """
+        if not self.places:
+            raise UsageError(
+                "This generator draws single pictures: train one with `captcha-lab train-gen --whole`."
+            )
+        return TextCode(self.classes, self.places)
+
+    @property
     def image_shape(self) -> tuple[int, ...]:
         """(H, W) or (H, W, 3)."""
         c, h, w = self.spec.image_shape
@@ -72,7 +91,8 @@ class Generator:
         """Images in memory; the same for the same seed (a `plan.SamplePlan` draws more than memory holds).
 
         Args:
-            labels: class names or numbers [N], or conditions [N, K]; None where the generator is unlabelled.
+            labels: class names or numbers [N], texts [N] of one that draws whole captchas, or conditions [N, K];
+                None where the generator is unlabelled.
             count: N for an unlabelled generator.
             seed: of the noise.
 
@@ -82,7 +102,7 @@ class Generator:
         Raises:
             UsageError: labels missing, unwanted or outside the classes; no count.
         """
-        condition = as_condition(labels, self.classes, self.exclusive)
+        condition = as_condition(labels, self.classes, self.exclusive, self.places)
         n = len(condition) if condition is not None else count
         if n is None or n < 1:
             raise UsageError("Say how many samples to draw (at least 1).")
@@ -138,7 +158,9 @@ class Generator:
             for s in (start, end)
         )
         noise = _great_circle(first, last, t) if self.noise == "normal" else (1 - t) * first + t * last
-        given = as_condition(None if classes is None else np.array(classes), self.classes, self.exclusive)
+        given = as_condition(
+            None if classes is None else np.array(classes), self.classes, self.exclusive, self.places
+        )
         if given is None:
             return self.images(noise, None)
         ends = torch.from_numpy(given)
@@ -153,6 +175,8 @@ def save_generator(path: Path, generator: Generator, facts: dict[str, Any]) -> N
         "noise": generator.noise,
         "classes": list(generator.classes),
         "exclusive": generator.exclusive,
+        "places": generator.places,
+        "lengths": list(generator.lengths),
         "recipe": None if generator.recipe is None else generator.recipe.as_json(),
         **facts,
     }
@@ -182,6 +206,8 @@ def load_generator(path: Path, device: str = "cpu") -> Generator:
             tuple(metadata["classes"]),
             bool(metadata["exclusive"]),
             None if recipe is None else Recipe.from_json(recipe),
+            int(metadata.get("places", 0)),
+            tuple(int(n) for n in metadata.get("lengths", ())),
         )
     except (KeyError, RuntimeError, TypeError, UsageError) as error:
         raise CaptchaLabError(

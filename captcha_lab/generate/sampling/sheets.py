@@ -16,11 +16,13 @@ MAX_WALKS = 32  # rows of a picture, one for each class or attribute
 def sheet(generator: Generator, seed: int, cells: int = 256) -> np.ndarray:
     """A grid in the thesis's layout: 16 columns; 8 of each class in class order, or `cells` samples of any.
 
-    Attributes: a row of eight for each, with that one alone.
+    Attributes: a row of eight for each, with that one alone. Whole captchas: random texts, eight in a row.
 
     Returns:
         uint8 [H, W] or [H, W, 3].
     """
+    if generator.places:
+        return grid(single_samples(generator, cells // 4, seed).images(), GRID_PER_CLASS)
     if generator.labelled:
         columns = GRID_PER_CLASS * (2 if generator.exclusive else 1)
         return grid(single_samples(generator, GRID_PER_CLASS, seed, per_class=True).images(), columns)
@@ -34,12 +36,21 @@ def walks(
 
     With nothing named, one row per class (at most 32) from one noise to another, one row per attribute (at most 32)
     from none of them to that one alone, or eight rows of noises where the generator is unlabelled. With two classes
-    or attributes named, from the first to the second, and with one attribute, from none to it: eight noises.
+    or attributes named, from the first to the second, and with one attribute, from none to it: eight noises. Whole
+    captchas: one text a row (eight of that text where one is named), from one noise to another.
 
     Raises:
         UsageError: what is named is none of the generator's; too few steps.
     """
-    if text or attributes:
+    if generator.places and not attributes:
+        texts = (
+            [text] * GRID_PER_CLASS if text else generator.texts.draw(GRID_PER_CLASS, generator.lengths, seed)
+        )
+        rows = [
+            generator.walk(seed + 2 * k, seed + 2 * k + 1, steps, generator.texts.encode([own, own]))
+            for k, own in enumerate(texts)
+        ]
+    elif text or attributes:
         ends = _between_attributes(generator, attributes) if attributes else _between_classes(generator, text)
         rows = [generator.walk(seed + k, seed + k, steps, ends) for k in range(GRID_PER_CLASS)]
     elif generator.labelled:

@@ -62,8 +62,9 @@ class Monitor:
         """The generator as it is now (the moving average where the recipe has one)."""
         t = self.trainer
         return Generator(
-            t.players.sampling_network, t.players.spec, t.recipe.noise, t.names, t.stream.exclusive, t.recipe
-        )
+            t.players.sampling_network, t.players.spec, t.recipe.noise, t.names, t.stream.exclusive, t.recipe,
+            t.stream.places if t.names else 0, t.stream.lengths,
+        )  # fmt: skip
 
     def evaluate(self) -> dict[str, float]:
         """Figures of the present generator: its variance and recall beside real ones, and the judge's."""

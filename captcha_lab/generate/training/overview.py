@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from captcha_lab.generate.conditioning import TextCode
 from captcha_lab.generate.networks import Criticism, Encoding
 from captcha_lab.generate.players.streams import ArrayStream, TrainingStream
 from captcha_lab.generate.recipe import Recipe
@@ -91,11 +92,14 @@ def overview(
 
 
 def random_stream(recipe: Recipe, n: int = 256, seed: int = 0) -> ArrayStream:
-    """Random pixels with random classes, of the shape and number of classes the recipe's source has."""
+    """Random pixels with random classes or texts, of the shape and number of classes the recipe's source has."""
     rng = np.random.default_rng(seed)
     c, h, w = recipe.image_shape
     images = rng.integers(0, 256, (n, h, w) if c == 1 else (n, h, w, c), dtype=np.uint8)
     names = tuple(str(k) for k in range(recipe.classes))
+    if places := recipe.options.get("places"):
+        code = TextCode(tuple(chr(ord("A") + k) for k in range(recipe.classes)), places)
+        return ArrayStream(images, texts=code.draw(n, [places], seed), seed=seed)
     labels = rng.integers(0, recipe.classes, n) if recipe.labelled else None
     return ArrayStream(images, labels, names, seed=seed)
 
@@ -136,7 +140,7 @@ def _layers(trainer: Trainer, name: str, network: nn.Module) -> list[Layer]:
     handles = [module.register_forward_hook(hook(path)) for path, module in layers]
     condition = None
     if trainer.names:
-        condition = torch.zeros(2, len(trainer.names), device=trainer.players.device)
+        condition = torch.zeros(2, trainer.players.spec.classes, device=trainer.players.device)
         condition[:, 0] = 1
     first = (
         torch.zeros(2, trainer.recipe.noise_size, device=trainer.players.device)

@@ -20,8 +20,12 @@ from captcha_lab.generate.training.schedule import StepRule, learning_rate_facto
 from captcha_lab.parallel import Group
 
 
-def network_spec(recipe: Recipe, image_shape: tuple[int, ...], names: tuple[str, ...]) -> NetworkSpec:
+def network_spec(
+    recipe: Recipe, image_shape: tuple[int, ...], names: tuple[str, ...], places: int = 0
+) -> NetworkSpec:
     """The specification of the recipe's networks for images [H, W(, 3)] and so many classes or attributes.
+
+    With `places` the names are characters and the condition is a text of up to so many of them.
 
     Raises:
         UsageError: a conditional recipe without labels.
@@ -34,11 +38,11 @@ def network_spec(recipe: Recipe, image_shape: tuple[int, ...], names: tuple[str,
         family=recipe.network,
         image_shape=recipe.image_shape if recipe.resize else channels_first(image_shape),
         noise_size=recipe.noise_size,
-        classes=len(names) if recipe.labelled else 0,
+        classes=len(names) * max(places, 1) if recipe.labelled else 0,
         conditioning=recipe.conditioning,
         output_range=recipe.output_range,
         initialisation=recipe.initialisation,
-        options=dict(recipe.options),
+        options={**recipe.options, **({"places": places} if "places" in recipe.options else {})},
     )
 
 
@@ -69,7 +73,7 @@ class Trainer:
         precision: str = "float32",
     ) -> None:
         group = group or Group()
-        spec = network_spec(recipe, stream.image_shape, stream.names)
+        spec = network_spec(recipe, stream.image_shape, stream.names, stream.places)
         self.recipe = recipe
         self.stream = stream
         self.loss = make_loss(recipe.loss, recipe.loss_options)

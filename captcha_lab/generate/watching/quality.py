@@ -1,4 +1,4 @@
-"""Judging samples with the recogniser while training, to keep the best weights."""
+"""Judging samples with a recogniser or a reader while training, to keep the best weights."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from captcha_lab.generate.conditioning import TextCode
 from captcha_lab.generate.pixels import scaled
 from captcha_lab.metrics.samples.manifold import manifold
-from captcha_lab.recognise.contract import GlyphClassifier
+from captcha_lab.metrics.text import character_error_rate
+from captcha_lab.recognise.contract import CaptchaJudge, GlyphClassifier
 
 NEIGHBOURS = 5
 # From this score on a generator deserves the word.
@@ -46,6 +48,33 @@ class RecogniserQuality:
         right = figures["precision"]
         if labels is not None and labels.ndim == 1:
             right = figures["gan_test"] = float((read == labels).mean())
+        figures["score"] = harmonic_mean(right, figures["recall"], figures["coverage"])
+        return figures
+
+
+class TextQuality:
+    """Figures of whole captchas by a reader, beside real ones (a `monitor.Quality`); the score as for glyphs.
+
+    Args:
+        reader: reads whole captchas.
+        real: uint8 [N, H, W(, 3)] real captchas, at least 6.
+        code: how the texts that are asked for are written as conditions.
+    """
+
+    def __init__(self, reader: CaptchaJudge, real: np.ndarray, code: TextCode) -> None:
+        self.reader, self.code = reader, code
+        self.real = reader.features(real)
+
+    def __call__(self, samples: np.ndarray, labels: np.ndarray | None) -> dict[str, float]:
+        """gan_test (whole captchas), characters, precision, recall, density, coverage and score."""
+        compared = manifold(self.reader.features(samples), self.real, k=NEIGHBOURS)
+        figures = {key: float(value) for key, value in compared._asdict().items()}
+        right = figures["precision"]
+        if labels is not None:
+            wanted = self.code.decode(labels)
+            read = [reading.text for reading in self.reader.read(samples)]
+            right = figures["gan_test"] = float(np.mean([a == b for a, b in zip(read, wanted, strict=True)]))
+            figures["characters"] = max(0.0, 1 - character_error_rate(wanted, read))
         figures["score"] = harmonic_mean(right, figures["recall"], figures["coverage"])
         return figures
 

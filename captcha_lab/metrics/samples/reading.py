@@ -5,7 +5,15 @@ from __future__ import annotations
 from captcha_lab.metrics.accuracy import class_histogram, glyph_accuracy, total_variation
 from captcha_lab.metrics.intervals import Share, share_of
 from captcha_lab.metrics.samples.measure import Measure
-from captcha_lab.metrics.samples.subjects import AttributeReadings, HeldOutReadings, ReadSamples, SampleStream
+from captcha_lab.metrics.samples.subjects import (
+    AttributeReadings,
+    HeldOutReadings,
+    HeldOutTexts,
+    ReadSamples,
+    SampleStream,
+    TextReadings,
+)
+from captcha_lab.metrics.text import character_accuracy, text_accuracy
 
 
 def _as_asked(view: ReadSamples) -> tuple[Share, ...] | None:
@@ -58,5 +66,23 @@ MEASURES = (
         "they are.",
         AttributeReadings, _attributes, "high", "share", "reading", high=1.0,
         brief="asked", heading="attributes as asked",
+    ),
+    Measure(
+        "texts", "Captchas as asked",
+        "Whole captchas that the judge reads as the text that was asked for (%); of real ones: as they are labelled.",
+        TextReadings, lambda view: text_accuracy(view.asked, view.read), "high", "share", "reading", high=1.0,
+        brief="captchas", heading="whole captchas as asked",
+    ),
+    Measure(
+        "characters", "Characters as asked",
+        "Characters of the texts asked for that the judge reads in their place (%).",
+        TextReadings, lambda view: character_accuracy(view.asked, view.read), "high", "share", "reading", high=1.0,
+        brief="characters", heading="characters as asked",
+    ),
+    Measure(
+        "text_train", "Teaches a reader",
+        "Held-out real captchas read right by a reader that learned from samples only (%).",
+        HeldOutTexts, lambda view: text_accuracy(view.truth, view.read), "high", "share", "reading", high=1.0,
+        brief="trains", heading="teach reading",
     ),
 )  # fmt: skip

@@ -87,6 +87,22 @@ class AttributeReadings(Subject):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class TextReadings(Subject):
+    """Texts asked of whole captchas and what is read: N of both."""
+
+    asked: tuple[str, ...]
+    read: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class HeldOutTexts(Subject):
+    """Held-out real captchas as a reader that was trained on samples alone reads them: N texts of both."""
+
+    truth: tuple[str, ...]
+    read: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class RealFeatures(Subject):
     """The real side of a comparison of features: made once, used for every set of samples.
 

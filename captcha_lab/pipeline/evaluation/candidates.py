@@ -88,7 +88,7 @@ def run_candidate(run: Run) -> Candidate:
         lambda labels, count, seed: scaled(generator.sample(labels, count, seed), (height, width)),
         labelled=generator.labelled,
         facts=facts,
-        attributes=() if generator.exclusive else generator.classes,
+        attributes=() if generator.exclusive or generator.places else generator.classes,
         strips=lambda: _strips(generator),
         growth=lambda: _growth(run),
     )
@@ -111,7 +111,9 @@ def _strips(generator: Generator) -> list[Images]:
     strips = []
     for k in range(STRIPS):
         asked: tuple[int, int] | np.ndarray | None = None
-        if generator.labelled and generator.exclusive:
+        if generator.places:
+            asked = generator.texts.encode(generator.texts.draw(1, generator.lengths, k) * 2)
+        elif generator.labelled and generator.exclusive:
             asked = (2 * k % len(generator.classes), (2 * k + 1) % len(generator.classes))
         elif generator.labelled:
             # From nothing to one attribute: what changes beside the noise is that attribute.

@@ -68,18 +68,22 @@ class SequenceNetwork(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Scores before the softmax: float32 [N, 3, 32, W] (standardised) to float32 [N, W // 4, 1 + K]."""
-        with torch.autocast("cpu", torch.bfloat16, enabled=BFLOAT16):
-            rows = self.columns[:ROWS_UNTIL](pictures)  # [N, D, 4, T]
-            for residual in self.residuals:
-                rows = F.relu(rows + residual(rows))
-            columns = self.columns[ROWS_UNTIL:](rows)  # [N, F, 1, T]
-        sequence = columns.squeeze(2).transpose(1, 2).float()  # [N, T, F]
-        context, _ = self.recurrent(sequence)  # [N, T, 2 * hidden]
+        context, _ = self.recurrent(self.described(pictures))  # [N, T, 2 * hidden]
         scores: Tensor = self.output(self.dropout(context))  # [N, T, 1 + R]
         if self.members.shape[1] == 1:
             return scores
         absent = scores.new_full((*scores.shape[:2], 1), -torch.inf)
         return torch.cat([scores, absent], 2)[..., self.members].logsumexp(-1)  # [N, T, 1 + K]
+
+    def described(self, pictures: Tensor) -> Tensor:
+        """What the convolutions make of each column: float32 [N, 3, 32, W] to float32 [N, W // 4, F]."""
+        with torch.autocast("cpu", torch.bfloat16, enabled=BFLOAT16):
+            rows = self.columns[:ROWS_UNTIL](pictures)  # [N, D, 4, T]
+            for residual in self.residuals:
+                rows = F.relu(rows + residual(rows))
+            columns = self.columns[ROWS_UNTIL:](rows)  # [N, F, 1, T]
+        described: Tensor = columns.squeeze(2).transpose(1, 2).float()
+        return described
 
 
 def _members(forms: Sequence[int]) -> Tensor:

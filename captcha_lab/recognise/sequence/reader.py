@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from importlib.resources import as_file, files
@@ -129,9 +129,23 @@ class SequenceReader:
             for image, picture, decoded in zip(received, inputs, found, strict=True)
         ]
 
-    @torch.inference_mode()
     def scores(self, pictures: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
         """Log-probabilities of the columns of scaled pictures: float32 [T, 1 + K] for each uint8 [32, w, 3]."""
+        return self._columns(
+            pictures, lambda batch: (self.network(batch) / self.facts.temperature).log_softmax(2)
+        )
+
+    def features(self, images: Iterable[Any]) -> NDArray[np.float32]:
+        """What the convolutions make of captchas, mean over the columns: pictures of any sizes to float32 [N, F]."""
+        inputs = [scaled(image, self.facts.stretch) for image in pictures(images)]
+        found = self._columns(inputs, self.network.described)
+        return np.stack([columns.mean(0) for columns in found]) if found else np.empty((0, 0), np.float32)
+
+    @torch.inference_mode()
+    def _columns(
+        self, pictures: Sequence[NDArray[np.uint8]], compute: Callable[[torch.Tensor], torch.Tensor]
+    ) -> list[NDArray[np.float32]]:
+        """What `compute` gives for a batch, [N, T, V], cut to each picture's own columns: float32 [T, V] each."""
         found: list[NDArray[np.float32]] = [np.empty((0, 0), np.float32)] * len(pictures)
         rounded = np.array([-(-p.shape[1] // MULTIPLE) for p in pictures], np.int64)
         for width in np.unique(rounded):
@@ -139,8 +153,7 @@ class SequenceReader:
             for start in range(0, len(rows), BATCH):
                 part = rows[start : start + BATCH]
                 batch = to_batch([pictures[k] for k in part], MULTIPLE)
-                scores = self.network(batch) / self.facts.temperature
-                for k, own in zip(part, scores.log_softmax(2).numpy(), strict=True):
+                for k, own in zip(part, compute(batch).numpy(), strict=True):
                     found[k] = own[: columns_of(pictures[k].shape[1])]
         return found
 

@@ -1,0 +1,254 @@
+"""Ours: whole captchas from their texts. Each character is a stencil drawn in a window of the picture.
+
+The condition [N, P * A] is a text: P places of A characters, one-hot, and all zeros after the last character. Every
+place of a text gives a window of the picture; a window is wider than its share of the picture, so that neighbours
+touch and overlap. One network draws the windows of all places and one criticises them, and both know the
+neighbouring characters. What no character owns, background and strokes, is drawn and criticised for the picture as
+a whole.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from captcha_lab.errors import UsageError
+from captcha_lab.generate.networks.base import (
+    Criticism,
+    CriticNetwork,
+    Family,
+    GeneratorNetwork,
+    NetworkSpec,
+)
+from captcha_lab.generate.networks.fast import Codebook, _held, _mean, _stack
+from captcha_lab.generate.networks.parts.heads import Projection
+
+TEXTURE_SEED = 20  # of the fixed matrix that spreads the noise over the pixels
+INKED = 0.3  # of the way from paper to full ink
+
+
+@dataclass(frozen=True)
+class WholeOptions:
+    """Keyword options of the `whole` family."""
+
+    places: int = 1  # P, the most characters of a text
+    generator: Sequence[int] = (512, 512)  # widths of the hidden layers that draw a window
+    critic: Sequence[int] = (512, 512)  # widths of the hidden layers that criticise a window
+    scene: Sequence[int] = (256,)  # widths of the hidden layers for the picture as a whole, of both networks
+    overlap: float = 2.0  # width of a window as a multiple of a character's share of the picture
+    embedding: int = 32  # length of a character's learned vector
+    slope: float = 0.2  # of the leaky ReLU
+    codes: int = 256  # entries of each codebook that noise is rounded to; 0 = the noise as it is
+    crisp: bool = True  # the stencil is 0 or 1, its gradient that of the soft one; False = soft edges
+    gain: float = 8.0  # steepness of the stencil's sigmoid
+    paper: float = 1.0  # brightness of blank paper, 0 black to 1 white
+    grain: float = 0.05  # first standard deviation of the ink's grain (learned), 0 = none
+    backdrop: bool = False  # background and strokes are drawn too; False = blank paper
+
+
+class Layout:
+    """Where the windows of a text's characters lie: evenly spread, the same in both networks."""
+
+    def __init__(self, spec: NetworkSpec, options: WholeOptions) -> None:
+        places, width = options.places, spec.image_shape[2]
+        if spec.classes % max(places, 1) or places < 1:
+            raise ValueError(f"{spec.classes} values of a condition are not {places} places of characters")
+        self.places, self.characters = places, spec.classes // places
+        self.width = width
+        # Windows of the longest text overlap as asked; those of shorter texts show more of the paper.
+        self.window = min(width, max(4, round(options.overlap * width / places)))
+        self.margin = self.window // 2
+        lengths, ranks = torch.arange(places + 1)[:, None], torch.arange(places)[None]
+        centres = (ranks + 0.5) * width / lengths.clamp_min(1)
+        self.starts = (
+            centres - self.window / 2
+        ).round().long() + self.margin  # [P + 1, P], in the padded picture
+
+    def columns(self, length: Tensor) -> Tensor:
+        """Columns of the padded picture that each window covers: int64 [N, P, window]."""
+        starts = self.starts.to(length.device)[length].clamp(0, self.width + 2 * self.margin - self.window)
+        return starts[..., None] + torch.arange(self.window, device=length.device)
+
+
+class Text:
+    """A condition [N, P * A] taken apart."""
+
+    def __init__(self, condition: Tensor, layout: Layout) -> None:
+        self.characters = condition.view(-1, layout.places, layout.characters)
+        self.present = self.characters.sum(2)  # [N, P] 1 where there is a character
+        self.length = self.present.sum(1).round().long()
+        where = F.one_hot(torch.arange(layout.places, device=condition.device), layout.places)
+        self.where = torch.cat(
+            [
+                where.to(condition).expand(len(condition), -1, -1),
+                F.one_hot(self.length, layout.places + 1)
+                .to(condition)[:, None]
+                .expand(-1, layout.places, -1),
+            ],
+            dim=2,
+        )
+
+    @staticmethod
+    def beside(vectors: Tensor) -> Tensor:
+        """[N, P, E] to [N, P, 3E]: each place's own vector with those before and after it."""
+        before, after = F.pad(vectors, (0, 0, 1, 0))[:, :-1], F.pad(vectors, (0, 0, 0, 1))[:, 1:]
+        return torch.cat([vectors, before, after], dim=2)
+
+
+class WholeGenerator(GeneratorNetwork):
+    """Noise and a text to a picture: windows of stencils laid over each other, ink, background."""
+
+    texture: Tensor
+
+    def __init__(self, spec: NetworkSpec, options: WholeOptions) -> None:
+        super().__init__(spec)
+        channels, height, width = spec.image_shape
+        self.options, self.low_high = options, spec.output_range
+        self.layout = layout = Layout(spec, options)
+        quarter = spec.noise_size // 4
+        self.own = 2 * quarter // layout.places  # noise values of one character
+        self.common = quarter  # of the picture
+        if self.own < 2:
+            raise UsageError(f"The networks 'whole' need at least {4 * layout.places} noise values.")
+        self.embed = nn.Linear(layout.characters, options.embedding, bias=False)
+        self.codebook = Codebook(32, options.codes, 1) if options.codes else None
+        shape = 32 if options.codes else self.own
+        inputs = 3 * options.embedding + 2 * layout.places + 1 + shape + self.common
+        self.body = _stack(inputs, options.generator, options.slope)
+        self.stencil = nn.Linear(options.generator[-1], height * layout.window)
+        self.ink = nn.Linear(options.generator[-1] + self.common, channels)
+        self.first_ink = 0.2 if options.paper > 0.5 else 0.8
+        self.scene = _stack(self.common, options.scene, options.slope) if options.backdrop else None
+        if options.backdrop:
+            self.small = (-(-height // 8), -(-width // 8))
+            self.paper = nn.Linear(options.scene[-1], channels * self.small[0] * self.small[1])
+            self.strokes = nn.Linear(options.scene[-1], height * width)
+        self.log_grain = nn.Parameter(torch.tensor(math.log(options.grain))) if options.grain else None
+        spread = torch.randn(
+            spec.noise_size - self.common - self.own * layout.places,
+            channels * height * width,
+            generator=torch.Generator().manual_seed(TEXTURE_SEED),
+        )
+        self.register_buffer("texture", F.normalize(spread, dim=0))
+
+    def forward(self, noise: Tensor, condition: Tensor | None = None) -> Tensor:
+        """See `GeneratorNetwork`."""
+        condition = self.checked(condition, True)
+        assert condition is not None
+        text, layout = Text(condition, self.layout), self.layout
+        n, places = len(noise), layout.places
+        channels, height, width = self.image_shape
+        common = noise[:, : self.common]
+        own = noise[:, self.common : self.common + self.own * places].reshape(n, places, self.own)
+        chosen = (
+            own if self.codebook is None else self.codebook(own.reshape(n * places, -1)).view(n, places, -1)
+        )
+        every = common[:, None].expand(-1, places, -1)
+        given = torch.cat([Text.beside(self.embed(text.characters)), text.where, chosen, every], dim=2)
+        hidden = self.body(given.view(n * places, -1))
+        logits = self.stencil(hidden).view(n, places, height, layout.window)
+        soft = torch.sigmoid(self.options.gain * logits) * text.present[:, :, None, None]
+        # How much of each pixel is left uncovered by the characters: a product, taken as a sum of logarithms.
+        columns = layout.columns(text.length)[:, :, None].expand(-1, -1, height, -1)
+        padded = width + 2 * layout.margin
+        clear = noise.new_zeros(n, height, padded)
+        weight = noise.new_zeros(n, height, padded)
+        tones = noise.new_zeros(n, channels, height, padded)
+        ink = self.first_ink + 0.1 * self.ink(torch.cat([hidden, every.reshape(n * places, -1)], dim=1)).view(
+            n, places, channels
+        )
+        for p in range(places):
+            where, mask = columns[:, p], soft[:, p]
+            clear = clear.scatter_add(2, where, torch.log1p(-mask.clamp(max=0.999)))
+            weight = weight.scatter_add(2, where, mask)
+            shown = (ink[:, p, :, None, None] * mask[:, None]).reshape(n, channels, height, -1)
+            tones = tones.scatter_add(3, where[:, None].expand(-1, channels, -1, -1), shown)
+        inside = slice(layout.margin, layout.margin + width)
+        covered, weight = 1 - clear[..., inside].exp(), weight[..., inside]
+        tone = tones[..., inside] / weight.clamp_min(1e-3)[:, None]
+        paper: Tensor | float = self.options.paper
+        if self.scene is not None:
+            scene = self.scene(common)
+            small = self.paper(scene).view(n, channels, *self.small)
+            paper = _held(self.options.paper + 0.1 * F.interpolate(small, (height, width), mode="bilinear"))
+            strokes = torch.sigmoid(self.options.gain * (self.strokes(scene).view(n, height, width) - 0.3))
+            mean_ink = ink.mean(1)[:, :, None, None]
+            tone = (tone * weight[:, None] + mean_ink * strokes[:, None]) / (weight + strokes).clamp_min(
+                1e-3
+            )[:, None]
+            covered = 1 - (1 - covered) * (1 - strokes)
+        mask = covered[:, None]
+        if self.options.crisp:
+            mask = mask + ((mask > 0.5).to(mask) - mask).detach()
+        if self.log_grain is not None:
+            tone = tone + self.log_grain.exp() * (
+                noise[:, self.common + self.own * places :] @ self.texture
+            ).view(n, *self.image_shape)
+        low, high = self.low_high
+        return (paper + mask * (_held(tone) - paper)) * (high - low) + low
+
+
+class WholeCritic(CriticNetwork):
+    """The mean score of the windows of a text, each beside its character, and a score of the whole picture."""
+
+    def __init__(self, spec: NetworkSpec, options: WholeOptions) -> None:
+        super().__init__(spec)
+        channels, height, _ = spec.image_shape
+        self.options, self.low_high = options, spec.output_range
+        self.layout = layout = Layout(spec, options)
+        pixels = channels * height * layout.window
+        places = 2 * layout.places + 1
+        self.body = _stack(pixels + 2 + places, options.critic, options.slope)
+        features = options.critic[-1]
+        self.score = nn.Linear(features, 1)
+        self.projection = Projection(3 * layout.characters, features)
+        self.classifier = nn.Linear(features, layout.characters)
+        small = channels * -(-height // 2) * -(-spec.image_shape[2] // 2)
+        self.scene = _stack(small, options.scene, options.slope)
+        self.scene_score = nn.Linear(options.scene[-1], 1)
+
+    def forward(self, images: Tensor, condition: Tensor | None = None) -> Criticism:
+        """See `CriticNetwork`."""
+        condition = self.checked(condition, True)
+        assert condition is not None
+        text, layout = Text(condition, self.layout), self.layout
+        low, high = self.low_high
+        ink = self.options.paper - (images - low) / (high - low)  # 0 = blank
+        n, channels, height, _ = ink.shape
+        padded = F.pad(ink, (layout.margin, layout.margin))
+        columns = layout.columns(text.length)  # [N, P, w]
+        index = columns.reshape(n, 1, 1, -1).expand(-1, channels, height, -1)
+        windows = padded.gather(3, index).view(n, channels, height, layout.places, layout.window)
+        windows = windows.permute(0, 3, 1, 2, 4).reshape(n * layout.places, channels, height, layout.window)
+        seen = torch.cat([windows.flatten(1), _figures(windows), text.where.flatten(0, 1)], dim=1)
+        features = self.body(seen)
+        neighbours = Text.beside(text.characters).flatten(0, 1)
+        scores = self.score(features).squeeze(1) + (self.projection(neighbours) * features).sum(1)
+        scores = (scores.view(n, -1) * text.present).sum(1) / text.length.clamp_min(1).sqrt()
+        small = F.avg_pool2d(ink, 2, ceil_mode=True).flatten(1)
+        scene = self.scene(small)
+        logits = self.classifier(features).view(n, -1)
+        return Criticism(scores + self.scene_score(scene).squeeze(1), scene, logits)
+
+
+def _figures(ink: Tensor) -> Tensor:
+    """Mean tone and roughness of inked pixels [N, 2]."""
+    inked = (ink.abs() > INKED).to(ink)
+    both = inked[..., 1:] * inked[..., :-1]
+    return torch.stack(
+        [10 * _mean(ink.abs() - 0.8, inked), 20 * _mean((ink[..., 1:] - ink[..., :-1]).square(), both)], dim=1
+    )
+
+
+FAMILY = Family(
+    name="whole",
+    summary="ours: whole captchas from their texts, a window of the picture for each character",
+    options=WholeOptions,
+    generator=WholeGenerator,
+    critic=WholeCritic,
+)

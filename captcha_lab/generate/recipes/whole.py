@@ -1,0 +1,31 @@
+"""Ours: whole captchas drawn from their texts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from captcha_lab.generate.recipe import Recipe
+from captcha_lab.generate.recipes.fast import FAST
+
+WHOLE = replace(
+    FAST,
+    name="whole",
+    summary="--whole: captchas of hard ink on blank paper, text in, picture out; some minutes",
+    network="whole",
+    options={"places": 4},
+    image_shape=(1, 20, 80),
+    noise_size=256,
+    auxiliary_weight=1.0,
+    batch_size=64,
+    iterations=3000,
+    notes="The critic judges a window of each character beside it and its neighbours, and the picture as a whole.",
+)
+
+SOFT = replace(
+    WHOLE,
+    name="whole-soft",
+    summary="--whole: the same for soft edges, backgrounds and strokes",
+    options={"places": 4, "crisp": False, "backdrop": True, "grain": 0.0},
+)
+
+RECIPES: tuple[Recipe, ...] = (WHOLE, SOFT)
