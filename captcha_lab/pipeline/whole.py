@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from captcha_lab.generate.choose import Choice, Defaults
+    from captcha_lab.generate.conditioning import TextCode
     from captcha_lab.generate.players.streams import ArrayStream
     from captcha_lab.generate.recipe import Recipe
     from captcha_lab.generate.watching.quality import TextQuality
@@ -65,6 +66,14 @@ class WholeData:
         """Those captchas, uint8 [N, H, W] or [N, H, W, 3], at the size that most of them have."""
         return stacked(self.training)
 
+    @cached_property
+    def code(self) -> TextCode:
+        """How its texts are written as conditions."""
+        from captcha_lab.generate.conditioning import TextCode
+
+        texts = self.training.texts
+        return TextCode(tuple(sorted(set("".join(texts)))), max(map(len, texts)))
+
     @property
     def image_shape(self) -> tuple[int, ...]:
         """(H, W) or (H, W, 3)."""
@@ -112,7 +121,6 @@ class WholeData:
         self, workspace: Workspace, say: Say, name: str | None = None
     ) -> tuple[TextQuality | None, str | None]:
         """The reader of whole captchas in use (or a named one) as judge of samples while training, and its run."""
-        from captcha_lab.generate.conditioning import TextCode
         from captcha_lab.generate.watching.quality import TextQuality
 
         held = self.texts.part("validation")
@@ -120,9 +128,7 @@ class WholeData:
         if len(real) < LEAST_REAL:
             return None, None
         reader, run = whole_reader(workspace, self.folder, say, name)
-        characters = tuple(sorted(set("".join(self.training.texts))))
-        code = TextCode(characters, max(map(len, self.training.texts)))
-        return TextQuality(reader, real, code), run
+        return TextQuality(reader, real, self.code), run
 
 
 def whole_data(workspace: Workspace, folder: DatasetFolder) -> WholeData:
@@ -188,10 +194,8 @@ def stacked(texts: TextSet, shape: tuple[int, ...] | None = None) -> np.ndarray:
     import cv2
     import numpy as np
 
-    if shape is None:
-        colour = sum(map(has_colour, texts.images)) > FEW * len(texts)
-    else:
-        colour = len(shape) == 3
+    colours = FEW * len(texts) < sum(map(has_colour, texts.images))
+    colour = colours if shape is None else len(shape) == 3
     if shape is None:
         shape = Counter(image.shape[:2] for image in texts.images).most_common(1)[0][0]
     height, width = shape[:2]

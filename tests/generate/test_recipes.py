@@ -70,7 +70,7 @@ def check_constraint(trainer: Trainer) -> None:
 
 def check_condition(trainer: Trainer) -> None:
     """Generator and critic answer differently to different classes, or the critic names them."""
-    k = len(trainer.names)
+    k = trainer.players.spec.classes
     noise = trainer.draws.noise()[:1].expand(2, -1)
     condition = torch.eye(k)[:2]
     network = trainer.players.generator.eval()
@@ -99,7 +99,7 @@ def test_recipe(name: str, tmp_path: Path) -> None:
     check_constraint(trainer)
     recipe, low_high = trainer.recipe, trainer.recipe.output_range
     with torch.no_grad():
-        condition = torch.eye(len(trainer.names))[[0, 1]] if trainer.names else None
+        condition = torch.eye(trainer.players.spec.classes)[[0, 1]] if trainer.names else None
         raw = trainer.players.generator.eval()(trainer.draws.noise()[:2], condition)
     assert raw.shape == (2, *trainer.players.spec.image_shape)
     assert low_high[0] <= float(raw.min()) < float(raw.max()) <= low_high[1]
@@ -111,11 +111,13 @@ def test_recipe(name: str, tmp_path: Path) -> None:
         trainer.names,
         trainer.stream.exclusive,
         recipe,
+        trainer.stream.places,
+        trainer.stream.lengths,
     )
     path = tmp_path / "weights.safetensors"
     save_generator(path, made, {})
     loaded = load_generator(path)
-    labels = np.array([0, 1, 4]) if made.labelled else None
+    labels = np.eye(made.spec.classes)[[0, 1, 4]] if made.labelled else None
     for network, parameters in (shown := overview(recipe, seconds=0.0)).parameters.items():
         assert sum(layer.parameters for layer in getattr(shown, network)) == parameters, network
     images = loaded.sample(labels, 3, seed=5)

@@ -11,10 +11,11 @@ from captcha_lab.evaluate.config import EvalConfig
 from captcha_lab.evaluate.generators.candidate import Candidate
 from captcha_lab.evaluate.generators.figures import Tally, Value, pool
 from captcha_lab.evaluate.real import RealData
-from captcha_lab.evaluate.subject import Extractor, Images, Progress, silent
+from captcha_lab.evaluate.subject import Extractor, Images
 from captcha_lab.metrics.intervals import Share
 from captcha_lab.metrics.samples.measure import compute
 from captcha_lab.metrics.samples.subjects import HeldOutTexts, TextReadings
+from captcha_lab.progress import PhaseProgress, no_progress
 from captcha_lab.recognise.contract import CaptchaJudge, CaptchaReader
 
 MOST_READ = 1000  # captchas: a share of so many is known to within a percent or two
@@ -40,7 +41,7 @@ class TextJudge:
     encode: Callable[[Sequence[str]], Codes]
     draw: Callable[[int, int], list[str]]
     decode: Callable[[Codes], list[str]]
-    teach: Callable[[Images, Sequence[str], str, Progress], CaptchaReader]
+    teach: Callable[[Images, Sequence[str], str, PhaseProgress], CaptchaReader]
     accuracy: Share | None = None
 
     @property
@@ -78,7 +79,7 @@ def measure_asked(
     judge: TextJudge,
     config: EvalConfig,
     seed: int,
-    progress: Progress = silent,
+    progress: PhaseProgress = no_progress,
 ) -> AskedTexts:
     """Ask for random texts and read what comes; beside it what is read of held-out real captchas."""
     count = min(config.samples, MOST_READ)
@@ -95,7 +96,12 @@ def measure_asked(
 
 
 def text_train(
-    candidate: Candidate, real: RealData, judge: TextJudge, config: EvalConfig, seed: int, progress: Progress
+    candidate: Candidate,
+    real: RealData,
+    judge: TextJudge,
+    config: EvalConfig,
+    seed: int,
+    progress: PhaseProgress,
 ) -> Tally:
     """A reader that learned from as many samples as there are real training captchas, tested on held-out real ones."""
     conditions = np.asarray(real.train_conditions)
@@ -104,7 +110,7 @@ def text_train(
 
 
 def taught(
-    images: Images, texts: Sequence[str], real: RealData, judge: TextJudge, what: str, progress: Progress
+    images: Images, texts: Sequence[str], real: RealData, judge: TextJudge, what: str, progress: PhaseProgress
 ) -> Tally:
     """How a reader that learned from these captchas alone reads held-out real ones."""
     reader = judge.teach(images, texts, what, progress)

@@ -111,10 +111,9 @@ def _symptoms(figures: Mapping[str, Value], baseline: Mapping[str, Value], misre
     copies = of("exact_copies", 0.0) > COPIES or of("near_copies", 0.0) > NEAR_COPIES
     missing = of("classes_reached", 1.0) < MISSING_CLASSES
     blurred = share("roughness") < SMOOTH
+    as_asked = min(of("gan_test", 1.0), of("characters", 1.0))
     # A missing class is read as another one; it is called missing, not wrong.
-    wrong = (
-        not (collapsed or missing) and share("precision") >= PLAUSIBLE and min(of("gan_test", 1.0), of("characters", 1.0)) < WRONG_CLASS
-    )
+    wrong = not (collapsed or missing) and share("precision") >= PLAUSIBLE and as_asked < WRONG_CLASS
     return {
         "collapsed": collapsed,
         "copies": copies and not collapsed,

@@ -86,7 +86,12 @@ def attribute_sheet(found: AttributeResult, count: int) -> str:
 def text_sheet(found: AskedTexts) -> str:
     """Captchas, each with what is read."""
     cells = "".join(
-        cell(image, read or "nothing", "" if read == asked else "bad", f"asked: {asked}, read: {read or 'nothing'}")
+        cell(
+            image,
+            read or "nothing",
+            "" if read == asked else "bad",
+            f"asked: {asked}, read: {read or 'nothing'}",
+        )
         for image, asked, read in zip(found.images, found.asked, found.read, strict=True)
     )
     said = "Captchas of random texts, each with what the judge reads. Red and ✗: not the text that was asked for."

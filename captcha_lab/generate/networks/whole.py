@@ -110,11 +110,11 @@ class WholeGenerator(GeneratorNetwork):
         channels, height, width = spec.image_shape
         self.options, self.low_high = options, spec.output_range
         self.layout = layout = Layout(spec, options)
-        quarter = spec.noise_size // 4
-        self.own = 2 * quarter // layout.places  # noise values of one character
-        self.common = quarter  # of the picture
-        if self.own < 2:
-            raise UsageError(f"The networks 'whole' need at least {4 * layout.places} noise values.")
+        if spec.noise_size < layout.places + 2:
+            raise UsageError(f"The networks 'whole' need at least {layout.places + 2} noise values.")
+        # Noise values of one character, of the picture, and what is left for the grain.
+        self.own = max(1, spec.noise_size // 2 // layout.places)
+        self.common = max(1, (spec.noise_size - self.own * layout.places) // 2)
         self.embed = nn.Linear(layout.characters, options.embedding, bias=False)
         self.codebook = Codebook(32, options.codes, 1) if options.codes else None
         shape = 32 if options.codes else self.own

@@ -16,6 +16,7 @@ from captcha_lab.pipeline.evaluation.candidates import generator_candidates
 from captcha_lab.pipeline.evaluation.data import EvaluationData, ensure_attribute_judge, load_data
 from captcha_lab.pipeline.evaluation.readers import captcha_reader, glyph_classifier
 from captcha_lab.pipeline.evaluation.repetition import repeated_runs
+from captcha_lab.pipeline.evaluation.whole import asks_for_whole, measure_whole
 from captcha_lab.plot import Plot
 from captcha_lab.progress import PhaseProgress
 from captcha_lab.store.runs import Run, latest_run
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from captcha_lab.evaluate.request import EvalRequest
     from captcha_lab.evaluate.subject import Extractor
     from captcha_lab.recognise.classifier import Classifier
+    from captcha_lab.store.packed.packed import PackedSet
 
 
 @dataclass(frozen=True)
@@ -92,43 +94,38 @@ def evaluate(
     folder = _folder_of(workspace, folder, request)
     _check_there(workspace, folder)
     extra = _extra(request)  # before any work: the file may be another one
-    data = load_data(workspace, folder, say, config.seed)
     notes: list[str] = []
     captchas = captcha_reader(workspace, folder, request, say)
-    samples = request.generators or latest_run(workspace.models, "generator") is not None
-    # Where whole captchas are read and no generator is there, nobody needs a classifier of glyphs.
-    needed = captchas is None or samples
-    recogniser, run = glyph_classifier(workspace, folder, data, request, say, notes, needed=needed)
-    candidates: list[Candidate] = []
-    evaluation = None
-    reads = recogniser is not None or captchas is not None
-    if data.real is None:
-        if request.generators or not reads:
-            raise CaptchaLabError(data.problem)
-        notes.append(f"No generator was measured. {data.problem}")
+    how = _Measuring(workspace, folder, request, config, say, progress, notes)
+    if asks_for_whole(workspace, folder, request):
+        measured = _Measured(*measure_whole(workspace, folder, request, config, say, progress, notes))
     else:
-        how = _Measuring(workspace, folder, request, config, say, progress, notes)
-        candidates, panel = how.candidates(data.real)
-        if not candidates and not reads:
-            raise CaptchaLabError(
-                f"There is nothing to evaluate: dataset {folder.name} has no labels to read against and "
-                f"{workspace.models} holds no generator of it. Run `captcha-lab label` or `captcha-lab train-gen`."
-            )
-        if candidates:
-            evaluation = how.evaluate(data, candidates, recogniser, run, panel, extra)
+        measured = how.singles(captchas is not None, extra)
     reading = texts = None
     if captchas is not None:
         test = captchas.texts
         texts = measure_texts(captchas.reader, test.images, test.texts, seed=config.seed, progress=progress)
-    if recogniser is not None and data.packed is not None and len(data.packed.part("test", labelled=True)):
-        reading = measure_glyphs(recogniser, data.packed, seed=config.seed, progress=progress)
-    run = captchas.run if captchas is not None else run
+    packed = measured.packed
+    if measured.recogniser is not None and packed is not None and len(packed.part("test", labelled=True)):
+        reading = measure_glyphs(measured.recogniser, packed, seed=config.seed, progress=progress)
+    evaluation, run = measured.evaluation, captchas.run if captchas is not None else measured.run
     report = Report(
         verdict_sentence(evaluation, reading, texts), evaluation, reading, folder.name, request.command, notes,
         texts, reader=run, date=date.today().isoformat(), seconds=time.perf_counter() - started,
     )  # fmt: skip
-    target = request.folder or _report_folder(workspace, candidates, run)
+    target = request.folder or _report_folder(workspace, measured.candidates, run)
     return Evaluated(report, *write_report(report, target))
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What was found of generators, and who reads single pictures."""
+
+    candidates: list[Candidate]
+    evaluation: Evaluation | None
+    recogniser: Classifier | None = None
+    run: str = ""
+    packed: PackedSet | None = None
 
 
 @dataclass(frozen=True)
@@ -142,6 +139,36 @@ class _Measuring:
     say: Say
     progress: PhaseProgress
     notes: list[str]
+
+    def singles(self, whole: bool, extra: list[Extractor]) -> _Measured:
+        """Generators of single pictures beside real ones; `whole`: there is a reader of whole captchas.
+
+        Raises:
+            CaptchaLabError: there is nothing to evaluate.
+        """
+        workspace, folder, request = self.workspace, self.folder, self.request
+        data = load_data(workspace, folder, self.say, self.config.seed)
+        samples = request.generators or latest_run(workspace.models, "generator") is not None
+        # Where whole captchas are read and no generator is there, nobody needs a classifier of glyphs.
+        recogniser, run = glyph_classifier(
+            workspace, folder, data, request, self.say, self.notes, needed=samples or not whole
+        )
+        reads = recogniser is not None or whole
+        if data.real is None:
+            if request.generators or not reads:
+                raise CaptchaLabError(data.problem)
+            self.notes.append(f"No generator was measured. {data.problem}")
+            return _Measured([], None, recogniser, run, data.packed)
+        candidates, panel = self.candidates(data.real)
+        if not candidates and not reads:
+            raise CaptchaLabError(
+                f"There is nothing to evaluate: dataset {folder.name} has no labels to read against and "
+                f"{workspace.models} holds no generator of it. Run `captcha-lab label` or `captcha-lab train-gen`."
+            )
+        evaluation = None
+        if candidates:
+            evaluation = self.evaluate(data, candidates, recogniser, run, panel, extra)
+        return _Measured(candidates, evaluation, recogniser, run, data.packed)
 
     def candidates(self, real: RealData) -> tuple[list[Candidate], dict[str, SampleReader]]:
         """The runs and printed grids asked for, and a panel of readers where grids have classes."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.pipeline.common import Say
-from captcha_lab.pipeline.generators import generator_data, recogniser_quality
+from captcha_lab.pipeline.generators import run_data
 from captcha_lab.progress import PhaseProgress
 from captcha_lab.store.runs import Run, all_runs
 from captcha_lab.store.workspace import Workspace
@@ -60,9 +60,10 @@ def _train_again(
     group = join_group(choose_device(how.device))
     attributes = tuple(config.get("attributes") or ())
     folder = workspace.dataset(config["dataset"])
-    data = generator_data(workspace, folder, group, say, attributes)
-    quality, judge = recogniser_quality(workspace, data, say)
-    facts = {"dataset": data.dataset, "attributes": list(attributes), "judge": judge}
+    whole = bool(config.get("whole"))
+    data = run_data(workspace, folder, group, say, attributes, whole=whole)
+    quality, judge = data.judge(workspace, say)
+    facts = {"dataset": data.dataset, "attributes": list(attributes), "judge": judge, "whole": whole}
     hooks = Hooks(progress=lambda done, total, figures: progress("training again", done, total))
     name = f"{run.name}-seed{seed}"
     with data.stream(recipe.labelled, seed, group) as batches:
