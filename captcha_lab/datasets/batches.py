@@ -27,7 +27,8 @@ class BatchOptions:
     """Which rows a source gives, in what order, and how it reads them."""
 
     split: str = "train"
-    # "none"; "classes": one-hot labels; "attributes": 0/1 vectors of the attributes named below.
+    # "none"; "classes": one-hot labels; "partial": the same, with all zeros for images that have no label;
+    # "attributes": 0/1 vectors of the attributes named below.
     condition: str = "none"
     attributes: tuple[str, ...] = ()  # empty: all there are
     seed: int = 0
@@ -137,11 +138,12 @@ class Batches:
         return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
     def _as_floats(self, condition: np.ndarray) -> np.ndarray:
-        """Float32 [n, K]: one-hot for classes [n], as they are for attributes [n, K]."""
+        """Float32 [n, K]: one-hot for classes [n], zeros for none, as they are for attributes [n, K]."""
         if condition.ndim == 2:
             return condition.astype(np.float32)
         hot = np.zeros((len(condition), len(self.names)), np.float32)
-        hot[np.arange(len(condition)), condition] = 1
+        known = np.flatnonzero(condition != UNLABELLED)
+        hot[known, condition[known]] = 1
         return hot
 
     def _permutation(self, epoch: int) -> np.ndarray:
@@ -183,16 +185,17 @@ def _choose(
     wanted = facts.split == SPLITS.index(options.split)
     names: tuple[str, ...] = ()
     table: np.ndarray | None = None
-    if options.condition == "classes":
+    if options.condition in ("classes", "partial"):
         if facts.labels is None or not facts.classes:
             raise UsageError(f"{path} has no classes: train with --no-label, or choose --attributes.")
         names, table = facts.classes, facts.labels
-        wanted &= facts.labels != UNLABELLED
+        if options.condition == "classes":
+            wanted &= facts.labels != UNLABELLED
     elif options.condition == "attributes":
         names, table = _attributes(facts, options.attributes, path)
         wanted &= (table >= 0).all(axis=1)
     elif options.condition != "none":
-        raise UsageError(f"Condition {options.condition!r}: choose none, classes or attributes.")
+        raise UsageError(f"Condition {options.condition!r}: choose none, classes, partial or attributes.")
     rows = np.flatnonzero(wanted)
     if not len(rows):
         raise CaptchaLabError(

@@ -23,9 +23,12 @@ class Defaults:
     """`--loss NAME` means the recipe that the loss names for faces, not the one for glyphs and digits."""
     what: str = "glyphs and digits"
     """The pictures, for people."""
+    glyphs: bool = False
+    """`--loss NAME` means our recipe with the loss where there is one; --update means the thesis's."""
 
 
-GLYPHS, DIGITS, FACES = Defaults("fast"), Defaults("fast-digits"), Defaults("face-fast", True, "faces")
+GLYPHS, DIGITS = Defaults("fast", glyphs=True), Defaults("fast-digits")
+FACES = Defaults("face-fast", faces=True, what="faces")
 WHOLE, WHOLE_SOFT = (Defaults(name, what="whole captchas") for name in ("whole", "whole-soft"))
 FACE_SIDE = 48  # pixels: grey pictures from this size on are no glyphs either
 _EXAMPLES = {
@@ -92,7 +95,7 @@ def choose(choice: Choice, *, labelled: bool = True, defaults: Defaults = GLYPHS
         if name in given:
             given[name] = {**getattr(recipe, name), **given[name]}
     recipe = _renamed(replace(recipe, **given))
-    if recipe.labelled and not labelled:
+    if recipe.uses_labels and not labelled:
         raise UsageError(
             f"The recipe {recipe.name} needs labels and the data has none: run `captcha-lab label`, "
             "or train without a condition (--no-label)."
@@ -101,15 +104,26 @@ def choose(choice: Choice, *, labelled: bool = True, defaults: Defaults = GLYPHS
 
 
 def reason(choice: Choice, recipe: Recipe, defaults: Defaults) -> str:
-    """One line that says which recipe was chosen, why, and how long it runs."""
+    """One line that says which recipe was chosen, why, and which one is the source's where ours stands in for it."""
+    more = ""
     if choice.recipe is not None:
         why = "as asked"
     elif choice.loss is not None:
         why = f"the recipe that --loss {choice.loss} stands for"
+        sources = choose(replace(choice, recipe=_source_recipe(choice, defaults)), defaults=defaults)
+        if sources.network != recipe.network:
+            more = f" It learns faster than the source's own, which is --recipe {sources.name.partition('+')[0]}."
     else:
         why = f"the default for {defaults.what}"
     condition = "conditioned on the labels" if recipe.labelled else "without a condition"
-    return f"Recipe {recipe.name}: {why}, {condition}; {recipe.summary}."
+    return f"Recipe {recipe.name}: {why}, {condition}; {recipe.summary}.{more}"
+
+
+def quicker(recipe: Recipe, defaults: Defaults) -> str:
+    """What gives samples of the data's kind in less time than a recipe, as options."""
+    if recipe.network == get_recipe(defaults.recipe).network:
+        return "--max-seconds or --iterations shortens it"
+    return f"--max-seconds shortens it, and --recipe {defaults.recipe} learns faster"
 
 
 def _base(choice: Choice, defaults: Defaults) -> Recipe:
@@ -117,11 +131,20 @@ def _base(choice: Choice, defaults: Defaults) -> Recipe:
         return get_recipe(choice.recipe)
     if choice.loss is None:
         return get_recipe(defaults.recipe)
+    from captcha_lab.generate.losses import losses
+
+    source = _source_recipe(choice, defaults)
+    ours = losses()[choice.loss].glyph_recipe if defaults.glyphs and choice.update is None else None
+    return get_recipe(ours or source)
+
+
+def _source_recipe(choice: Choice, defaults: Defaults) -> str:
+    """The recipe that the chosen loss names for the data's kind."""
     from captcha_lab.generate.losses import get_loss, losses
 
     named = {name: loss.face_recipe if defaults.faces else loss.recipe for name, loss in losses().items()}
     known = {name: loss for name, loss in losses().items() if named[name]}
-    return get_recipe(named[get_loss(choice.loss, known).name] or "")
+    return named[get_loss(choice.loss or "", known).name] or ""
 
 
 def _labelled(recipe: Recipe, choice: Choice, labelled: bool) -> Recipe:

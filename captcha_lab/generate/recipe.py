@@ -9,6 +9,7 @@ from typing import Any
 
 from captcha_lab.errors import UsageError
 
+SEMI = "semi-supervised"
 OPTIMISERS = ("adam", "rmsprop", "rmsprop-tensorflow", "sgd")
 CLIP_SCOPES = ("all", "update")
 FAKE_LABELS = ("data", "uniform")
@@ -53,7 +54,7 @@ class Recipe:
 
     # Conditioning
     conditioning: str = "none"
-    """none, concat, projection or auxiliary (see `networks.base.CONDITIONINGS`)."""
+    """none, concat, projection, auxiliary or semi-supervised (see `networks.base.CONDITIONINGS`)."""
     auxiliary_weight: float = 0.0
     """Weight of the classifier head's cross-entropy in both losses (AC-GAN); the critic must have such a head."""
     auxiliary_on_fake: bool = True
@@ -176,12 +177,17 @@ class Recipe:
             raise UsageError(
                 f"Recipe {self.name}: wrong labels need a critic that is conditioned (concat or projection)."
             )
-        if self.auxiliary_weight and not self.labelled:
+        if self.auxiliary_weight and not self.uses_labels:
             raise UsageError(f"Recipe {self.name}: a classifier's weight needs labels to classify (--label).")
 
     @property
     def labelled(self) -> bool:
         """Whether the generator is conditioned."""
+        return self.conditioning not in ("none", SEMI)
+
+    @property
+    def uses_labels(self) -> bool:
+        """Whether the generator or the critic needs labels; a semi-supervised critic needs a few."""
         return self.conditioning != "none"
 
     def epochs_per_iteration(self, images: int) -> float:

@@ -75,13 +75,6 @@ class GeneratorData:
             choice = replace(choice, label=False)
         return choose(choice, labelled=self.condition != "none", defaults=self.defaults)
 
-    @property
-    def defaults(self) -> Defaults:
-        """The recipes that are meant where none is named."""
-        from captcha_lab.generate.choose import defaults_for
-
-        return defaults_for(self.image_shape, self.dark)
-
     def ensure_judge(
         self, workspace: Workspace, folder: DatasetFolder, say: Say, progress: PhaseProgress
     ) -> None:
@@ -94,12 +87,19 @@ class GeneratorData:
         """What judges samples while training, and its run (see `recogniser_quality`)."""
         return recogniser_quality(workspace, self, say, name)
 
-    def stream(self, labelled: bool, seed: int, group: Group) -> PackedStream:
-        """The stream of one run; `labelled` = with conditions."""
+    @property
+    def defaults(self) -> Defaults:
+        """What is meant where no recipe is named."""
+        from captcha_lab.generate.choose import defaults_for
+
+        return defaults_for(self.image_shape, self.dark)
+
+    def stream(self, recipe: Recipe, seed: int, group: Group) -> PackedStream:
+        """The stream of one run, with the conditions that the recipe needs."""
         from captcha_lab.datasets.batches import BatchOptions
         from captcha_lab.generate.players.streams import PackedStream
 
-        condition = self.condition if labelled else "none"
+        condition = self.condition if recipe.labelled else "partial" if recipe.uses_labels else "none"
         options = BatchOptions(
             condition=condition, attributes=self.attributes, seed=seed, rank=group.rank, world=group.world
         )
@@ -231,7 +231,7 @@ def train_generator(
         UsageError: the choice makes no recipe, or not for this data.
         CaptchaLabError: see `ensure_packed` and `generate.train.train`.
     """
-    from captcha_lab.generate.choose import choose, reason
+    from captcha_lab.generate.choose import choose, quicker, reason
     from captcha_lab.generate.training.train import choose_device, train
     from captcha_lab.parallel import join_group
 
@@ -248,7 +248,7 @@ def train_generator(
         data.ensure_judge(workspace, folder, say, progress)
     quality, judge = data.judge(workspace, say) if group.leads else (None, None)
     facts = {"dataset": data.dataset, "attributes": list(attributes), "judge": judge, "whole": whole}
-    with data.stream(recipe.labelled, config.seed, group) as stream:
+    with data.stream(recipe, config.seed, group) as stream:
         return train(
             recipe,
             stream,
@@ -257,7 +257,7 @@ def train_generator(
             name=name,
             facts=facts,
             quality=quality,
-            hooks=_generator_hooks(say, progress, recipe.name),
+            hooks=_generator_hooks(say, progress, recipe.name, quicker(recipe, data.defaults)),
             group=group,
         )
 
@@ -343,7 +343,7 @@ def overview_generator(
     else:
         data = packed_condition(folder, attributes)
     recipe = data.recipe(choice)
-    with data.stream(recipe.labelled, 0, Group()) as stream:
+    with data.stream(recipe, 0, Group()) as stream:
         return overview(recipe, stream, config)
 
 
@@ -351,6 +351,7 @@ def resume_generator(
     workspace: Workspace, model: str, say: Say = lambda message: None, progress: PhaseProgress = no_progress
 ) -> GeneratorReport:
     """Continue an interrupted run (see `generate.train.resume` for errors)."""
+    from captcha_lab.generate.choose import quicker
     from captcha_lab.generate.recipe import Recipe
     from captcha_lab.generate.training.train import choose_device, resume
     from captcha_lab.parallel import join_group
@@ -368,16 +369,15 @@ def resume_generator(
     if stored["judge"] and group.leads:
         quality, _ = data.judge(workspace, say, stored["judge"])
     recipe = Recipe.from_json(stored["recipe"])
-    with data.stream(recipe.labelled, stored["train"]["seed"], group) as stream:
-        return resume(
-            run, stream, quality=quality, hooks=_generator_hooks(say, progress, recipe.name), group=group
-        )
+    hooks = _generator_hooks(say, progress, recipe.name, quicker(recipe, data.defaults))
+    with data.stream(recipe, stored["train"]["seed"], group) as stream:
+        return resume(run, stream, quality=quality, hooks=hooks, group=group)
 
 
-def _generator_hooks(say: Say, progress: PhaseProgress, recipe: str) -> Hooks:
+def _generator_hooks(say: Say, progress: PhaseProgress, recipe: str, shorter: str) -> Hooks:
     from captcha_lab.generate.training.train import Hooks
 
-    clock = _Clock(say)
+    clock = _Clock(say, shorter)
 
     def started(run: Run) -> None:
         say(f"Pictures appear in {run.samples} as it learns.")
@@ -398,12 +398,12 @@ def _generator_hooks(say: Say, progress: PhaseProgress, recipe: str) -> Hooks:
 
 
 class _Clock:
-    """Says once, after some seconds, how long a run will take, where it takes more than a minute."""
+    """Says once, after some seconds, how long the rest of a run will take and what would shorten it."""
 
-    AFTER, LONG = 10.0, 60.0  # seconds
+    AFTER, LONG = 5.0, 20.0  # seconds of training until it is said; a rest that is worth a word
 
-    def __init__(self, say: Say) -> None:
-        self._say = say
+    def __init__(self, say: Say, shorter: str) -> None:
+        self._say, self._shorter = say, shorter
         self._first: tuple[float, int] | None = None
         self._said = False
 
@@ -418,9 +418,9 @@ class _Clock:
         self._said = True
         left = seconds / iterations * (total - done)
         if left > self.LONG:
+            amount = f"{left:.0f} more seconds" if left < 100 else f"{left / 60:.0f} more minutes"
             self._say(
-                f"At this speed the run takes about {left / 60:.0f} more minutes; Ctrl-C keeps it for --resume, "
-                "--max-seconds shortens it, and the recipes draft and fast are quicker for glyphs."
+                f"At this speed the run takes about {amount}; {self._shorter}; Ctrl-C keeps it for --resume."
             )
 
 

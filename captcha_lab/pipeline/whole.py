@@ -105,7 +105,7 @@ class WholeData:
         return recipe
 
     @contextmanager
-    def stream(self, labelled: bool, seed: int, group: Group) -> Iterator[ArrayStream]:
+    def stream(self, recipe: Recipe, seed: int, group: Group) -> Iterator[ArrayStream]:
         """The stream of one run."""
         from captcha_lab.generate.players.streams import ArrayStream
 

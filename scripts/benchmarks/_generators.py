@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,7 +30,7 @@ from captcha_lab.pipeline.evaluation.candidates import run_candidate
 from captcha_lab.pipeline.evaluation.data import ensure_attribute_judge, load_data
 from captcha_lab.progress import no_progress
 from captcha_lab.recognise.classifier import Classifier
-from captcha_lab.store.runs import Run
+from captcha_lab.store.runs import Run, all_runs
 from captcha_lab.store.workspace import DatasetFolder, Workspace
 from scripts.benchmarks._machine import shared_data
 from scripts.benchmarks._pictures import sheet
@@ -59,33 +60,58 @@ class Bench:
 
 
 @contextmanager
-def prepared(config: EvalConfig, dataset: str = "captcha") -> Iterator[Bench]:
-    """Fetch the data in, pack it and train the readers, in a folder that goes away.
+def scratch(keep: Path | None) -> Iterator[Workspace]:
+    """A workspace in a folder that is kept, or in one that goes away."""
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
+        yield Workspace(keep.resolve())
+        return
+    with tempfile.TemporaryDirectory() as place:
+        yield Workspace(Path(place))
+
+
+def fetched(workspace: Workspace, dataset: str) -> DatasetFolder:
+    """The dataset, fetched and packed where the workspace has none; captchas with a recogniser of their glyphs.
+
+    Args:
+        workspace: where to.
+        dataset: "captcha", the thesis's; "mnist"; or "celeba".
+    """
+    folder = workspace.dataset(dataset)
+    if dataset == "captcha":
+        if not folder.catalog_path.exists():
+            import_options = ImportOptions(labels="filename", split_from_folders=True)
+            import_path(shared_data() / "ustc", folder, workspace.config, import_options)
+        if not all_runs(workspace.models, "recogniser"):
+            pipeline.train(workspace, folder, reader="glyph")
+    elif not folder.packed_path.exists():
+        options = PrepareOptions(size=FACE_SIDE if dataset == "celeba" else None)
+        dataset_module(dataset).prepare(shared_data() / dataset, folder.packed_path, options, silent)
+    return folder
+
+
+@contextmanager
+def prepared(config: EvalConfig, dataset: str = "captcha", keep: Path | None = None) -> Iterator[Bench]:
+    """Fetch the data, pack it and train the readers.
 
     Args:
         config: how samples are measured.
-        dataset: "captcha", the thesis's; "mnist"; or "celeba", whose judge is the attribute network.
+        dataset: "captcha" or "mnist"; or "celeba", whose judge is the attribute network.
+        keep: a folder for the workspace, whose finished runs are not trained again; None = one that goes away.
     """
-    with tempfile.TemporaryDirectory() as scratch:
-        workspace = Workspace(Path(scratch))
-        folder = workspace.dataset(dataset)
-        if dataset == "captcha":
-            import_options = ImportOptions(labels="filename", split_from_folders=True)
-            import_path(shared_data() / "ustc", folder, workspace.config, import_options)
-        else:
-            options = PrepareOptions(size=FACE_SIDE if dataset == "celeba" else None)
-            module = dataset_module(dataset)
-            module.prepare(shared_data() / dataset, folder.packed_path, options, silent)
+    with scratch(keep) as workspace:
+        folder = fetched(workspace, dataset)
         if dataset == "celeba":
             real = load_data(workspace, folder, say, config.seed).real
             assert real is not None  # it has no classes, so it was held out or refused
             attributes, _ = ensure_attribute_judge(workspace, folder, say, no_progress)
             yield Bench(workspace, folder, Evaluator(real, {}, config, attributes=attributes))
             return
-        report = pipeline.train(workspace, folder, reader="glyph").chosen
+        if dataset != "captcha":
+            pipeline.train(workspace, folder, reader="glyph")
         data = pipeline.ensure_packed(workspace, folder, lambda message: None)
         independent, _ = independent_readers(data, workspace.models)
-        recogniser = Classifier.load(report.run.root)
+        recogniser = Classifier.load(pipeline.find_model(workspace, None, "recogniser"))
         readers = main_reader(recogniser) | {"judge": independent["judge"]}
         yield Bench(workspace, folder, Evaluator(RealData.from_packed(data), readers, config))
 
@@ -104,17 +130,30 @@ class Trained:
     """Samples side by side, uint8 [H, W(, 3)]."""
 
 
+def trained_run(
+    workspace: Workspace, folder: DatasetFolder, choice: Choice, config: GeneratorConfig, name: str
+) -> Run:
+    """The finished run of that name: as it is kept, resumed from where it was interrupted, or trained."""
+    place = workspace.models / name
+    if not (place / "summary.json").is_file():
+        if place.is_dir():
+            report = pipeline.resume_generator(workspace, name)
+        else:
+            report = pipeline.train_generator(workspace, folder, choice, config, name=name)
+        if report.interrupted:
+            raise KeyboardInterrupt
+    return Run.open(place)
+
+
 def train_and_score(bench: Bench, choice: Choice, config: GeneratorConfig, name: str) -> Trained:
-    """Train one recipe in the bench's workspace and measure its kept weights."""
-    report = pipeline.train_generator(bench.workspace, bench.folder, choice, config, name=name)
-    if report.interrupted:
-        raise KeyboardInterrupt
-    run = Run.open(bench.workspace.models / name)
+    """Train one recipe in the bench's workspace, unless that was done, and measure its kept weights."""
+    run = trained_run(bench.workspace, bench.folder, choice, config, name)
+    summary = json.loads((run.root / "summary.json").read_text())
     return Trained(
-        recipe=report.recipe,
-        iterations=report.iterations,
-        seconds=report.seconds,
-        alarms=tuple(dict.fromkeys(alarm.kind for alarm in report.alarms)),
+        recipe=summary["recipe"],
+        iterations=summary["iterations"],
+        seconds=summary["seconds"],
+        alarms=tuple(dict.fromkeys(alarm["kind"] for alarm in summary["alarms"])),
         reached=seconds_to(run.history(), PRINTED_BEST),
         result=bench.evaluator.measure(run_candidate(run)),
         sheet=sheet(run.root),

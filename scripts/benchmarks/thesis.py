@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -76,20 +77,30 @@ def row(result: CandidateResult) -> dict[str, Any]:
     }
 
 
-def measure(scale: float, gan_train: bool, picture: Path | None, critics: Path | None) -> dict[str, Any]:
-    """Score the printed grids, train each system, score it the same way."""
-    with prepared(EvalConfig(gan_train=gan_train)) as bench:
+def measure(
+    scale: float, config: EvalConfig, names: list[str], seeds: list[int], keep: Path | None,
+    picture: Path | None, critics: Path | None,
+) -> dict[str, Any]:  # fmt: skip
+    """Score the printed grids, train the named systems with each seed, score them the same way."""
+    with prepared(config, keep=keep) as bench:
         grids = load_grids(shared_data() / "thesis-figures", bench.evaluator.real)
         printed = {c.name: row(bench.evaluator.measure(c)) for c in grids.candidates}
-        rows, sheets = [], []
-        for recipe, iterations, seconds, figure in SYSTEMS:
-            say(f"{recipe}, {iterations} iterations …")
-            config = GeneratorConfig(iterations=max(1, round(scale * iterations)))
-            trained = train_and_score(bench, Choice(recipe=recipe), config, recipe)
-            sheets.append((f"{recipe}, {trained.iterations} iterations", trained.sheet))
+        rows, sheets, weights = [], [], {}
+        for (recipe, iterations, seconds, figure), seed in product(SYSTEMS, seeds):
+            if recipe not in names:
+                continue
+            say(f"{recipe}, {iterations} iterations, seed {seed} …")
+            length = GeneratorConfig(iterations=max(1, round(scale * iterations)), seed=seed)
+            trained = train_and_score(bench, Choice(recipe=recipe), length, f"{recipe}-{scale:g}-{seed}")
+            run = Run.open(bench.workspace.models / f"{recipe}-{scale:g}-{seed}")
+            if seed == seeds[0]:
+                sheets.append((f"{recipe}, {trained.iterations} iterations", trained.sheet))
+            if (run.root / CRITIC).is_file():
+                weights[recipe, seed] = run_layer_weights(run)
             rows.append(
                 {
                     "recipe": recipe,
+                    "seed": seed,
                     "iterations": trained.iterations,
                     "seconds": trained.seconds,
                     "thesis_seconds": seconds,
@@ -99,20 +110,22 @@ def measure(scale: float, gan_train: bool, picture: Path | None, critics: Path |
                     "alarms": list(trained.alarms),
                 }
             )
-        names = [name for pair in CLIPPED for name in pair]
-        runs = {name: Run.open(bench.workspace.models / name) for name in names}
-        weights = {
-            name: run_layer_weights(run) for name, run in runs.items() if (run.root / CRITIC).is_file()
-        }
     limit = get_recipe(CLIPPED[0][0]).clip
     if picture is not None:
         montage(picture, sheets)
-    if critics is not None and weights:
-        whole = {name: np.concatenate(list(layers.values())) for name, layers in weights.items()}
-        save_weight_histograms(critics, whole, limit)
-    ours: dict[str, Any] = {str(r["recipe"]): r["ours"] for r in rows}
-    told = [*claims(ours, scale), *(gather_claim(*pair, weights, limit, scale) for pair in CLIPPED)]
-    return {"machine": facts(), "scale": scale, "seeds": 1, "rows": rows, "claims": told}
+    first = {recipe: layers for (recipe, seed), layers in weights.items() if seed == seeds[0]}
+    shown = {
+        name: np.concatenate(list(first[name].values())) for pair in CLIPPED for name in pair if name in first
+    }
+    if critics is not None and shown:
+        save_weight_histograms(critics, shown, limit)
+    judgements = []
+    for seed in seeds:
+        ours: dict[str, Any] = {str(r["recipe"]): r["ours"] for r in rows if r["seed"] == seed}
+        own = {recipe: layers for (recipe, of), layers in weights.items() if of == seed}
+        found = [*claims(ours, scale), *(gather_claim(*pair, own, limit, scale) for pair in CLIPPED)]
+        judgements += [{"seed": seed, **each} for each in found]
+    return {"machine": facts(), "scale": scale, "seeds": seeds, "rows": rows, "claims": judgements}
 
 
 def claims(ours: dict[str, Any], scale: float) -> list[dict[str, Any]]:
@@ -129,16 +142,20 @@ def claims(ours: dict[str, Any], scale: float) -> list[dict[str, Any]]:
 
 def claim(text: str, ours: dict[str, Any], better: str, other: str) -> dict[str, Any]:
     """Whether one system is at least about as near to real glyphs as another."""
+    if better not in ours or other not in ours:
+        return judged(text, None, "not both were trained")
     failed = [name for name in (better, other) if set(ours[name]["faults"]) & {"collapsed", "noise"}]
     if better in failed and other in failed:
         return judged(text, None, f"neither {better} nor {other} made glyphs")
     first, second = ours[better]["beyond_baseline"], ours[other]["beyond_baseline"]
-    said = f"{better} {first:.0f}, {other} {second:.0f} beyond the baseline's Fréchet distance, one seed"
+    said = f"{better} {first:.0f}, {other} {second:.0f} beyond the baseline's Fréchet distance"
     return judged(text, better not in failed and (other in failed or first <= LIKE * second), said)
 
 
 def collapse_claim(ours: dict[str, Any]) -> dict[str, Any]:
     """Figures 4-9 and 4-10: the same networks under two losses."""
+    if not {"gan-fc-printed", "wgan-fc"} <= set(ours):
+        return judged(COLLAPSE, None, "not both were trained")
     gan, wgan = "collapsed" in ours["gan-fc-printed"]["faults"], "collapsed" in ours["wgan-fc"]["faults"]
     said = f"gan-fc-printed {'collapsed' if gan else 'did not collapse'}, wgan-fc {'collapsed' if wgan else 'did not'}"
     return judged(COLLAPSE, gan and not wgan, said)
@@ -163,7 +180,7 @@ def gather_claim(
     )
     said = (
         f"{100 * shares[clipped]:.1f} % of all weights at the limits ({layers}), {penalised} "
-        f"{100 * shares[penalised]:.1f} %, one seed"
+        f"{100 * shares[penalised]:.1f} %"
     )
     return judged(text, shares[clipped] >= GATHERED > shares[penalised], said)
 
@@ -182,6 +199,7 @@ def report(done: dict[str, Any]) -> str:
 
     heads = [
         "recipe",
+        "seed",
         "iterations",
         "seconds",
         "its",
@@ -195,7 +213,7 @@ def report(done: dict[str, Any]) -> str:
     ]
     rows = [
         [
-            r["recipe"], r["iterations"], f"{r['seconds']:.0f}", r["thesis_seconds"] or "–",
+            r["recipe"], r["seed"], r["iterations"], f"{r['seconds']:.0f}", r["thesis_seconds"] or "–",
             share(r["ours"]), share(r["printed"]),
             f"{100 * r['ours']['recall']:.0f}", f"{100 * r['printed']['recall']:.0f}",
             f"{r['ours']['beyond_baseline']:.0f}", f"{r['printed']['beyond_baseline']:.0f}",
@@ -206,7 +224,7 @@ def report(done: dict[str, Any]) -> str:
     return "\n".join(
         [
             table(heads, rows, "ours; 'its' is the thesis's printed grid"),
-            *(c["sentence"] for c in done["claims"]),
+            *(f"Seed {c['seed']}: {c['sentence']}" for c in done["claims"]),
         ]
     )
 
@@ -216,12 +234,25 @@ def main() -> None:
     parser.add_argument(
         "--scale", type=float, default=1.0, help="multiply the thesis's iteration counts (for a try)"
     )
+    known = [name for name, *_ in SYSTEMS]
+    parser.add_argument(
+        "--recipes", nargs="*", choices=known, default=known, help="only these [default: all]"
+    )
+    parser.add_argument("--seeds", nargs="*", type=int, default=[0], help="of the trainings [default: 0]")
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        help="a folder in which runs stay: finished ones are not trained again, others go on",
+    )
     parser.add_argument("--gan-train", action="store_true", help="add the slowest measure")
     parser.add_argument("--picture", type=Path, help="write samples of every system side by side, as PNG")
     parser.add_argument("--critics", type=Path, help="write histograms of critics' weights, as PNG")
     parser.add_argument("--json", action="store_true", help="only the JSON object")
     options = parser.parse_args()
-    done = measure(options.scale, options.gan_train, options.picture, options.critics)
+    done = measure(
+        options.scale, EvalConfig(gan_train=options.gan_train), options.recipes, options.seeds, options.keep,
+        options.picture, options.critics,
+    )  # fmt: skip
     if not options.json:
         say(report(done))
     print(json.dumps(done))

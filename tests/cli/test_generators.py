@@ -50,7 +50,7 @@ def trained(*arguments: str) -> dict[str, Any]:
 
 
 def test_train_and_generate(workspace: Path) -> None:
-    report = trained("--loss", "wgan", "--label", "--name", "first")
+    report = trained("--recipe", "wdcgan-label", "--name", "first")
     assert report["recipe"].startswith("wdcgan-label+")
     assert (report["iterations"], report["interrupted"]) == (4, False)
     assert Path(report["run"]) == workspace / "models" / "first"
@@ -65,7 +65,7 @@ def test_train_and_generate(workspace: Path) -> None:
 
 
 def test_samples_become_a_dataset_that_a_recogniser_trains_on(workspace: Path) -> None:
-    trained("--loss", "wgan", "--label", "--name", "first")
+    trained("--recipe", "wdcgan-label", "--name", "first")
     out = Path("datasets/made/packed.h5")
     weights = "models/first/weights.safetensors"
     asked = ("generate", "--run", weights, "--per-class", "40", "--out", str(out), "--json")
@@ -133,9 +133,9 @@ def test_unlabelled_data(workspace: Path) -> None:
     refused = call("train-gen", "--dataset", "plain", "--loss", "wgan", "--label", *arguments, code=2)
     assert "--label needs labels, and the dataset plain has none" in refused.stderr
     assert not list((workspace / "models").glob("*"))
-    shown = call("train-gen", "--dataset", "plain", "--loss", "wgan", *arguments)
+    shown = call("train-gen", "--dataset", "plain", "--recipe", "wdcgan", *arguments)
     assert "There are no labels yet: training without a condition" in shown.stderr
-    report = trained("--dataset", "plain", "--loss", "wgan")
+    report = trained("--dataset", "plain", "--recipe", "wdcgan")
     assert report["recipe"].startswith("wdcgan+")
     refused = call("generate", "--text", "A", code=2)
     assert "Only a generator trained with --label can write a text" in refused.stderr
@@ -163,7 +163,7 @@ def test_list_and_dry_run(workspace: Path) -> None:
     names = {recipe["name"] for recipe in json.loads(call("train-gen", "--list", "--json").stdout)["recipes"]}
     assert {"gan-fc", "wdcgan-update-label", "face-dcgan", "pml-vae", "slides-dcgan"} <= names
     assert "wdcgan-update" in call("train-gen", "--list").stdout
-    shown = call("train-gen", "--dry-run", "--loss", "wgan", "--label", *SMALL).stdout
+    shown = call("train-gen", "--dry-run", "--recipe", "wdcgan-label", *SMALL).stdout
     assert "ConvTranspose2d" in shown
     assert "One iteration takes" in shown
     assert not (workspace / "models").exists()
@@ -171,8 +171,8 @@ def test_list_and_dry_run(workspace: Path) -> None:
 
 def test_a_run_that_breaks_says_so_and_names_nothing_that_is_not_there(workspace: Path) -> None:
     broken = ["--lr", "1e38", "--iterations", "3", *SMALL, "--name"]
-    for name, loss in (("clipped", "wgan"), ("free", "gan")):
-        result = call("train-gen", "--loss", loss, *broken, name, code=1)
+    for name, recipe in (("clipped", "wdcgan"), ("free", "dcgan")):
+        result = call("train-gen", "--recipe", recipe, *broken, name, code=1)
         assert "is not a number any more" in result.stdout
         run = workspace / "models" / name
         assert ("no weights were kept" in result.stdout) != (run / "weights.safetensors").exists()
@@ -236,7 +236,7 @@ def test_attributes_are_spelt_alike_by_both_commands(workspace: Path) -> None:
     )
     write_packed(workspace / "datasets/known/packed.h5", known)
     asked = ("--attributes", "smiling, MALE", "--attribute", "hat")
-    trained("--dataset", "known", "--loss", "wgan", *asked)
+    trained("--dataset", "known", "--recipe", "wdcgan", *asked)
     call("generate", "--count", "2", "--out", "out", *asked)
     assert sorted(path.name for path in (workspace / "out").iterdir()) == [
         "Smiling+Male+Hat_0.png",
@@ -257,13 +257,17 @@ def test_a_run_says_what_was_chosen_and_how_long_it_takes(
 ) -> None:
     from captcha_lab.pipeline import generators
 
-    shown = call("train-gen", "--loss", "wgan", "--label", "--iterations", "2", "--evaluations", "1", *SMALL)
-    assert "the recipe that --loss wgan stands for, conditioned on the labels" in shown.stderr
+    shown = call("train-gen", "--loss", "wgan", "--label", "--iterations", "2", "--evaluations", "1")
+    assert (
+        "Recipe fast-wgan-label: the recipe that --loss wgan stands for, conditioned on the labels"
+        in shown.stderr
+    )
+    assert "It learns faster than the source's own, which is --recipe wdcgan-label." in shown.stderr
     now = iter([0.0, 4.0, 11.0, 22.0])
     monkeypatch.setattr("captcha_lab.pipeline.generators.time.perf_counter", lambda: next(now))
     said: list[str] = []
-    clock = generators._Clock(said.append)
+    clock = generators._Clock(said.append, "--max-seconds shortens it")
     for done in (1, 5, 12, 23):
         clock.advance(done, 400)
     (line,) = said
-    assert line.startswith("At this speed the run takes about 6 more minutes")
+    assert line.startswith("At this speed the run takes about 6 more minutes; --max-seconds shortens it")

@@ -21,7 +21,7 @@ from tests.cli.conftest import Cli
 
 pytestmark = pytest.mark.slow
 GLYPHS = (
-    "train-gen", "--loss", "wgan", "--label", "--iterations", "6", "--batch-size", "8",
+    "train-gen", "--recipe", "wdcgan-label", "--iterations", "6", "--batch-size", "8",
     "--set", 'options={"channels": 8, "hidden": 16}', "--set", "noise_size=8",
 )  # fmt: skip
 FACES = (

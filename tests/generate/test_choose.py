@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from captcha_lab.errors import UsageError
-from captcha_lab.generate.choose import FACES, Choice, choose, defaults_for
+from captcha_lab.generate.choose import FACES, Choice, choose, defaults_for, quicker, reason
 from captcha_lab.generate.recipes import get_recipe
 from captcha_lab.generate.training.overview import random_stream
 from captcha_lab.generate.training.trainer import Trainer
@@ -14,8 +14,10 @@ from captcha_lab.generate.training.trainer import Trainer
 @pytest.mark.parametrize(
     ("choice", "name"),
     [
-        (Choice(loss="wgan", label=True), "wdcgan-label"),
-        (Choice(loss="wgan"), "wdcgan"),
+        (Choice(loss="wgan", label=True), "fast-wgan-label"),
+        (Choice(loss="wgan"), "fast-wgan"),
+        (Choice(recipe="wdcgan", label=True), "wdcgan-label"),
+        (Choice(recipe="fast-wgan-label", label=False), "fast-wgan"),
         (Choice(loss="gan"), "dcgan"),
         (Choice(loss="gan", label=True), "dcgan-label"),
         (Choice(loss="wgan", label=True, update=True), "wdcgan-update-label"),
@@ -36,7 +38,7 @@ def test_named_forms(choice: Choice, name: str) -> None:
 
 def test_overrides_show_in_the_name() -> None:
     made = choose(
-        Choice(loss="wgan", label=True, critic_steps=2, clip=0.02, learning_rate=1e-3, changes=("ema=0.9",))
+        Choice(recipe="wdcgan-label", critic_steps=2, clip=0.02, learning_rate=1e-3, changes=("ema=0.9",))
     )
     assert (made.critic_steps, made.clip, made.learning_rate, made.ema) == (2, 0.02, 1e-3, 0.9)
     assert made.name == "wdcgan-label+clip=0.02,learning_rate=0.001,critic_steps=2,ema=0.9"
@@ -53,6 +55,7 @@ def test_a_wasserstein_loss_gets_a_constraint() -> None:
     assert choose(Choice(recipe="dcgan", loss="wgan")).clip == 0.05
     assert choose(Choice(recipe="dcgan", loss="wgan", clip=0.3)).clip == 0.3
     assert choose(Choice(recipe="wdcgan-gp", loss="wgan")).clip == 0.0
+    assert choose(Choice(recipe="fast", loss="wgan")).clip == 0.0  # R1 and R2
 
 
 def test_an_energy_loss_gets_an_auto_encoding_critic_and_takes_it_away_again() -> None:
@@ -135,6 +138,23 @@ def test_defaults_follow_the_pictures(shape: tuple[int, ...], choice: Choice, na
 
 def test_light_ink_on_black_has_a_default_of_its_own() -> None:
     assert choose(Choice(), defaults=defaults_for((28, 28), dark=True)) == get_recipe("fast-digits")
+
+
+def test_ours_stands_for_a_loss_on_glyphs_alone_and_says_which_recipe_is_the_sources() -> None:
+    asked = Choice(loss="wgan", label=True)
+    glyphs, digits, faces = (
+        defaults_for((20, 20)),
+        defaults_for((28, 28), dark=True),
+        defaults_for((64, 64, 3)),
+    )
+    ours = choose(asked, defaults=glyphs)
+    assert "which is --recipe wdcgan-label." in reason(asked, ours, glyphs)
+    assert quicker(ours, glyphs) == "--max-seconds or --iterations shortens it"
+    assert "--recipe fast learns faster" in quicker(get_recipe("wdcgan"), glyphs)
+    for kind, name in ((digits, "wdcgan-label"), (faces, "face-wdcgan+conditioning=concat")):
+        made = choose(asked, defaults=kind)
+        assert made.name == name
+        assert "source's own" not in reason(asked, made, kind)
 
 
 def test_a_loss_that_faces_do_not_have_is_refused_with_those_they_have() -> None:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 
+from captcha_lab.generate.choose import Choice, choose
+from scripts.benchmarks import claims
+from scripts.benchmarks._experiments import ARMS, Record
 from scripts.benchmarks.thesis import claim, collapse_claim, gather_claim
 
 
@@ -43,3 +49,78 @@ def test_a_collapse_of_the_printed_loss_alone() -> None:
     seen = {"gan-fc-printed": {"faults": ["collapsed"]}, "wgan-fc": {"faults": []}}
     assert collapse_claim(seen)["holds"] is True
     assert collapse_claim(seen | {"wgan-fc": {"faults": ["collapsed"]}})["holds"] is False
+
+
+class Made(Record):
+    """A run's history without a run."""
+
+    def __init__(
+        self, scores: dict[int, float], estimates: dict[int, float], held: float, reached: int
+    ) -> None:
+        self.arm = ARMS["wgan-fc"]
+        self.held, self.reached = held, reached
+        train = [
+            {"kind": "train", "iteration": k, "wasserstein": v, "critic_loss": v, "generator_loss": -v}
+            for k, v in estimates.items()
+        ]
+        self._made = train + [
+            {"kind": "evaluation", "iteration": k, "score": v, "variance_ratio": v} for k, v in scores.items()
+        ]
+
+    @property
+    def _lines(self) -> list[dict[str, Any]]:
+        return self._made
+
+    def at_limit(self, limit: float) -> float:
+        return self.held
+
+    def modes(self) -> int:
+        return self.reached
+
+
+MARKS = range(10, 60, 10)
+GOOD = Made({k: k / 60 for k in MARKS}, {k: 60.0 - k for k in MARKS}, 0.4, 8)
+POOR = Made({k: 0.1 - k / 1000 for k in MARKS}, {k: 60.0 - k for k in MARKS}, 0.0, 3)
+
+
+@pytest.mark.parametrize(
+    ("rule", "kept", "broken"),
+    [
+        (claims.like("a", 50, "b", 50), (GOOD, POOR), (POOR, GOOD)),
+        (claims.fails_beside("a", "b"), (POOR, GOOD), (GOOD, POOR)),
+        (claims.survives("a", "b"), (GOOD, POOR), (POOR, GOOD)),
+        (claims.collapse("a"), (POOR, GOOD), (GOOD, GOOD)),
+        (claims.varies("a"), (GOOD, GOOD), (POOR, GOOD)),
+        (claims.follows("a", "wasserstein"), (GOOD, GOOD), (POOR, GOOD)),
+        (claims.does_not_follow("a", ("critic_loss", "wasserstein")), (POOR, GOOD), (GOOD, GOOD)),
+        (claims.gathers("a", "b"), (GOOD, POOR), (GOOD, GOOD)),
+        (claims.more_modes("a", "b"), (GOOD, POOR), (POOR, POOR)),
+    ],
+)
+def test_each_rule_can_be_kept_and_broken(
+    rule: Callable[[claims.Take, int], claims.Found], kept: tuple[Made, Made], broken: tuple[Made, Made]
+) -> None:
+    for (a, b), expected in ((kept, True), (broken, False)):
+        found, said = rule({"a": a, "b": b}.__getitem__, 0)
+        assert found is expected
+        assert any(c.isdigit() for c in said)
+
+
+def test_what_the_seeds_say_together() -> None:
+    assert claims.verdict([True, True, True]) == "holds"
+    assert claims.verdict([False, False, False]) == "does not hold"
+    assert claims.verdict([True, False, True]) == "not decided"
+    assert claims.verdict([None, True, True]) == "not decided"
+    assert claims.more_modes("a", "b")({"a": POOR, "b": GOOD}.__getitem__, 0)[0] is None
+
+
+def test_the_saturation_claim_is_computed() -> None:
+    kept, said = claims.saturation(lambda arm: GOOD, 0)
+    assert kept is True
+    assert "e-" in said
+
+
+@pytest.mark.parametrize("arm", list(ARMS))
+def test_every_arm_is_a_recipe(arm: str) -> None:
+    made = ARMS[arm]
+    assert choose(Choice(recipe=made.recipe, changes=made.changes)).name.startswith(made.recipe)

@@ -146,7 +146,9 @@ class LossFamily:
     build: Callable[..., Loss]
     """Its keyword options are `Recipe.loss_options`."""
     recipe: str = "dcgan"
-    """What `--loss NAME` alone means for glyphs and digits: the recipe whose networks are trained with it."""
+    """The source's own recipe with this loss, for glyphs and digits: what `--loss NAME` means where none is ours."""
+    glyph_recipe: str | None = None
+    """Ours with this loss, for dark glyphs on light paper: what `--loss NAME` means for them."""
     face_recipe: str | None = "face-dcgan"
     """The same for faces; None: it needs networks that there are none of for faces."""
     apply: Callable[[Recipe, str], Recipe] = _same_networks

@@ -42,14 +42,16 @@ class Hinge(Adversarial):
 
 def constrained(recipe: Recipe, name: str) -> Recipe:
     """The recipe with the loss, and the thesis's clip where nothing else constrains the critic."""
-    held = recipe.clip or recipe.gradient_penalty or recipe.options.get("spectral")
+    held = (
+        recipe.clip or recipe.gradient_penalty or (recipe.r1 and recipe.r2) or recipe.options.get("spectral")
+    )
     return replace(recipe, loss=name, loss_options={}, clip=recipe.clip if held else THESIS_CLIP)
 
 
 LOSSES = (
     LossFamily(
         "wgan", "Wasserstein distance; Arjovsky et al. 2017", Wasserstein,
-        recipe="wdcgan", face_recipe="face-wdcgan", apply=constrained,
+        recipe="wdcgan", glyph_recipe="fast-wgan", face_recipe="face-wdcgan", apply=constrained,
     ),
     LossFamily("hinge", "hinge; Lim and Ye 2017", Hinge),
 )  # fmt: skip

@@ -20,8 +20,10 @@ from captcha_lab.generate.networks.base import (
     GeneratorNetwork,
     NetworkSpec,
 )
+from captcha_lab.generate.networks.parts.heads import CriticHead
 from captcha_lab.generate.networks.parts.initialise import initialise
 from captcha_lab.generate.networks.parts.spectral import spectrally_normalise
+from captcha_lab.generate.recipe import SEMI
 
 __all__ = [
     "CriticNetwork",
@@ -53,13 +55,15 @@ def build_generator(spec: NetworkSpec, seed: int) -> GeneratorNetwork:
         UsageError: no such family or option, or the family can't make images of that shape.
     """
     family, options = _resolve(spec)
-    return _seeded(family.generator, spec, options, 4 * seed)
+    return _seeded(family.generator, spec.of_generator, options, 4 * seed)
 
 
 def build_critic(spec: NetworkSpec, seed: int) -> CriticNetwork:
     """The critic of the same specification (see `build_generator`); spectral norm is applied to it alone."""
     family, options = _resolve(spec)
     critic = _seeded(family.critic, spec, options, 4 * seed + 1)
+    if spec.conditioning == SEMI and not any(isinstance(part, CriticHead) for part in critic.modules()):
+        raise UsageError(f"Networks of family {spec.family!r} with these options can't be semi-supervised.")
     return spectrally_normalise(critic, 4 * seed + 3) if getattr(options, "spectral", False) else critic
 
 

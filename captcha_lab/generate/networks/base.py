@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
 from captcha_lab.errors import UsageError
+from captcha_lab.generate.networks.parts.codes import CodeHead
+from captcha_lab.generate.recipe import SEMI
 
-CONDITIONINGS = ("none", "concat", "projection", "auxiliary")
+CONDITIONINGS = ("none", "concat", "projection", "auxiliary", SEMI)
 OUTPUT_RANGES = ((0.0, 1.0), (-1.0, 1.0))
 
 
@@ -26,6 +28,8 @@ class Criticism(NamedTuple):
     """[N, K] the auxiliary classifier's head, where the network has one."""
     reconstruction: Tensor | None = None
     """[N, C, H, W] what an auto-encoding (energy) critic made of the images."""
+    code: Tensor | None = None
+    """[N, K + 2 M] what a code head read (see `parts.codes.CodeHead`)."""
 
 
 class Encoding(NamedTuple):
@@ -54,7 +58,8 @@ class NetworkSpec:
     """K, the length of the condition (classes or attributes); 0 = unconditional."""
     conditioning: str = "none"
     """none, concat (to the inputs of fully connected layers), projection (critic's inner product with the
-    features; the generator still concatenates) or auxiliary (the critic classifies instead of taking the condition)."""
+    features; the generator still concatenates), auxiliary (the critic classifies instead of taking the condition) or
+    semi-supervised (so does the critic, generated images being one more class, and the generator takes none)."""
     output_range: tuple[float, float] = (0.0, 1.0)
     """(0, 1): the generator ends in a sigmoid; (-1, 1): in a tanh."""
     initialisation: str = "torch"
@@ -80,6 +85,11 @@ class NetworkSpec:
             raise UsageError(
                 f"Images {self.image_shape} from noise of {self.noise_size} cannot be generated."
             )
+
+    @property
+    def of_generator(self) -> NetworkSpec:
+        """The specification as the generator sees it: with semi-supervised conditioning it is unconditional."""
+        return replace(self, classes=0, conditioning="none") if self.conditioning == SEMI else self
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for `json.dumps`; `from_json` is the inverse."""
@@ -133,6 +143,8 @@ class CriticNetwork(ConditionalNetwork):
 
     def __init__(self, spec: NetworkSpec) -> None:
         super().__init__(spec)
+        # What reads the codes that an image was made from, where the networks have codes.
+        self.code_head: CodeHead | None = None
         self.conditioned = spec.conditioning in ("concat", "projection")
         self.concat = spec.conditioning == "concat"
         # How many values a family's own layers are to take in beside the image; projection happens in the head.

@@ -24,6 +24,7 @@ from captcha_lab.generate.networks.base import (
     GeneratorNetwork,
     NetworkSpec,
 )
+from captcha_lab.generate.networks.parts.codes import CodeHead, coded
 from captcha_lab.generate.networks.parts.heads import CriticHead, CriticOptions
 from captcha_lab.generate.networks.parts.layers import Ending, conv_double, conv_half, halving, joined
 from captcha_lab.generate.networks.parts.normalise import normaliser
@@ -43,6 +44,8 @@ class DcganOptions(CriticOptions):
     channels: int = 64  # of the outer convolutions; the inner ones have twice as many
     hidden: int = 1024
     slope: float = 0.2  # of the critic's leaky ReLU
+    categories: int = 0  # of the categorical code that the critic reads off an image (InfoGAN), 0 = none
+    continuous: int = 0  # continuous codes likewise
 
 
 class Convolver(nn.Module):
@@ -114,11 +117,15 @@ class DcganGenerator(GeneratorNetwork):
 
     def __init__(self, spec: NetworkSpec, options: DcganOptions) -> None:
         super().__init__(spec)
+        codes = options.categories + options.continuous
+        if min(options.categories, options.continuous) < 0 or codes > spec.noise_size:
+            raise UsageError(f"{codes} codes do not fit into {spec.noise_size} values of noise.")
+        self.categories = options.categories
         self.body = Deconvolver(spec, options, spec.noise_size)
 
     def forward(self, noise: Tensor, condition: Tensor | None = None) -> Tensor:
         """See `GeneratorNetwork`."""
-        return self.body(noise, self.checked(condition, self.classes > 0))
+        return self.body(coded(noise, self.categories), self.checked(condition, self.classes > 0))
 
 
 class DcganCritic(CriticNetwork):
@@ -131,12 +138,17 @@ class DcganCritic(CriticNetwork):
         self.matches_maps = options.features == "maps"
         self.body = Convolver(spec, options, self.conditions)
         self.head = CriticHead(spec, options, options.hidden, bias=False, concat=True)
+        if options.categories or options.continuous:
+            self.code_head = CodeHead(options.hidden, options.categories, options.continuous, options)
 
     def forward(self, images: Tensor, condition: Tensor | None = None) -> Criticism:
         """See `CriticNetwork`."""
         condition = self.checked(condition, self.conditioned)
         maps = self.body.maps(images)
-        judged = self.head(self.body.dense(maps, condition if self.concat else None), condition)
+        hidden = self.body.dense(maps, condition if self.concat else None)
+        judged = self.head(hidden, condition)
+        if self.code_head is not None:
+            judged = judged._replace(code=self.code_head(hidden))
         return judged._replace(features=maps) if self.matches_maps else judged
 
 

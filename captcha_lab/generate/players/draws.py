@@ -68,6 +68,12 @@ class Draws:
             return real, None
         return real, torch.from_numpy(condition).to(self.device, torch.get_default_dtype())
 
+    def labelled(self) -> tuple[Tensor, Tensor]:
+        """Real images [n, C, H, W] that have a label, drawn with replacement, and their conditions [n, K]."""
+        images, condition = self.stream.labelled(self.uniform().cpu().numpy())
+        real = to_network(images, self.recipe.output_range, self.size).to(self.device)
+        return real, torch.from_numpy(condition).to(self.device, torch.get_default_dtype())
+
     def condition(self, real: Tensor | None) -> Tensor | None:
         """The conditions [n, K] of images to generate: those of the real batch, or uniform ones."""
         if real is None or self.recipe.fake_labels == "data":

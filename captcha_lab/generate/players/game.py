@@ -13,7 +13,7 @@ from captcha_lab.generate.networks.base import Criticism
 from captcha_lab.generate.players import penalties, remedies
 from captcha_lab.generate.players.draws import Draws, Pair
 from captcha_lab.generate.players.players import Players
-from captcha_lab.generate.recipe import Recipe, half_cosine
+from captcha_lab.generate.recipe import SEMI, Recipe, half_cosine
 
 Figures = dict[str, Tensor]
 
@@ -38,6 +38,7 @@ class Game:
         self.replay = remedies.Replay(recipe.replay) if recipe.replay else None
         self._real: Pair | None = None
         self._made: Pair | None = None
+        self.noise_made = torch.empty(0, recipe.noise_size)  # of the images made last
 
     # Images
 
@@ -67,7 +68,8 @@ class Game:
     def make(self, real_condition: Tensor | None) -> Pair:
         """Generated images [n, C, H, W] and the conditions [n, K] they were made for."""
         condition = self.draws.condition(real_condition)
-        return self.players.generate(self.noise(), condition), condition
+        self.noise_made = self.noise()
+        return self.players.generate(self.noise_made, condition), condition
 
     def generated(self, real_condition: Tensor | None) -> Pair:
         """Generated images for the critic, which carry no gradient; some may be old ones."""
@@ -159,6 +161,10 @@ class Game:
 
     def _classified(self, pairs: list[Pair], judged: list[Criticism]) -> Tensor | float:
         """The classifier head's part of the critic's loss."""
+        if self.recipe.conditioning == SEMI:
+            images, known = self.draws.labelled()
+            logits = _logits(self.players.criticise(self.draws.moved(images)))
+            return self.recipe.auxiliary_weight * classification(logits, known, True)
         (_, condition), (_, fake_condition) = pairs[:2]
         if not self.recipe.auxiliary_weight or condition is None or fake_condition is None:
             return 0.0

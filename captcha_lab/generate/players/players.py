@@ -127,8 +127,8 @@ class Players:
             judged = self.critic(images, condition)
         if inference:
             self.critic.train()
-        logits, rebuilt = (None if part is None else _raised(part) for part in judged[2:])
-        return Criticism(_raised(judged.score), _raised(judged.features), logits, rebuilt)
+        logits, rebuilt, code = (None if part is None else _raised(part) for part in judged[2:])
+        return Criticism(_raised(judged.score), _raised(judged.features), logits, rebuilt, code)
 
     def encode(self, images: Tensor, condition: Tensor | None) -> Encoding:
         """Where the encoder places images [N, C, H, W]."""

@@ -39,6 +39,14 @@ class TrainingStream(Protocol):
         """
         ...
 
+    def labelled(self, draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """A labelled image for each of the draws, [n] uniform in [0, 1): images and conditions as in `next`.
+
+        Raises:
+            CaptchaLabError: no image has a label.
+        """
+        ...
+
     def reference(self, n: int) -> tuple[np.ndarray, np.ndarray | None]:
         """Up to n images to compare with, always the same; the stream is not touched."""
         ...
@@ -93,7 +101,7 @@ class ArrayStream:
 
     Args:
         images: uint8 [N, H, W] or [N, H, W, 3].
-        labels: class numbers [N], with `names`; None = unlabelled.
+        labels: class numbers [N], with `names`, -1 where an image has none; None = unlabelled.
         names: class names in label order, or attribute names.
         attributes: 0/1 [N, K] instead of labels.
         texts: of whole captchas, instead of labels; the names are then the characters they hold.
@@ -127,7 +135,7 @@ class ArrayStream:
         self.places = max(self.lengths, default=0)
         self.condition: np.ndarray | None = None
         if labels is not None:
-            self.condition = one_hot(labels, len(names))
+            self.condition = one_hot(np.maximum(labels, 0), len(names)) * (labels >= 0)[:, None]
         elif attributes is not None:
             self.condition = np.clip(attributes, 0, 1).astype(np.float32)
         elif texts:
@@ -145,6 +153,12 @@ class ArrayStream:
         world = self._group.world
         rows = self._rows.next(n * world)[self._group.part(n * world)]
         return self.images[rows], None if self.condition is None else self.condition[rows]
+
+    def labelled(self, draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See `TrainingStream.labelled`."""
+        condition = np.empty((0, 0)) if self.condition is None else self.condition
+        rows = _drawn(draws, np.flatnonzero(condition.any(1)))
+        return self.images[rows], condition[rows]
 
     def reference(self, n: int) -> tuple[np.ndarray, np.ndarray | None]:
         """See `TrainingStream.reference`."""
@@ -173,8 +187,22 @@ class PackedStream(Batches):
     def __enter__(self) -> PackedStream:
         return self
 
+    def labelled(self, draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See `TrainingStream.labelled`."""
+        known = np.empty(0) if self._condition is None or self._condition.ndim > 1 else self._condition
+        rows = _drawn(draws, np.flatnonzero(known >= 0))
+        images = self._reader.read(self._rows[rows]) if self._images is None else self._images[rows]
+        return images, self._as_floats(known[rows])
+
     def reference(self, n: int) -> tuple[np.ndarray, np.ndarray | None]:
         """See `TrainingStream.reference`."""
         chosen = np.sort(np.random.default_rng([self.options.seed, 0]).permutation(len(self))[:n])
         images = self._reader.read(self._rows[chosen]) if self._images is None else self._images[chosen]
         return images, None if self._condition is None else self._as_floats(self._condition[chosen])
+
+
+def _drawn(draws: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """One of the rows, those that have a label, for each draw."""
+    if not len(rows):
+        raise CaptchaLabError("No image has a label: run `captcha-lab label --review` first.")
+    return np.asarray(rows[(draws * len(rows)).astype(np.int64)])

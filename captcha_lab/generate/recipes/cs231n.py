@@ -70,4 +70,18 @@ RECIPES: tuple[Recipe, ...] = (
         notes="The source draws one epsilon and takes one norm for the whole batch; here one per sample, as the paper "
         "has it. Its critic keeps one batch norm, which the paper advises against, as printed.",
     ),
+    replace(
+        DCGAN,
+        name="cs231n-semi",
+        summary="semi-supervised: the critic names the class, generated images being one more; a few labels suffice",
+        source="CS231n notebook, extra credit; Salimans et al. 2016, section 5",
+        conditioning="semi-supervised",
+        auxiliary_weight=1.0,
+        feature_matching=1.0,
+        adversarial_weight=0.0,
+        learning_rate=3e-4,
+        notes="The notebook names it without a program: networks and batch norm are its DCGAN's; loss, feature "
+        "matching for the generator and the rate are the paper's. Every step of the critic also sees as many "
+        "labelled images as a batch has, drawn with replacement.",
+    ),
 )

@@ -1,4 +1,4 @@
-"""Ours: the default recipe, a quick draft of it and a long run of it."""
+"""Ours: the default recipe, a quick draft of it, a long run of it, and its form with the Wasserstein loss."""
 
 from __future__ import annotations
 
@@ -37,6 +37,22 @@ FAST = Recipe(
     "edges are exact after 2,000 iterations instead of 3,000.",
 )
 
+WGAN_LABEL = replace(
+    FAST,
+    name="fast-wgan-label",
+    summary="the default's networks with the Wasserstein loss, conditioned on the label; about a minute",
+    source="ours; loss after Arjovsky et al. 2017, penalties after Mescheder et al. 2018",
+    loss="wgan",
+    notes="The critic is held by penalties on its squared gradient at real and generated images (R1 and R2) instead "
+    "of a clip. Clipped, the same networks read 40 % as asked after 800 iterations; with the penalties 99.8 %.",
+)
+
+WGAN = replace(
+    WGAN_LABEL.without_label(),
+    name="fast-wgan",
+    summary="the default's networks with the Wasserstein loss, without a condition; about a minute",
+)
+
 DRAFT = replace(
     FAST,
     name="draft",
@@ -65,4 +81,4 @@ DIGITS = replace(
     "after some 700 iterations, with twice the learning rate too. Codes are no better than noise as it is.",
 )
 
-RECIPES = (FAST, DIGITS, DRAFT, QUALITY)
+RECIPES = (FAST, DIGITS, DRAFT, QUALITY, WGAN, WGAN_LABEL)

@@ -67,6 +67,17 @@ RECIPES: tuple[Recipe, ...] = (
     ),
     replace(
         DCGAN,
+        name="infogan",
+        summary="unconditional, but parts of the noise can be read off an image: a category and two continuous codes",
+        source="thesis 2.3; Chen et al. 2016",
+        loss="infogan",
+        options={**DCGAN.options, "categories": 32, "continuous": 2},
+        notes=_SAME
+        + " The first 32 values of the noise choose the category, the next two are the continuous codes. The head that "
+        "reads them has the paper's 128 units with batch norm; both weights are the paper's.",
+    ),
+    replace(
+        DCGAN,
         name="mrgan",
         summary="mode-regularised: an encoder, and a distance between real images and their reconstructions",
         source="thesis 3.1; Che et al. 2017",

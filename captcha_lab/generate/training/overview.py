@@ -100,7 +100,7 @@ def random_stream(recipe: Recipe, n: int = 256, seed: int = 0) -> ArrayStream:
     if places := recipe.options.get("places"):
         code = TextCode(tuple(chr(ord("A") + k) for k in range(recipe.classes)), places)
         return ArrayStream(images, texts=code.draw(n, [places], seed), seed=seed)
-    labels = rng.integers(0, recipe.classes, n) if recipe.labelled else None
+    labels = rng.integers(0, recipe.classes, n) if recipe.uses_labels else None
     return ArrayStream(images, labels, names, seed=seed)
 
 

@@ -30,15 +30,15 @@ def network_spec(
     Raises:
         UsageError: a conditional recipe without labels.
     """
-    if recipe.labelled and not names:
+    if recipe.uses_labels and not names:
         raise UsageError(
-            f"The recipe {recipe.name} is conditional but the data has no labels: label it, or use --no-label."
+            f"The recipe {recipe.name} uses labels but the data has no labels: label it, or use --no-label."
         )
     return NetworkSpec(
         family=recipe.network,
         image_shape=recipe.image_shape if recipe.resize else channels_first(image_shape),
         noise_size=recipe.noise_size,
-        classes=len(names) * max(places, 1) if recipe.labelled else 0,
+        classes=len(names) * max(places, 1) if recipe.uses_labels else 0,
         conditioning=recipe.conditioning,
         output_range=recipe.output_range,
         initialisation=recipe.initialisation,

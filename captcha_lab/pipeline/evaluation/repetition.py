@@ -66,7 +66,7 @@ def _train_again(
     facts = {"dataset": data.dataset, "attributes": list(attributes), "judge": judge, "whole": whole}
     hooks = Hooks(progress=lambda done, total, figures: progress("training again", done, total))
     name = f"{run.name}-seed{seed}"
-    with data.stream(recipe.labelled, seed, group) as batches:
+    with data.stream(recipe, seed, group) as batches:
         report = train(
             recipe, batches, workspace.models, how,
             name=None if (workspace.models / name).exists() else name,

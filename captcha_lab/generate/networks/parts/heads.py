@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from captcha_lab.generate.networks.base import Criticism, NetworkSpec
 from captcha_lab.generate.networks.parts.layers import MinibatchDiscrimination, joined
 from captcha_lab.generate.networks.parts.normalise import NormOptions
+from captcha_lab.generate.recipe import SEMI
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,9 @@ class CriticHead(nn.Module):
 
     projection adds the inner product of the features with a learned vector per class (Miyato and Koyama 2018,
     eq. 3, for attribute vectors the sum of their vectors); auxiliary adds a linear classifier (Odena et al. 2017).
-    With `concat` the condition is also concatenated here.
+    With `concat` the condition is also concatenated here. Semi-supervised critics have a classifier alone: with logit 0
+    for generated images, the log-odds that an image is of any real class, log sum exp of the logits, is the score
+    (Salimans et al. 2016, section 5).
     """
 
     __call__: Callable[..., Criticism]
@@ -66,15 +69,20 @@ class CriticHead(nn.Module):
             MinibatchDiscrimination(features, kernels, options.minibatch_size) if kernels else None
         )
         inputs = features + kernels
-        self.score = nn.Linear(inputs + (spec.classes if self.concat else 0), 1, bias=bias)
+        semi, width = spec.conditioning == SEMI, inputs + (spec.classes if self.concat else 0)
+        self.score = None if semi else nn.Linear(width, 1, bias=bias)
         self.projection = Projection(spec.classes, inputs) if spec.conditioning == "projection" else None
-        self.classifier = nn.Linear(inputs, spec.classes) if spec.conditioning == "auxiliary" else None
+        classifies = semi or spec.conditioning == "auxiliary"
+        self.classifier = nn.Linear(inputs, spec.classes) if classifies else None
 
     def forward(self, features: Tensor, condition: Tensor | None) -> Criticism:
         """The features returned are those given, before minibatch discrimination."""
         seen = features if self.minibatch is None else self.minibatch(features)
+        logits = None if self.classifier is None else self.classifier(seen)
+        if self.score is None:
+            assert logits is not None
+            return Criticism(logits.logsumexp(1), features, logits)
         score = self.score(joined(seen, condition if self.concat else None)).squeeze(1)
         if self.projection is not None and condition is not None:
             score = score + (self.projection(condition) * seen).sum(1)
-        logits = None if self.classifier is None else self.classifier(seen)
         return Criticism(score, features, logits)
