@@ -5,12 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor, nn
 
 from captcha_lab.errors import UsageError
-from captcha_lab.generate.networks.parts.codes import CodeHead
 from captcha_lab.generate.recipe import SEMI
 
 CONDITIONINGS = ("none", "concat", "projection", "auxiliary", SEMI)
@@ -135,6 +134,17 @@ class GeneratorNetwork(ConditionalNetwork):
         """Images in the specification's output range."""
 
 
+class CodeReader(Protocol):
+    """Reads off features what codes an image was made from (see `parts.codes.CodeHead`)."""
+
+    @property
+    def entropy(self) -> float: ...  # noqa: D102
+
+    def __call__(self, features: Tensor) -> Tensor: ...  # noqa: D102
+
+    def log_likelihood(self, output: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]: ...  # noqa: D102
+
+
 class CriticNetwork(ConditionalNetwork):
     """Images [N, C, H, W] (in the output range) and a condition [N, K] or None to a `Criticism`."""
 
@@ -144,7 +154,7 @@ class CriticNetwork(ConditionalNetwork):
     def __init__(self, spec: NetworkSpec) -> None:
         super().__init__(spec)
         # What reads the codes that an image was made from, where the networks have codes.
-        self.code_head: CodeHead | None = None
+        self.code_head: CodeReader | None = None
         self.conditioned = spec.conditioning in ("concat", "projection")
         self.concat = spec.conditioning == "concat"
         # How many values a family's own layers are to take in beside the image; projection happens in the head.
