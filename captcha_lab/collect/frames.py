@@ -13,7 +13,7 @@ from captcha_lab.store.containers.container import CUT
 from captcha_lab.store.containers.walk import walk
 from captcha_lab.store.images import FORMATS, MAX_PIXELS, encode
 
-MAX_FRAME_PIXELS = 64_000_000  # of all frames together
+MAX_FRAME_PIXELS = 16_000_000  # of all frames together
 
 
 def still(data: bytes, frame: str | None = None) -> bytes:
@@ -39,7 +39,7 @@ def still(data: bytes, frame: str | None = None) -> bytes:
         raise CaptchaLabError(
             f"{container.frames} frames of {container.width}x{container.height} are too many"
         )
-    return encode(_frame(data, container.frames, frame))
+    return encode(_frame(container.data, container.frames, frame))
 
 
 def _frame(data: bytes, count: int, frame: str) -> np.ndarray:
@@ -75,8 +75,10 @@ def merge(frames: list[np.ndarray]) -> np.ndarray:
         frames: uint8 [H, W, 3] each, of one size.
     """
     stack = np.stack(frames)
-    colours, counts = np.unique(stack.reshape(-1, 3), axis=0, return_counts=True)
-    background = colours[counts.argmax()].astype(np.int16)
-    distance = np.abs(stack.astype(np.int16) - background).sum(axis=-1)
+    red, green, blue = (stack[..., k].astype(np.uint32) for k in range(3))
+    numbers = red << 16 | green << 8 | blue
+    colours, counts = np.unique(numbers, return_counts=True)
+    background = colours[counts.argmax()] >> np.array([16, 8, 0], np.uint32) & 255
+    distance = np.stack([np.abs(frame - background.astype(np.int16)).sum(axis=-1) for frame in stack])
     strongest = distance.argmax(axis=0)
     return np.asarray(np.take_along_axis(stack, strongest[None, :, :, None], axis=0)[0])

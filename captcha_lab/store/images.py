@@ -37,6 +37,7 @@ _JPEG_KINDS = {"Gray": "grey", "CMYK": "cmyk", "YCCK": "cmyk"}
 _JPEG_PIXELS = {"grey": "GRAY", "rgb": "RGB", "cmyk": "CMYK"}
 # A decoder's warning about numbers that some encoders leave empty and no decoder uses.
 HARMLESS = "Invalid SOS parameters"
+MAX_SIDE = 65_535  # pixels; what most formats can state
 MAX_PIXELS = 4_000_000  # larger than any captcha or face; a small file can decode to gigabytes
 
 
@@ -82,11 +83,20 @@ def identify(data: bytes, max_pixels: int = MAX_PIXELS, formats: Mapping[str, st
         raise CaptchaLabError(f"{name} images are not taken (only {', '.join(formats)})")
     if container.frames > 1:
         raise CaptchaLabError(f"an animated {name} is not taken: it must be one picture")
-    if width < 1 or height < 1 or width * height > max_pixels:
-        raise CaptchaLabError(f"{width}x{height} pixels: more than {max_pixels} or none are not taken")
+    check_size(width, height, max_pixels)
     if turns_sideways(container.orientation):
         width, height = height, width
     return Picture(container, formats[name], width, height)
+
+
+def check_size(width: int, height: int, max_pixels: int = MAX_PIXELS) -> None:
+    """See that a picture of this size in pixels is taken.
+
+    Raises:
+        CaptchaLabError: it is empty or too large.
+    """
+    if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE and width * height <= max_pixels):
+        raise CaptchaLabError(f"{width}x{height} pixels: more than {max_pixels} or none are not taken")
 
 
 def decode(data: bytes, max_pixels: int = MAX_PIXELS, formats: Mapping[str, str] = FORMATS) -> np.ndarray:
@@ -99,13 +109,13 @@ def _pixels(container: Container) -> tuple[np.ndarray, str]:
         return _decode_jpeg(container.data)
     if container.format not in _WITH_CV2:  # every GIF and AVIF, every depth of PGM
         return _named(_decode_with_pil(container))
-    if container.format == "PNG":
-        png.check_pixels(container)
-    pixels = cv2.imdecode(np.frombuffer(container.data, np.uint8), cv2.IMREAD_UNCHANGED)
+    data = png.check_pixels(container) if container.format == "PNG" else container.data
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
         raise CaptchaLabError(CUT)
     if pixels.dtype == np.uint16:
-        pixels = (pixels // 256).astype(np.uint8)
+        np.right_shift(pixels, 8, out=pixels)  # in place: these are the largest that there are
+        pixels = pixels.astype(np.uint8)
     if pixels.dtype != np.uint8:
         raise CaptchaLabError(f"{pixels.dtype} pixels are not taken")
     if pixels.ndim == 3:

@@ -1,7 +1,10 @@
 """Damage is always one clear line, and never a silently wrong result."""
 
+import os
 import random
+import struct
 import sys
+import zlib
 from pathlib import Path
 
 import h5py
@@ -12,10 +15,11 @@ from captcha_lab.collect.exchange.arrays import read_arrays
 from captcha_lab.datasets.base import PrepareOptions, prepare
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.store.images import write_image
+from captcha_lab.store.packed import seal
 from captcha_lab.store.packed.bare import read_journal
 from captcha_lab.store.packed.packed import PackedSet, packed_info, read_packed, write_packed
 from captcha_lab.store.packed.rows import RowReader
-from captcha_lab.store.packed.safe import open_hdf5
+from captcha_lab.store.packed.safe import open_hdf5, read_strings
 from captcha_lab.store.workspace import DatasetFolder
 
 
@@ -77,9 +81,9 @@ def test_a_packed_set_without_checksums_is_still_read(packed: Path, tmp_path: Pa
     path = tmp_path / "packed.h5"
     path.write_bytes(packed.read_bytes())
     with h5py.File(path, "r+") as file:
-        del file.attrs["facts_sha256"]
         if "crc" in file:
             del file["crc"]
+    assert b"captcha-lab seal" not in path.read_bytes()  # the library cut it off
     assert everything(path) == everything(packed)
 
 
@@ -134,6 +138,110 @@ def test_a_group_that_holds_itself_is_walked_once(tmp_path: Path) -> None:
         file["again/x"] = 1
     with open_hdf5(tmp_path / "a.h5") as file:
         assert file["x"][()] == 1
+
+
+def export(path: Path, **changed: object) -> None:
+    """An export of two captchas with something changed, as another program may write it."""
+    values: dict[str, object] = {
+        "images": np.zeros((2, 4, 6), np.uint8),
+        "texts": ["ab", "ba"],
+        "splits": ["", ""],
+    }
+    with h5py.File(path, "w") as file:
+        file.attrs["alphabet"] = "ab"
+        for name, value in (values | changed).items():
+            strings = isinstance(value, list) and value and isinstance(value[0], str)
+            file.create_dataset(name, data=value, dtype=h5py.string_dtype() if strings else None)
+
+
+CHANGED: dict[str, dict[str, object]] = {
+    "fewer images": {"images": np.zeros((1, 4, 6), np.uint8)},
+    "more texts": {"texts": ["a", "b", "c"]},
+    "fewer checksums": {"sha256": ["0"]},
+    "more lengths": {"length": np.zeros(5, np.int32)},
+    "numbers for texts": {"texts": np.zeros(2)},
+    "no images at all": {"images": h5py.Empty("u1")},
+}
+
+
+@pytest.mark.parametrize("what", CHANGED)
+def test_arrays_that_do_not_fit_each_other_are_one_error(what: str, tmp_path: Path) -> None:
+    export(tmp_path / "a.h5", **CHANGED[what])
+    with pytest.raises(CaptchaLabError, match="can't be read as an export"):
+        read_arrays(tmp_path / "a.h5")
+
+
+@pytest.mark.parametrize("shape", [(2, 4, 6, 7), (2,), (2, 0, 6), (2, 1, 70_000), (2, 3000, 3000)])
+def test_arrays_that_are_no_pictures_are_refused_one_by_one(shape: tuple[int, ...], tmp_path: Path) -> None:
+    export(tmp_path / "a.h5", images=np.zeros(shape, np.uint8))
+    for item in read_arrays(tmp_path / "a.h5"):
+        with pytest.raises(CaptchaLabError, match=r"not an image|not taken"):
+            item.load()
+
+
+def test_many_rows_that_name_one_long_text_take_no_more_memory_than_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    rows = 20_000
+    with h5py.File(path, "w") as file:
+        texts = file.create_dataset("texts", (rows,), h5py.string_dtype())
+        texts[0] = "A" * 1_000_000
+        file.flush()
+        at = texts.id.get_offset()
+    data = path.read_bytes()
+    path.write_bytes(data[:at] + data[at : at + 16] * rows + data[at + 16 * rows :])
+    with pytest.raises(CaptchaLabError, match="longer than any"), open_hdf5(path) as file:
+        read_strings(file["texts"])
+
+
+def test_a_pipe_is_never_waited_for(tmp_path: Path) -> None:
+    for name in ("a.h5", "a.mat"):
+        os.mkfifo(tmp_path / name)
+        with pytest.raises(CaptchaLabError, match="no ordinary file"):
+            read_arrays(tmp_path / name)
+
+
+def test_a_file_that_crashes_the_library_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seal, "_PROBE", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
+    export(tmp_path / "a.h5")
+    with pytest.raises(CaptchaLabError, match="crashes the library"):
+        read_arrays(tmp_path / "a.h5")
+
+
+def element(kind: int, body: bytes) -> bytes:
+    return struct.pack("<II", kind, len(body)) + body + bytes(-len(body) % 8)
+
+
+def mat_array(kind: int, shape: tuple[int, int], body: bytes, name: bytes = b"") -> bytes:
+    head = element(6, struct.pack("<II", kind, 0)) + element(5, struct.pack("<ii", *shape)) + element(1, name)
+    return element(14, head + body)
+
+
+def nested(depth: int) -> bytes:
+    """Cells inside of cells; each level only puts its head in front, so that it stays linear."""
+    inner = mat_array(6, (1, 1), element(9, bytes(8)))
+    heads: list[bytes] = []
+    for _ in range(depth):
+        inner_size = len(inner) + sum(map(len, heads))
+        head = element(6, struct.pack("<II", 1, 0)) + element(5, struct.pack("<ii", 1, 1)) + element(1, b"")
+        heads.append(struct.pack("<II", 14, len(head) + inner_size) + head)
+    return b"".join(reversed(heads)) + inner
+
+
+MAT_FILES = {
+    "cells in cells in cells": mat_array(1, (1, 1), nested(30_000), b"images"),
+    "two billion cells": mat_array(1, (2**31 - 1, 1), b"", b"images"),
+    "a negative size": mat_array(9, (-1, 5), element(2, b"a"), b"images"),
+    "a sparse array": mat_array(5, (10**6, 10**6), b"", b"images"),
+    "an object": mat_array(3, (1, 1), b"", b"images"),
+    "a bomb": element(15, zlib.compress(bytes(200 << 20))),
+}
+
+
+@pytest.mark.parametrize("what", MAT_FILES)
+def test_a_hostile_mat_file_is_refused_before_scipy_sees_it(what: str, tmp_path: Path) -> None:
+    (tmp_path / "a.mat").write_bytes(b"MATLAB 5.0 MAT-file".ljust(124) + b"\0\1IM" + MAT_FILES[what])
+    with pytest.raises(CaptchaLabError, match=r"no array|claims more|unpacks to more|cells|numbers or text"):
+        read_arrays(tmp_path / "a.mat")
 
 
 def test_a_damaged_journal_of_packing_counts_for_nothing(tmp_path: Path) -> None:

@@ -48,6 +48,22 @@ def grey_png(*chunks: bytes, size: tuple[int, int] = (60, 20), end: bool = True)
     return b"\x89PNG\r\n\x1a\n" + header + b"".join(chunks) + (chunk(b"IEND", b"") if end else b"")
 
 
+def avif_of_places(items: int, places: int) -> bytes:
+    """A file whose table of places costs nearly nothing for each place that it names."""
+
+    def box(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", 8 + len(body)) + kind + body
+
+    table = (
+        bytes(6)
+        + struct.pack(">H", items)
+        + b"".join(struct.pack(">HHH", k, 0, places) for k in range(items))
+    )
+    size = box(b"iprp", box(b"ipco", box(b"ispe", struct.pack(">III", 0, 60, 20))))
+    meta = box(b"meta", bytes(4) + size + box(b"iloc", table))
+    return box(b"ftyp", b"avif\0\0\0\0avifmif1") + meta + box(b"mdat", b"\x12\0" * 100_000)
+
+
 ROWS = zlib.compress(bytes(61 * 20))
 HOSTILE = {
     "a chunk that claims 4 gigabytes": grey_png(chunk(b"IDAT", b"", length=0xFFFFFFF0)),
@@ -89,6 +105,19 @@ HOSTILE = {
     "a PPM that claims more than it has": b"P6 2000 2000 255\n" + bytes(99),
     "DDS": b"DDS " + bytes(200),
     "a letter": b"%PDF-1.4 ...",
+    "an AVIF that names its places without end": avif_of_places(8000, 65535),
+    "an AVIF that names all of itself a thousand times": avif_of_places(8000, 1),
+    "a TIFF whose entries all claim the same megabyte": b"II*\0\x08\0\0\0\xff\xff"
+    + struct.pack("<HHII", 273, 4, 0x40000, 8) * 0xFFFF + bytes(1 << 20),
+    "a TIFF whose tiles are a thousand times the picture": b"II*\0\x08\0\0\0\x05\0"
+    + b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in
+               ((256, 1), (257, 1), (322, 4096), (323, 4096), (324, 8))) + bytes(4),
+    "a JPEG of a million notes": b"\xff\xd8" + b"\xff\xfe\0\2" * 1_000_000 + encoded("JPEG")[2:],
+    "a PNG of a million chunks": grey_png(chunk(b"IDAT", b"") * 1_000_000, chunk(b"IDAT", ROWS)),
+    "a table of colours cut short": b"\x89PNG\r\n\x1a\n"
+    + chunk(b"IHDR", struct.pack(">IIBBBBB", 60, 20, 8, 3, 0, 0, 0)) + chunk(b"PLTE", bytes(7))
+    + chunk(b"IDAT", ROWS) + chunk(b"IEND", b""),
+    "a picture of two million columns": grey_png(chunk(b"IDAT", ROWS), size=(2_000_000, 1)),
 }  # fmt: skip
 
 
@@ -97,6 +126,24 @@ def test_a_hostile_file_is_refused(what: str, capfd: pytest.CaptureFixture[str])
     with pytest.raises(CaptchaLabError, match=r"damaged|cut short|not taken|not an image|pixels"):
         decode(HOSTILE[what], formats=ALL)
     assert capfd.readouterr() == ("", "")  # no decoder speaks to the terminal itself
+
+
+ODD = {
+    "more pixels than the header says": grey_png(chunk(b"IDAT", zlib.compress(bytes(61 * 20 + 5000)))),
+    "something behind the pixels": grey_png(chunk(b"IDAT", ROWS + b"behind")),
+    "transparency of an impossible length": grey_png(chunk(b"tRNS", b"abc"), chunk(b"IDAT", ROWS)),
+    "colours that no grey picture has": grey_png(chunk(b"PLTE", bytes(7)), chunk(b"IDAT", ROWS)),
+    "an end with something in it": grey_png(chunk(b"IDAT", ROWS), chunk(b"IEND", b"x"), end=False),
+    "pixels in many pieces": grey_png(*(chunk(b"IDAT", ROWS[k : k + 1]) for k in range(len(ROWS)))),
+    "a GIF with a million notes": (lambda d: d[:-1] + b"\x21\xfe" + b"\x01a" * 1_000_000 + b"\0;")(encoded("GIF")),
+    "a JPEG with a million fill bytes": b"\xff\xd8" + b"\xff" * 1_000_000 + encoded("JPEG")[2:],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_an_odd_file_is_read_without_a_word(what: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert decode(ODD[what]).shape[:2] == (20, 60)
+    assert capfd.readouterr() == ("", "")
 
 
 MEASURE = """

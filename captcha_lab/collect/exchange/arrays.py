@@ -13,12 +13,13 @@ import numpy as np
 import scipy.io
 
 from captcha_lab.collect.exchange.item import Item, Said, split_name, text_of
+from captcha_lab.collect.exchange.mat import MAX_BYTES as MAT_LIMIT
+from captcha_lab.collect.exchange.mat import read_mat
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.store.images import encode
+from captcha_lab.store.images import check_size, encode
 from captcha_lab.store.packed.packed import new_hdf5
-from captcha_lab.store.packed.safe import open_hdf5
+from captcha_lab.store.packed.safe import open_hdf5, read_strings
 
-MAT_LIMIT = 2**31 - 1  # bytes of one variable in MATLAB's version 5 format
 NO_TEXT = -1  # the length of a captcha without a label; 0 is one that no person can read
 
 
@@ -110,13 +111,13 @@ def read_arrays(path: Path) -> list[Item]:
     try:
         data = read(path)
         splits = [split_name(split) for split in data.splits]
+        rows = list(zip(data.images, data.texts, splits, data.originals, strict=True))
     except Exception as error:  # a damaged .mat makes scipy raise nearly anything
         raise CaptchaLabError(
             f"{path} can't be read as an export of captchas ({error or type(error).__name__}): it needs images "
             "(uint8), texts and splits as `captcha-lab export` writes them."
         ) from error
     items = []
-    rows = zip(data.images, data.texts, splits, data.originals, strict=True)
     for k, (image, text, split, original) in enumerate(rows):
         try:
             said = Said(text and text_of(text), split=split, why=f"{path.name}, row {k}")
@@ -127,16 +128,16 @@ def read_arrays(path: Path) -> list[Item]:
 
 
 def _png(image: np.ndarray) -> bytes:
-    if image.dtype != np.uint8 or image.ndim not in (2, 3) or not image.size:
+    if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)):
         raise CaptchaLabError(f"{image.dtype} {list(image.shape)} is not an image of bytes")
+    check_size(image.shape[1], image.shape[0])
     return encode(np.ascontiguousarray(image))
 
 
 def _read_mat(path: Path) -> CaptchaArrays:
-    values = scipy.io.loadmat(path, chars_as_strings=True)
-    images = values["images"]
-    if images.dtype == object:
-        images = list(images.ravel())
+    values = read_mat(path, ("images", "texts", "splits", "sha256", "length", "alphabet"))
+    array = values["images"]
+    images = list(array.ravel() if array.dtype == object else array)
     texts = _known(_strings(values["texts"]), values.get("length"))
     originals = _strings(values["sha256"]) if "sha256" in values else [""] * len(texts)
     alphabet = "".join(values["alphabet"].ravel())
@@ -147,11 +148,10 @@ def _read_h5(path: Path) -> CaptchaArrays:
     with open_hdf5(path) as file:
         images: Any = file["images"]
         pixels = [images[k][()] for k in sorted(images)] if isinstance(images, h5py.Group) else images[()]
-        texts, splits = file["texts"].asstr()[()], file["splits"].asstr()[()]
+        texts, splits = read_strings(file["texts"]), read_strings(file["splits"])
         lengths = file["length"][()] if "length" in file else None
-        originals = list(file["sha256"].asstr()[()]) if "sha256" in file else [""] * len(texts)
-        known = _known(list(texts), lengths)
-        return CaptchaArrays(pixels, known, list(splits), str(file.attrs["alphabet"]), originals)
+        originals = read_strings(file["sha256"]) if "sha256" in file else [""] * len(texts)
+        return CaptchaArrays(pixels, _known(texts, lengths), splits, str(file.attrs["alphabet"]), originals)
 
 
 def _known(texts: Sequence[str], lengths: np.ndarray | None) -> list[str | None]:

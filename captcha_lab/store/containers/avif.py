@@ -6,9 +6,10 @@ A decoder makes room for what the stream says, not for what the boxes say, so bo
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.store.containers.container import CUT, Container, big, damaged, take
+from captcha_lab.store.containers.container import CUT, Container, big, damaged, limited, take
 
 # Boxes that hold boxes, and the bytes before those.
 _FOLDERS = {b"meta": 4, b"iprp": 0, b"ipco": 0, b"moov": 0, b"trak": 0, b"mdia": 0}
@@ -28,7 +29,7 @@ _ORIENTATIONS = {
     (2, 1): 4,
     (3, 1): 5,
 }
-MAX_BOXES = 10_000
+MAX_PLACES = 1000  # stretches of the file that an item lies in
 MAX_LOCATIONS = 1 << 16  # bytes of the box that says where everything lies
 
 
@@ -44,10 +45,11 @@ def walk(data: bytes) -> Container:
         CaptchaLabError: a box is cut short, or the stream states another size than the boxes.
     """
     sizes: list[tuple[int, int]] = []
-    streams: list[tuple[int, int]] = []
+    settings: list[memoryview] = []
+    locations: list[bytes] = []
     kinds = set()
     angle, mirror = 0, -1
-    for kind, body in _boxes(data, 0, len(data)):
+    for kind, body in limited(_boxes(data, 0, len(data))):
         kinds.add(kind)
         if kind == b"ispe":
             sizes.append((big(body, 4, 4), big(body, 8, 4)))
@@ -56,12 +58,15 @@ def walk(data: bytes) -> Container:
         elif kind == b"imir":
             mirror = big(body, 0, 1) & 1
         elif kind == b"av1C":
-            streams += _sizes(body[4:])
+            settings.append(memoryview(body)[4:])
         elif kind == b"iloc":
-            for start, length in _extents(body):
-                streams += _sizes(take(data, start, length or len(data) - start))
+            locations.append(body)
     if not sizes or not {b"meta", b"mdat"} <= kinds:
         raise damaged("its boxes make no picture")
+    places = limited((place for body in locations for place in _extents(body)), MAX_PLACES)
+    stretches = chain(settings, (_stretch(data, *place) for place in places))
+    units = limited(unit for stretch in stretches for unit in _units(stretch))
+    streams = [_size(body) for kind, body in units if kind == _SEQUENCE_HEADER]
     width, height = max(sizes, key=lambda size: size[0] * size[1])
     if not streams or any(w > width or h > height for w, h in streams):
         raise damaged("its stream has another size than its header says")
@@ -71,14 +76,10 @@ def walk(data: bytes) -> Container:
 
 def _boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, bytes]]:
     """Kind and content of all boxes between two places, and of those inside of them."""
-    seen = 0
     stack = [(start, end)]
     while stack:
         at, end = stack.pop()
         while at < end:
-            seen += 1
-            if seen > MAX_BOXES:
-                raise damaged("it has more boxes than any picture needs")
             size, kind, head = big(data, at, 4), take(data, at + 4, 4), 8
             if size == 1:
                 size, head = big(data, at + 8, 8), 16
@@ -112,8 +113,14 @@ def _extents(body: bytes) -> Iterator[tuple[int, int]]:
                 yield place
 
 
-def _sizes(stream: bytes) -> Iterator[tuple[int, int]]:
-    """Sizes in the sequence headers of a stretch of AV1 units; a stretch that is none gives what it gives."""
+def _stretch(data: bytes, start: int, length: int) -> memoryview:
+    if start + length > len(data):
+        raise CaptchaLabError(CUT)
+    return memoryview(data)[start : start + length if length else None]
+
+
+def _units(stream: memoryview) -> Iterator[tuple[int, memoryview]]:
+    """Kind and content of a stretch of AV1 units; a stretch that is none gives what it gives."""
     at = 0
     while at < len(stream):
         head = stream[at]
@@ -124,12 +131,13 @@ def _sizes(stream: bytes) -> Iterator[tuple[int, int]]:
         length = len(stream) - at
         if head & _HAS_SIZE:
             length, at = _leb128(stream, at)
-        if kind == _SEQUENCE_HEADER:
-            yield _size(take(stream, at, length))
+        if kind == _SEQUENCE_HEADER and at + length > len(stream):
+            raise CaptchaLabError(CUT)
+        yield kind, stream[at : at + length]
         at += length
 
 
-def _leb128(data: bytes, at: int) -> tuple[int, int]:
+def _leb128(data: memoryview, at: int) -> tuple[int, int]:
     """A number in groups of seven bits, and the place after it."""
     value = 0
     for shift in range(0, 56, 7):
@@ -141,7 +149,7 @@ def _leb128(data: bytes, at: int) -> tuple[int, int]:
     raise damaged("a number without end in its stream")
 
 
-def _size(header: bytes) -> tuple[int, int]:
+def _size(header: memoryview) -> tuple[int, int]:
     """Greatest width and height of a sequence header (AV1, section 5.5.1)."""
     bits = _Bits(header)
     bits.read(4)  # profile, still picture
@@ -166,7 +174,7 @@ def _size(header: bytes) -> tuple[int, int]:
 
 
 class _Bits:
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes | memoryview) -> None:
         self.value, self.left = int.from_bytes(data, "big"), 8 * len(data)
 
     def read(self, count: int) -> int:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from captcha_lab.errors import CaptchaLabError
 
 CUT = "the image is damaged or cut short"
+MAX_PARTS = 100_000  # blocks, segments, entries of a file; encoders make some hundreds
+Part = TypeVar("Part")
+Bytes = TypeVar("Bytes", bytes, memoryview)
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,19 @@ def damaged(what: str) -> CaptchaLabError:
     return CaptchaLabError(f"the image is damaged ({what})")
 
 
-def take(data: bytes, start: int, count: int) -> bytes:
+def limited(parts: Iterable[Part], most: int = MAX_PARTS) -> Iterator[Part]:
+    """The parts as they come: the work of a walk is bounded by their number, as each costs time however short it is.
+
+    Raises:
+        CaptchaLabError: there are more than `most`.
+    """
+    for count, part in enumerate(parts):
+        if count >= most:
+            raise damaged("it has more parts than any picture needs")
+        yield part
+
+
+def take(data: Bytes, start: int, count: int) -> Bytes:
     """Exactly `count` bytes from `start`.
 
     Raises:
@@ -46,11 +63,11 @@ def take(data: bytes, start: int, count: int) -> bytes:
     return data[start : start + count]
 
 
-def big(data: bytes, start: int, count: int) -> int:
+def big(data: Bytes, start: int, count: int) -> int:
     """A big-endian number of `count` bytes (see `take` for errors)."""
     return int.from_bytes(take(data, start, count), "big")
 
 
-def little(data: bytes, start: int, count: int) -> int:
+def little(data: Bytes, start: int, count: int) -> int:
     """A little-endian number of `count` bytes (see `take` for errors)."""
     return int.from_bytes(take(data, start, count), "little")

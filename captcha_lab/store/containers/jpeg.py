@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from itertools import count
 
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.store.containers.container import CUT, Container, big, damaged, take
+from captcha_lab.store.containers.container import CUT, Container, big, damaged, limited, take
 from captcha_lab.store.containers.orientation import orientation
 
 MAGIC = b"\xff\xd8\xff"
@@ -13,6 +14,7 @@ MAGIC = b"\xff\xd8\xff"
 _FRAMES = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}
 _OTHER_FRAMES = {0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF}
 _NEXT = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # a marker other than those that a scan may hold
+_MARKER = re.compile(rb"\xff+([^\xff])", re.DOTALL)  # fill bytes may stand before it
 _ADOBE, _EXIF = 0xEE, b"Exif\0\0"
 MAX_SCANS = 100  # each costs a pass over all pixels, however few bytes it has; encoders make some ten
 
@@ -29,12 +31,15 @@ def walk(data: bytes) -> Container:
         CaptchaLabError: a segment is cut short, the end is missing, or they make no picture.
     """
     parts, stands, size, scans, at = [b"\xff\xd8"], 0, (0, 0), 0, 2
-    while True:
-        while take(data, at, 2) == b"\xff\xff":  # fill bytes
-            at += 1
-        if data[at] != 0xFF:
-            raise damaged("bytes between its segments")
-        marker = data[at + 1]
+    for _ in limited(count()):
+        found = _MARKER.match(data, at)
+        if found is None:
+            raise (
+                damaged("bytes between its segments")
+                if data[at : at + 1] != b"\xff"
+                else CaptchaLabError(CUT)
+            )
+        at, marker = found.end() - 2, found[1][0]
         if marker == 0xD9:
             break
         length = big(data, at + 2, 2)

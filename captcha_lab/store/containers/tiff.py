@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.store.containers.container import CUT, Container, damaged, take
+from captcha_lab.store.containers.container import CUT, MAX_PARTS, Container, damaged, take
 from captcha_lab.store.containers.orientation import TAG, Order, orientation
 
 _BYTES = {
@@ -33,7 +33,20 @@ _PACKINGS = {
     32773,
     32946,
 }  # none, fax, LZW, deflate, PackBits, deflate as it was called before
-MAX_FRAMES = 1000
+_NAMED = {
+    _WIDTH,
+    _HEIGHT,
+    _BITS,
+    _PACKING,
+    _SAMPLES,
+    _STRIPS,
+    _STRIP_SIZES,
+    _TILE_WIDTH,
+    _TILE_HEIGHT,
+    _TILES,
+    _TILE_SIZES,
+}
+MAX_OVERHANG = 1024  # pixels by which a tile may be larger than the picture
 
 
 def matches(data: bytes) -> bool:
@@ -42,7 +55,7 @@ def matches(data: bytes) -> bool:
 
 
 def walk(data: bytes) -> Container:
-    """The first directory and all that it names, and the number of directories.
+    """The first directory and all that it names, and whether others follow.
 
     Raises:
         CaptchaLabError: something named lies outside of the file, or they make no picture.
@@ -50,20 +63,13 @@ def walk(data: bytes) -> Container:
     order: Order = "little" if data[:2] == b"II" else "big"
     start = int.from_bytes(take(data, 4, 4), order)
     facts, following, turn = directory(data, start, order)
-    frames, seen = 1, {start}
-    while following:
-        if following in seen or frames >= MAX_FRAMES:
-            raise damaged("its directories form a circle")
-        seen.add(following)
-        following = directory(data, following, order)[1]
-        frames += 1
     width, height = (facts.get(tag, (0,))[0] for tag in (_WIDTH, _HEIGHT))
     bits, samples = facts.get(_BITS, (1,)), facts.get(_SAMPLES, (1,))[0]
     if facts.get(_PACKING, (1,))[0] not in _PACKINGS or not 1 <= samples <= 4 or max(bits, default=99) > 16:
         raise CaptchaLabError("a TIFF packed this way, or of such colours, is not taken")
     tiled = _TILES in facts
     if tiled and any(
-        not 0 < facts.get(tag, (0,))[0] <= side + 4096
+        not 0 < facts.get(tag, (0,))[0] <= side + MAX_OVERHANG
         for tag, side in ((_TILE_WIDTH, width), (_TILE_HEIGHT, height))
     ):
         raise damaged("its tiles have an impossible size")
@@ -79,14 +85,14 @@ def walk(data: bytes) -> Container:
     stands = orientation(data) if turn else 1
     if turn:  # some decoders turn, some don't: none is told, and all pictures are turned in one place
         data = data[:turn] + (1).to_bytes(2, order) + data[turn + 2 :]
-    return Container("TIFF", width, height, data, frames, stands)
+    return Container("TIFF", width, height, data, 2 if following else 1, stands)
 
 
 def directory(data: bytes, start: int, order: Order) -> tuple[dict[int, tuple[int, ...]], int, int]:
-    """Whole numbers by tag, the address of the next directory, and that of the orientation (0: none).
+    """The numbers of the tags that are needed, the address of the next directory, and of the orientation (0: none).
 
     Raises:
-        CaptchaLabError: the directory, or what it names, lies outside of the data.
+        CaptchaLabError: the directory, or what it names, lies outside of the data; or it names more than a picture has.
     """
     count = int.from_bytes(take(data, start, 2), order)
     facts: dict[int, tuple[int, ...]] = {}
@@ -95,11 +101,13 @@ def directory(data: bytes, start: int, order: Order) -> tuple[dict[int, tuple[in
         tag, kind = (int.from_bytes(take(data, at + k, 2), order) for k in (0, 2))
         number, size = int.from_bytes(take(data, at + 4, 4), order), _BYTES.get(kind, 1)
         place = at + 8 if number * size <= 4 else int.from_bytes(take(data, at + 8, 4), order)
-        values = take(data, place, number * size)
-        if kind in (1, 3, 4):
-            facts[tag] = tuple(
-                int.from_bytes(values[k : k + size], order) for k in range(0, len(values), size)
-            )
+        if place + number * size > len(data):
+            raise CaptchaLabError(CUT)
+        if tag in _NAMED and kind in (1, 3, 4):
+            if tag in facts or number > MAX_PARTS:
+                raise damaged("it names a part twice, or more of them than any picture has")
+            ends = range(place + size, place + size + number * size, size)
+            facts[tag] = tuple(int.from_bytes(data[end - size : end], order) for end in ends)
         if tag == TAG and kind == 3 and number == 1:
             turn = place
     after = start + 2 + 12 * count

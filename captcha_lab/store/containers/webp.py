@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from captcha_lab.store.containers.container import Container, damaged, little, take
+from itertools import count
+
+from captcha_lab.store.containers.container import Container, damaged, limited, little, take
 from captcha_lab.store.containers.orientation import orientation
 
 _STREAMS = (b"VP8 ", b"VP8L")
@@ -21,11 +23,13 @@ def walk(data: bytes) -> Container:
         CaptchaLabError: a chunk is cut short, or two of them state different sizes.
     """
     end = 8 + little(data, 4, 4)
-    take(data, 0, end)
+    data = take(data, 0, end)
     parts, sizes, frames, stands, streams, at = [], set(), 0, 1, 0, 12
-    while at + 8 <= end:
+    for _ in limited(count()):
+        if at + 8 > end:
+            break
         kind, length = data[at : at + 4], little(data, at + 4, 4)
-        body = take(data[:end], at + 8, length)
+        body = take(data, at + 8, length)
         if kind == b"VP8X":
             sizes.add((1 + little(body, 4, 3), 1 + little(body, 7, 3)))
         elif kind in _STREAMS:

@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 
 from captcha_lab.store.packed.packed import PackedSet, write_attributes
+from captcha_lab.store.packed.seal import SIZE as SEAL_BYTES
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,13 @@ class Layout(NamedTuple):
     head: bytes  # all that comes before the pixels
     images: int  # address of `/images`
     duplicate: int  # address of `/duplicate`
-    crc: int  # address of `/crc`, uint32 [rows + 2]: CRC-32 of each row, of `/duplicate`, and of these themselves
-    size: int  # of the whole file
+    crc: int  # address of `/crc`, uint32 [rows]: CRC-32 of each row
+    end: int  # address of the seal
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole file."""
+        return self.end + SEAL_BYTES
 
 
 def lay_out(columns: PackedSet, rows: int) -> Layout:
@@ -46,8 +52,8 @@ def lay_out(columns: PackedSet, rows: int) -> Layout:
                 file.create_dataset(name, data=column)
         duplicate = columns.duplicate if columns.duplicate is not None else np.zeros(rows, np.uint8)
         marks = file.create_dataset("duplicate", data=duplicate)
-        crc = file.create_dataset("crc", data=np.zeros(rows + 2, np.uint32))
-        write_attributes(file, columns, ["images"])
+        crc = file.create_dataset("crc", data=np.zeros(rows, np.uint32))
+        write_attributes(file, columns)
         space = h5py.h5s.create_simple((rows, *columns.images.shape[1:]))
         layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
         layout.set_layout(h5py.h5d.CONTIGUOUS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import zlib
@@ -18,6 +17,7 @@ import numpy as np
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.store.files import atomic_path
 from captcha_lab.store.packed.safe import open_hdf5
+from captcha_lab.store.packed.seal import seal
 
 SCHEMA_VERSION = 1
 SPLITS = ("train", "validation", "test")
@@ -104,7 +104,7 @@ def write_packed(path: Path, data: PackedSet) -> None:
             for name in COLUMNS:
                 column = getattr(data, name)
                 if column is not None:
-                    file.create_dataset(name, data=column, fletcher32=True)
+                    file.create_dataset(name, data=column)
             write_attributes(file, data)
         reread = read_packed(temporary)
         for name in COLUMNS:
@@ -116,7 +116,7 @@ def write_packed(path: Path, data: PackedSet) -> None:
 
 @contextmanager
 def new_hdf5(path: Path) -> Iterator[h5py.File]:
-    """A new file to fill; it is built in memory, and written when the block ends well.
+    """A new file to fill; it is built in memory, and written with its seal when the block ends well.
 
     HDF5 must not meet a full disk: it answers with pages of its own state, leaves the file open and may crash
     at exit. Here the disk's refusal is an ordinary `OSError`.
@@ -124,31 +124,18 @@ def new_hdf5(path: Path) -> Iterator[h5py.File]:
     content = io.BytesIO()
     with h5py.File(content, "w") as file:
         yield file
-    path.write_bytes(content.getbuffer())
+    data = content.getbuffer()
+    with path.open("wb") as target:
+        target.write(data)
+        target.write(seal(data))
 
 
-def write_attributes(file: h5py.File, data: PackedSet, later: Sequence[str] = ()) -> None:
-    """Put the schema facts on an open file, and a checksum over them, the small columns and the names of all columns.
-
-    `later`: columns that the file does not have yet.
-    """
+def write_attributes(file: h5py.File, data: PackedSet) -> None:
+    """Put the schema facts on an open file."""
     file.attrs["schema_version"] = SCHEMA_VERSION
     file.attrs["classes"] = json.dumps(data.classes)
     file.attrs["attribute_names"] = json.dumps(data.attribute_names)
     file.attrs["info"] = json.dumps(data.info, sort_keys=True)
-    file.attrs["facts_sha256"] = _facts_digest(data, [*file, *later])
-
-
-def _facts_digest(data: PackedSet, names: Sequence[str]) -> str:
-    """SHA-256 over all but pixels and duplicates (which are known last, and have a checksum of their own)."""
-    facts = [sorted(names), list(data.classes), list(data.attribute_names), data.info]
-    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
-    for name in ("split", "labels", "attributes", "source"):
-        column = getattr(data, name)
-        digest.update(
-            name.encode() + (b"-" if column is None else np.ascontiguousarray(column[()]).tobytes())
-        )
-    return digest.hexdigest()
 
 
 @contextmanager
@@ -175,7 +162,7 @@ def _facts(file: h5py.File) -> PackedSet:
     """What stands beside the pixels.
 
     Raises:
-        CaptchaLabError: it contradicts itself or its checksum.
+        CaptchaLabError: it contradicts itself.
     """
     version = file.attrs.get("schema_version")
     if version != SCHEMA_VERSION or "images" not in file or "split" not in file:
@@ -190,28 +177,12 @@ def _facts(file: h5py.File) -> PackedSet:
     lengths = {name: column.shape[:1] for name, column in columns.items() if column is not None}
     if len(set(lengths.values())) > 1 or facts.images.dtype != np.uint8 or not isinstance(facts.info, dict):
         raise CaptchaLabError("its columns do not fit each other")
-    stated = file.attrs.get("facts_sha256")  # files made before have none
-    if stated is not None and stated != _facts_digest(facts, list(file)):
-        raise CaptchaLabError("its checksum is wrong: it was changed after it was written")
-    crc = row_sums(file)
-    if (
-        crc is not None
-        and file["crc"][-2:].tolist() != with_own_sums(crc, file["duplicate"][()])[-2:].tolist()
-    ):
-        raise CaptchaLabError("its checksum is wrong: it was changed after it was written")
     return facts
 
 
 def row_sums(file: h5py.File) -> np.ndarray | None:
     """The CRC-32 of each row of an open packed file, uint32 [N]; None where it was written without."""
-    return file["crc"][:-2] if "crc" in file else None
-
-
-def with_own_sums(crc: np.ndarray, duplicate: np.ndarray) -> np.ndarray:
-    """Uint32 [N + 2]: the rows' checksums, then those of the column of duplicates and of the rows' checksums."""
-    crc = crc.astype(np.uint32)
-    own = [zlib.crc32(np.ascontiguousarray(column).tobytes()) for column in (duplicate, crc)]
-    return np.append(crc, np.array(own, np.uint32))
+    return file["crc"][: len(file["images"])] if "crc" in file else None
 
 
 def check_rows(images: np.ndarray, sums: np.ndarray | None) -> None:

@@ -25,7 +25,8 @@ import numpy as np
 
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.store.packed.bare import Shard, checksum, lay_out, read_journal, runs
-from captcha_lab.store.packed.packed import PackedSet, open_packed, with_own_sums
+from captcha_lab.store.packed.packed import PackedSet, open_packed
+from captcha_lab.store.packed.seal import seal
 from captcha_lab.store.portable import BINARY, allocate, cores, pread, pwrite, sync_folder, try_lock
 
 SHARD_BYTES = 4 << 20  # pixels a worker holds before it writes them
@@ -256,11 +257,13 @@ class ShardedWriter:
         return duplicate
 
     def _write_sums(self, rows: np.ndarray, duplicate: np.ndarray) -> None:
-        """Put the columns that are known last into their places: duplicates, and checksums of rows and columns."""
+        """Put the columns that are known last into their places, duplicates and checksums of rows, and the seal."""
         text = "".join(self.done[n].sums for n in range(len(self.done)))
-        crc = np.frombuffer(bytes.fromhex(text), "<u4")[rows]
+        crc = np.frombuffer(bytes.fromhex(text), "<u4")[rows].astype(np.uint32)
         pwrite(self._descriptor, duplicate.data, self._layout.duplicate)
-        pwrite(self._descriptor, with_own_sums(crc, duplicate).data, self._layout.crc)
+        pwrite(self._descriptor, crc.data, self._layout.crc)
+        head = pread(self._descriptor, self._layout.images, 0)
+        pwrite(self._descriptor, memoryview(seal(head)), self._layout.end)
 
     def _compact(self, rows: np.ndarray, duplicate: np.ndarray) -> None:
         """Close the gaps of the failed rows, which needs no further space.

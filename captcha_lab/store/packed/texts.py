@@ -108,7 +108,7 @@ def write_texts(path: Path, data: TextSet) -> None:
                 "duplicate": data.duplicate,
             }
             for name, column in columns.items():
-                file.create_dataset(name, data=column, fletcher32=column.size > 0)
+                file.create_dataset(name, data=column)
             file.attrs["schema_version"] = SCHEMA_VERSION
             file.attrs["info"] = json.dumps(data.info, sort_keys=True)
         again = read_texts(temporary)
