@@ -34,7 +34,7 @@ def run(
     from captcha_lab import pipeline
 
     with progress("Reading") as bar:
-        report = pipeline.read(files, model, bar, say, min_confidence=min_confidence)
+        report = pipeline.read(files, model, bar.phase, say, min_confidence=min_confidence)
     if report is None:
         return  # another process tells
     doubted = sum(not row.trusted for row in report.readings)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.pipeline.common import Progress, Say, find_model, silent
+from captcha_lab.progress import PhaseProgress, no_progress
 from captcha_lab.store.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -32,16 +34,16 @@ def load_recogniser(
 def read(
     paths: list[Path],
     model: str | None = None,
-    progress: Progress = silent,
+    progress: PhaseProgress = no_progress,
     say: Say = lambda message: None,
     *,
     min_confidence: float = 0.0,
 ) -> ReadReport | None:
     """Read captcha files and folders with a reader of the workspace (see `recognise.files.read_files`).
 
-    Where none was trained, or with the model `base-reader`, the base reader reads; of many captchas it learns their
-    length and alphabet first. Processes that torchrun started read a share each; the first has the whole report, the
-    others None.
+    Where none was trained, or with the model `base-reader`, the base reader reads; of many captchas it learns length,
+    alphabet and the look of their characters first, without any label. Processes that torchrun started read a share
+    each; the first has the whole report, the others None.
     """
     from captcha_lab.parallel import join_group
     from captcha_lab.recognise.files import ReadReport, files_in, read_files
@@ -50,9 +52,10 @@ def read(
     base = _base_is_meant(workspace, model)
     name = BASE if base else find_model(workspace, model, "recogniser", say=say).name
     files = [file for path in paths for file in files_in(path)]
-    reader = _base_for(files, model, say) if base else load_recogniser(workspace, model)
+    reader = _base_for(files, model, say, progress) if base else load_recogniser(workspace, model)
     group = join_group()  # last: what is wrong for all processes is found before they meet
-    share = read_files(reader, files[group.share(len(files))], progress, min_confidence=min_confidence)
+    own = files[group.share(len(files))]
+    share = read_files(reader, own, partial(progress, "Reading"), min_confidence=min_confidence)
     parts = group.gather(share)
     if not parts:
         return None
@@ -74,7 +77,7 @@ def read_pictures(workspace: Workspace, images: Iterable[Any], model: str | None
 
     arrays = pictures(images)
     if _base_is_meant(workspace, model):
-        return _adapted(arrays).read(arrays)
+        return _taught(arrays).read(arrays)
     return load_recogniser(workspace, model).read(arrays)
 
 
@@ -86,12 +89,12 @@ def _base_is_meant(workspace: Workspace, model: str | None) -> bool:
     return model == BASE and not (workspace.models / BASE).exists()
 
 
-def _base_for(files: Sequence[Path], model: str | None, say: Say) -> CaptchaReader:
+def _base_for(files: Sequence[Path], model: str | None, say: Say, progress: PhaseProgress) -> CaptchaReader:
     from captcha_lab.recognise.sequence.reader import base_reader
 
     if model is None:
         say("No reader was trained here: the base reader reads, which comes with the program.")
-    reader = _adapted(_pictures(files))
+    reader = _taught(_pictures(files), partial(progress, "Learning from the captchas"))
     facts = reader.facts
     if facts != base_reader().facts:
         length = f"{facts.lengths[0]} characters" if facts.lengths else "texts of several lengths"
@@ -99,21 +102,21 @@ def _base_for(files: Sequence[Path], model: str | None, say: Say) -> CaptchaRead
     return reader
 
 
-def _adapted(pictures: Sequence[np.ndarray]) -> SequenceReader:
-    """The base reader with the length and alphabet that these captchas seem to have."""
-    from captcha_lab.recognise.sequence.adapt import adapted
+def _taught(pictures: Sequence[np.ndarray], progress: Progress = silent) -> SequenceReader:
+    """The base reader with what it learns of captchas without a label."""
+    from captcha_lab.recognise.sequence.adapt import self_taught
     from captcha_lab.recognise.sequence.reader import base_reader
 
-    return adapted(base_reader(), pictures)
+    return self_taught(base_reader(), pictures, progress)
 
 
 def _pictures(files: Sequence[Path]) -> list[np.ndarray]:
     """The pictures that can be read, of as many files as it takes to learn of a set, spread over all."""
-    from captcha_lab.recognise.sequence.adapt import MOST
+    from captcha_lab.recognise.sequence.adapt import MOST_TAUGHT
     from captcha_lab.store.images import read_image
 
     found = []
-    for file in files[:: max(len(files) // MOST, 1)][:MOST]:
+    for file in files[:: max(len(files) // MOST_TAUGHT, 1)][:MOST_TAUGHT]:
         try:
             found.append(read_image(file))
         except CaptchaLabError:

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.recognise.contract import CaptchaReader
-from captcha_lab.recognise.sequence.adapt import adapted
+from captcha_lab.recognise.sequence import adapt
+from captcha_lab.recognise.sequence.adapt import adapted, self_taught
 from captcha_lab.recognise.sequence.reader import SequenceFacts, SequenceReader, base_reader
 from captcha_lab.store.images import encode, write_image
 from captcha_lab.store.runs import save_weights
@@ -94,6 +96,31 @@ def test_it_learns_length_and_alphabet_from_captchas_without_labels() -> None:
 
     assert right(reader) >= right(base)
     assert adapted(base, images[:10]) is base
+
+
+def test_it_learns_from_what_it_reads_surely_and_from_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adapt, "ENOUGH", 40)
+    monkeypatch.setattr(adapt, "STEPS", 6)
+    monkeypatch.setattr(adapt, "BATCH_SIZE", 8)
+    rng = np.random.default_rng(4)
+    images = [draw_text(text, rng) for text in random_texts(45, "246789", (4,))]
+    base = base_reader()
+    before = {name: values.clone() for name, values in base.network.state_dict().items()}
+    steps: list[tuple[int, int]] = []
+    taught = self_taught(base, images, lambda done, total: steps.append((done, total)))
+    assert steps[-1] == (6, 6)
+    assert taught.facts == adapted(base, images).facts
+    assert not torch.equal(taught.network.output.weight, adapted(base, images).network.output.weight)
+    assert all(torch.equal(values, before[name]) for name, values in base.network.state_dict().items())
+    # What spoils the readings is not kept.
+    monkeypatch.setattr(adapt, "RATE", 10.0)
+    spoilt = self_taught(base, images)
+    assert torch.equal(spoilt.network.output.weight, adapted(base, images).network.output.weight)
+    # Few captchas are not trained on.
+    monkeypatch.setattr(adapt, "ENOUGH", 46)
+    steps.clear()
+    self_taught(base, images, lambda done, total: steps.append((done, total)))
+    assert not steps
 
 
 def test_a_reader_is_rebuilt_from_its_file(tmp_path: Path) -> None:

@@ -1,14 +1,18 @@
-"""What a reader learns of a set of captchas without any label: their lengths and their alphabet."""
+"""What a reader learns of a set of captchas without any label: lengths, alphabet, and what its characters look like."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from captcha_lab.recognise.contract import Reading
+from captcha_lab.recognise.fit import FitConfig, fit
+from captcha_lab.recognise.sequence.augment import Augmentation
+from captcha_lab.recognise.sequence.batches import TextBatches, ctc_objective
 from captcha_lab.recognise.sequence.reader import SequenceReader
 from captcha_lab.recognise.sequence.start import start_from
 
@@ -25,6 +29,12 @@ USUAL = 0.9  # share of these that must have one length for it to be the set's
 # Digits, capitals and small letters, without those of one shape in both cases.
 KINDS = ("0123456789", "ABDEFGHJLMNQRTY", "abdefghijlmnqrty")
 IN_USE = 0.25  # share of these that must occur for the kind to occur
+ENOUGH = 150  # captchas, below which a reader is not trained on what it reads
+MOST_TAUGHT = 800
+SURER = 0.5  # share of the captchas of each character that are taken for read right
+STEPS, BATCH_SIZE, RATE = 120, 32, 7e-4  # of that training
+HELD_OUT = 5  # every so many of these captchas is held out from it
+AGREED = 0.9  # share of those held out that must be read as before
 
 
 def adapted(reader: SequenceReader, images: Sequence[np.ndarray]) -> SequenceReader:
@@ -54,6 +64,66 @@ def adapted(reader: SequenceReader, images: Sequence[np.ndarray]) -> SequenceRea
         )
         found = SequenceReader(start_from(found, facts), facts)
     return found
+
+
+def self_taught(
+    reader: SequenceReader,
+    images: Sequence[np.ndarray],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> SequenceReader:
+    """The adapted reader, trained on those captchas that it reads most surely, as it reads them.
+
+    Pseudo-labels (Lee 2013) of augmented pictures. Safeguard, as there is no label to measure by: of the captchas read
+    surely some are held out; unless nearly all are read as before, and all captchas more surely in the mean, the
+    adapted reader stays as it was. A small set is not trained on.
+
+    Args:
+        reader: reads them passably, as the base reader does.
+        images: captchas of one endpoint, uint8 [H, W] or [H, W, 3] each.
+        progress: called with the batches trained on and planned.
+    """
+    before = adapted(reader, images)
+    images = [images[k] for k in np.random.default_rng(0).permutation(len(images))[:MOST_TAUGHT]]
+    if len(images) < ENOUGH:
+        return before
+    readings = before.read(images)
+    sure = _surer(before.classes, readings)
+    held_out = sure[::HELD_OUT]
+    taught = [k for k in sure if k not in set(held_out)]
+    if len(taught) < BATCH_SIZE:
+        return before
+    after = SequenceReader(start_from(before, before.facts), before.facts)
+    fit(
+        after.network,
+        TextBatches(
+            [images[k] for k in taught],
+            [readings[k].text for k in taught],
+            after.classes,
+            after.facts.stretch,
+            BATCH_SIZE,
+            0,
+            Augmentation(),
+        ),
+        ctc_objective,
+        FitConfig(
+            STEPS, RATE, "one-cycle", weight_decay=0.01, max_norm=5.0, evaluate_every=STEPS, patience=STEPS
+        ),
+        on_step=lambda done, total, loss: progress(done, total),
+    )
+    now = after.read(images)
+    agreed = np.mean([now[k].text == readings[k].text for k in held_out])
+    surer = np.mean([a.confidence - b.confidence for a, b in zip(now, readings, strict=True)]) > 0
+    return after if agreed >= AGREED and surer else before
+
+
+def _surer(classes: Sequence[str], readings: Sequence[Reading]) -> list[int]:
+    """The surer half of the captchas of each character: a rare or hard one is not left out for others' sake."""
+    order = np.argsort([-reading.confidence for reading in readings], kind="stable").tolist()
+    chosen: set[int] = set()
+    for character in classes:
+        own = [k for k in order if character in readings[k].text]
+        chosen.update(own[: math.ceil(SURER * len(own))])
+    return [k for k in order if k in chosen]
 
 
 def _lengths(readings: Sequence[Reading]) -> tuple[int, ...]:
