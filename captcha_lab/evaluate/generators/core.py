@@ -19,7 +19,14 @@ from captcha_lab.evaluate.generators.gan_train import can_train, gan_train, trai
 from captcha_lab.evaluate.generators.groups import entries
 from captcha_lab.evaluate.generators.result import CandidateResult, Evaluation, Neighbourhood
 from captcha_lab.evaluate.generators.stream import Stream, read_stream, stream_figures
-from captcha_lab.evaluate.generators.texts import AskedTexts, TextJudge, measure_asked, taught, text_train
+from captcha_lab.evaluate.generators.texts import (
+    AskedTexts,
+    TextJudge,
+    measure_asked,
+    read_real,
+    taught,
+    text_train,
+)
 from captcha_lab.evaluate.generators.verdict import judge_figures
 from captcha_lab.evaluate.readers import Readers, reader_measures
 from captcha_lab.evaluate.real import RealData
@@ -117,7 +124,8 @@ class Evaluator:
                 stream = read_stream(held, self.real, self.readers, self.config, seed)
                 comparison = self._real_side(count, seed).measure_held()
                 tallies.append(stream_figures(stream, self.real, self.readers) | comparison.figures)
-            self._baselines[count] = pool(tallies)
+            read = {} if self.texts is None else read_real(self.real, self.texts)
+            self._baselines[count] = pool(tallies) | read
         return self._baselines[count]
 
     def held_out(self) -> Candidate:
@@ -172,7 +180,7 @@ class Evaluator:
             figures, baseline = figures | attributes.figures, baseline | attributes.baseline
         texts = self._asked(candidate)
         if texts is not None:
-            figures, baseline = figures | texts.figures, baseline | texts.baseline
+            figures = figures | texts.figures
         confusion = self._confusion(streams)
         shares = [] if confusion is None else per_class(confusion)
         by_class = dict(zip(self.real.classes, shares, strict=False))

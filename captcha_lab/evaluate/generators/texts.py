@@ -63,14 +63,12 @@ class AskedTexts:
         asked: their texts.
         read: what is read.
         figures: of all of them.
-        baseline: the same of held-out real captchas.
     """
 
     images: Images
     asked: list[str]
     read: list[str]
     figures: dict[str, Value]
-    baseline: dict[str, Value]
 
 
 def measure_asked(
@@ -81,7 +79,7 @@ def measure_asked(
     seed: int,
     progress: PhaseProgress = no_progress,
 ) -> AskedTexts:
-    """Ask for random texts and read what comes; beside it what is read of held-out real captchas."""
+    """Ask for random texts and read what comes."""
     count = min(config.samples, MOST_READ)
     asked = judge.draw(count, seed)
     images, read = [], []
@@ -92,7 +90,7 @@ def measure_asked(
         images += [made] if number == 0 else []
         progress(f"{candidate.name}: reading captchas", start + len(part), count)
     figures = compute(TextReadings(asked=tuple(asked), read=tuple(read)))
-    return AskedTexts(images[0][:SHOWN], asked[:SHOWN], read[:SHOWN], pool([figures]), _of_real(real, judge))
+    return AskedTexts(images[0][:SHOWN], asked[:SHOWN], read[:SHOWN], pool([figures]))
 
 
 def text_train(
@@ -119,6 +117,7 @@ def taught(
     return compute(HeldOutTexts(truth=tuple(truth), read=tuple(read)))
 
 
-def _of_real(real: RealData, judge: TextJudge) -> dict[str, Value]:
+def read_real(real: RealData, judge: TextJudge) -> dict[str, Value]:
+    """How the judge reads held-out real captchas: the baseline of `measure_asked`."""
     truth = judge.decode(np.asarray(real.held_conditions))
     return pool([compute(TextReadings(asked=tuple(truth), read=tuple(judge.read(real.held))))])
