@@ -90,7 +90,8 @@ def measure_asked(
         images += [made] if number == 0 else []
         progress(f"{candidate.name}: reading captchas", start + len(part), count)
     figures = compute(TextReadings(asked=tuple(asked), read=tuple(read)))
-    return AskedTexts(images[0][:SHOWN], asked[:SHOWN], read[:SHOWN], pool([figures]))
+    shown = images[0][:SHOWN]
+    return AskedTexts(shown, asked[: len(shown)], read[: len(shown)], pool([figures]))
 
 
 def text_train(
