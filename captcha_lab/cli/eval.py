@@ -19,7 +19,7 @@ from captcha_lab.cli.output import (
     say,
     tell_next,
 )
-from captcha_lab.evaluate.config import EvalConfig
+from captcha_lab.evaluate.config import CURVE, EvalConfig
 from captcha_lab.evaluate.request import EvalRequest
 
 if TYPE_CHECKING:
@@ -48,6 +48,12 @@ def run(
     retrain: Annotated[
         bool, typer.Option("--retrain", help="Repeat the training too, a run for each of --seeds (slow).")
     ] = False,
+    curve: Annotated[
+        bool,
+        typer.Option(
+            "--curve", help="Train readers on 25, 50, 100, … labels and show what each reads (slow)."
+        ),
+    ] = False,
     seed: SeedOption = EvalConfig.seed,
     judge: Annotated[bool, typer.Option(help="Ask the independent judge too.")] = EvalConfig.judge,
     gan_train: Annotated[
@@ -70,7 +76,8 @@ def run(
     from captcha_lab.pipeline.models import sort_models
 
     config = EvalConfig(
-        samples=samples, seeds=seeds, seed=seed, judge=judge, gan_train=gan_train, distance_samples=distance_samples
+        samples=samples, seeds=seeds, seed=seed, judge=judge, gan_train=gan_train, distance_samples=distance_samples,
+        labels=CURVE if curve else (),
     )  # fmt: skip
     workspace, folder = pipeline.locate(dataset)
     generators, recogniser = sort_models(workspace, models or ())

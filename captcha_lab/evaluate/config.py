@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from captcha_lab.errors import UsageError
 
+CURVE = (25, 50, 100, 200, 400, 800)  # labels
+
 
 @dataclass(frozen=True)
 class EvalConfig:
@@ -26,6 +28,8 @@ class EvalConfig:
     modes_per_class: int = 3  # k-means clusters of the real features
     batch_size: int = 1000  # samples held in memory while streaming
     sheet: int = 8  # samples shown of each class
+    # Numbers of labels that readers of whole captchas are trained on, for a learning curve; none without --curve.
+    labels: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         for name in (

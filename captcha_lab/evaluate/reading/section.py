@@ -6,7 +6,8 @@ from html import escape
 
 from captcha_lab.evaluate.page.html import interval_text, share_cell, share_text, table, tile, tiles
 from captcha_lab.evaluate.page.pictures import captcha
-from captcha_lab.evaluate.page.plots import confusion_section
+from captcha_lab.evaluate.page.plots import confusion_section, line_plot
+from captcha_lab.evaluate.reading.curve import CurvePoint
 from captcha_lab.evaluate.reading.glyphs import GlyphResult
 from captcha_lab.evaluate.reading.plots import damage_plot, reliability_plot
 from captcha_lab.evaluate.reading.texts import ReadCaptcha, TextResult
@@ -33,6 +34,8 @@ def text_section(found: TextResult) -> str:
     ]
     if len(lengths) > 1:
         parts += ["<h3>By length</h3>", table(["characters", "captchas right"], lengths)]
+    if found.curve:
+        parts += ["<h3>By the number of labels</h3>", _curve(found.curve)]
     parts += [
         f"<p>Most frequent errors of characters: {text_confusions(found)}.</p>",
         f'<h3>Is its confidence honest?</h3><div class="plot small">{reliability_plot(found.calibration, "captchas")}'
@@ -40,6 +43,31 @@ def text_section(found: TextResult) -> str:
         f'<h3>Damaged captchas</h3>\n<div class="plot">{damage_plot(found.damages, "text")}</div>',
     ]
     return "\n".join(parts)
+
+
+def _curve(points: list[CurvePoint]) -> str:
+    """The learning curve, as a picture and a table."""
+    learned = [point for point in points if point.captchas]  # the picture's labels are on a log scale
+    rows = [("", [f"{p.captchas}", share_cell(p.share), f"{p.seconds:.0f}"]) for p in points]
+    said = (
+        "A reader of whole captchas trained anew on some of the labelled captchas; with 0 the reader that comes with "
+        "the program."
+    )
+    plot = line_plot(
+        [
+            (
+                "sequence reader",
+                [point.captchas for point in learned],
+                [100 * point.share.value for point in learned],
+                [(100 * point.share.low, 100 * point.share.high) for point in learned],
+            )
+        ],
+        "labelled captchas",
+        "captchas right (%)",
+        "learning-curve",
+    )
+    head = ["labelled captchas", "captchas right", "seconds of training"]
+    return f'<p>{said}</p>\n<div class="plot small">{plot}</div>\n{table(head, rows)}'
 
 
 def text_confusions(found: TextResult) -> str:

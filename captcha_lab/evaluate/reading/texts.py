@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from captcha_lab.errors import CaptchaLabError
+from captcha_lab.evaluate.reading.curve import CurvePoint
 from captcha_lab.evaluate.reading.damage import DamageCurve, Picture, damage_curves
 from captcha_lab.metrics.calibration import Reliability, reliability
 from captcha_lab.metrics.intervals import Share
@@ -47,6 +48,7 @@ class TextResult:
         damages: captchas right under damages.
         errors: misread captchas to show, the surest of the reader's errors first.
         examples: captchas read right to show, the least sure first.
+        curve: captchas right over the number of labels learned from; empty where it was not asked for.
     """
 
     kind: str
@@ -60,6 +62,7 @@ class TextResult:
     damages: list[DamageCurve]
     errors: list[ReadCaptcha]
     examples: list[ReadCaptcha]
+    curve: list[CurvePoint] = field(default_factory=list)
 
 
 def measure_texts(

@@ -27,6 +27,9 @@ def report_lines(report: Report) -> list[str]:
             f"Captchas, by the {texts.kind} reader: {texts.captchas} right; {texts.characters} of "
             f"characters; character error rate {100 * texts.error_rate:.2f} %; {texts.speed:,.0f} a CPU-second"
         ]
+        if texts.curve:
+            points = ", ".join(f"{100 * p.share.value:.1f} % with {p.captchas}" for p in texts.curve)
+            lines += [f"By the number of labels, a reader of whole captchas: {points}"]
     if glyphs is not None:
         known = "test glyphs" if glyphs.repeats else "test glyphs that are new to it"
         lines += [

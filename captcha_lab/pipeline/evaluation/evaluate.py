@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from html import escape
 from pathlib import Path
@@ -14,7 +14,7 @@ from captcha_lab.extras import require
 from captcha_lab.pipeline.common import Say, check_folder, find_model
 from captcha_lab.pipeline.evaluation.candidates import generator_candidates
 from captcha_lab.pipeline.evaluation.data import EvaluationData, ensure_attribute_judge, load_data
-from captcha_lab.pipeline.evaluation.readers import captcha_reader, glyph_classifier
+from captcha_lab.pipeline.evaluation.readers import captcha_reader, glyph_classifier, text_curve
 from captcha_lab.pipeline.evaluation.repetition import repeated_runs
 from captcha_lab.pipeline.evaluation.whole import asks_for_whole, measure_whole
 from captcha_lab.plot import Plot
@@ -105,6 +105,8 @@ def evaluate(
     if captchas is not None:
         test = captchas.texts
         texts = measure_texts(captchas.reader, test.images, test.texts, seed=config.seed, progress=progress)
+        if config.labels:
+            texts = replace(texts, curve=text_curve(folder, test, config, progress))
     packed = measured.packed
     if measured.recogniser is not None and packed is not None and len(packed.part("test", labelled=True)):
         reading = measure_glyphs(measured.recogniser, packed, seed=config.seed, progress=progress)

@@ -12,10 +12,15 @@ from captcha_lab.pipeline.training import train
 from captcha_lab.store.workspace import DatasetFolder, Workspace
 
 if TYPE_CHECKING:
+    from captcha_lab.evaluate.config import EvalConfig
+    from captcha_lab.evaluate.reading.curve import CurvePoint
     from captcha_lab.evaluate.request import EvalRequest
+    from captcha_lab.metrics.intervals import Share
     from captcha_lab.pipeline.evaluation.data import EvaluationData
+    from captcha_lab.progress import PhaseProgress
     from captcha_lab.recognise.classifier import Classifier
     from captcha_lab.recognise.contract import CaptchaReader
+    from captcha_lab.store.packed.packed import PackedSet
     from captcha_lab.store.packed.texts import TextSet
 
 
@@ -60,6 +65,40 @@ def captcha_reader(
     say("No reader of this dataset yet: training one.")
     run = train(workspace, folder, say=say).chosen.run
     return ReadCaptchas(load_reader(run.root), run.name, test)
+
+
+def text_curve(
+    folder: DatasetFolder, test: TextSet, config: EvalConfig, progress: PhaseProgress
+) -> list[CurvePoint]:
+    """Test captchas read by the base reader, and by readers of whole captchas trained on more and more labels.
+
+    Args:
+        folder: of the dataset.
+        test: labelled captchas that are read.
+        config: says on how many labels; all of them are the last point.
+        progress: called with each training.
+    """
+    from captcha_lab.datasets.captcha import load_texts
+    from captcha_lab.evaluate.reading.curve import CurvePoint, sizes_of, train_on_more
+    from captcha_lab.evaluate.reading.texts import read_all
+    from captcha_lab.metrics.text import text_accuracy
+    from captcha_lab.recognise.registry import CaptchaViews, reader_kind
+    from captcha_lab.recognise.sequence.adapt import adapted
+    from captcha_lab.recognise.sequence.reader import base_reader
+
+    def share(reader: CaptchaReader) -> Share:
+        return text_accuracy(test.texts, [reading.text for reading in read_all(reader, test.images)])
+
+    def no_glyphs() -> PackedSet:
+        raise AssertionError("a reader of whole pictures asks for no glyphs")
+
+    texts = load_texts(folder)
+    sizes = sizes_of(len(texts.part("train")), config.labels)
+    points = [CurvePoint(0, share(adapted(base_reader(), texts.images)), 0.0)]
+    trained = train_on_more(
+        reader_kind("sequence"), CaptchaViews(texts, no_glyphs), sizes, {}, config.seed, progress
+    )
+    return points + [CurvePoint(len(one.rows), share(one.reader), one.seconds) for one in trained]
 
 
 def glyph_classifier(
