@@ -48,15 +48,25 @@ def open_labelling(
     from captcha_lab.label.questions.texts.opening import open_texts
 
     engine = MixedEngine(open_texts(folder, workspace.config.alphabet))
+    why = {"questions": "", "proposals": ""}
+
+    def told(what: str, message: str) -> None:
+        why[what] = message
+        # Where glyphs are asked about, what they spell is proposed for whole captchas.
+        parts = [why["questions"]] if engine.asks_glyphs else list(why.values())
+        engine.why = " ".join(filter(None, parts))
+        say(message)
 
     def cut(progress: Report) -> None:
         ensure_segmented(workspace, folder, say, progress)
 
     def read(progress: Report) -> None:
         from captcha_lab.label.pictures import DatasetPictures
-        from captcha_lab.pipeline.proposing import text_proposer
+        from captcha_lab.pipeline.proposing import starts_of, text_proposer
 
-        engine.texts.proposer = text_proposer(DatasetPictures(folder, engine.texts.log.catalog).captcha)
+        pixels = DatasetPictures(folder, engine.texts.log.catalog).captcha
+        starts = starts_of(workspace, folder, pixels, lambda message: told("proposals", message))
+        engine.texts.proposer = text_proposer(pixels, starts)
         engine.texts.read(progress, SAMPLE if glyphs else None)
 
     def compare(progress: Report) -> None:
@@ -65,11 +75,10 @@ def open_labelling(
 
         otherwise = engine.texts.proposer is not None
         cut = compare_cut(folder, progress, engine.texts.sure_texts(SURE), otherwise=otherwise)
-        engine.why = cut.why
-        say(cut.why)
         opened = glyph_engine(folder, engine.texts.alphabet, cut)
         if opened is not None:
             engine.use_glyphs(opened)
+        told("questions", cut.why)
 
     def propose(progress: Report) -> None:
         if not engine.asks_glyphs:

@@ -1,44 +1,151 @@
-"""Proposals for whole captchas: the reader that comes with the program, trained on as labels come."""
+"""Proposals for whole captchas: the base reader or one of the workspace, whichever validates best, trained on."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from captcha_lab.errors import CaptchaLabError
 from captcha_lab.label.questions.texts.proposer import Pixels, TrainedProposer
+from captcha_lab.pipeline.common import Say
 from captcha_lab.progress import no_progress
 
 if TYPE_CHECKING:
     import numpy as np
 
     from captcha_lab.recognise.contract import CaptchaReader
+    from captcha_lab.store.workspace import DatasetFolder, Workspace
 
 KIND = "sequence"  # the kind of reader that learns whole pictures
 HELD_OUT = 10  # every so many labelled captchas one is held out, to choose weights and to calibrate
 ENOUGH = 40  # labelled captchas below which none is held out
 STEPS = 200  # batches of each training: about a minute of an idle core
+LEAST_JUDGED = 10  # labelled captchas, below which no reader is preferred to the base reader
+MOST_JUDGED = 200  # that are read to compare readers
+MOST_RUNS = 4  # of the workspace that are compared
 
 
-def text_proposer(pixels: Pixels) -> TrainedProposer | None:
-    """Proposals by the base reader, which learns from labels; None where no kind of reader learns whole pictures.
+@dataclass
+class Starts:
+    """Readers that proposals can start from, and the one that reads this dataset's labelled captchas best.
+
+    Attributes:
+        runs: run folders of the workspace, by name.
+        own: names of those that were trained on this dataset, which know the labels of its training split.
+        say: told which reader is taken, and why.
+        chosen: name of the run taken; empty for the base reader.
+    """
+
+    runs: Mapping[str, Path] = field(default_factory=dict)
+    own: frozenset[str] = frozenset()
+    say: Say = lambda message: None
+    chosen: str = ""
+
+    def choose(self, pictures: Sequence[np.ndarray], texts: Sequence[str], names: Sequence[str]) -> None:
+        """Take the reader of these runs, or the base reader, that reads most of these labelled captchas right.
+
+        The base reader stays unless another one reads more; too few captchas decide nothing.
+        """
+        pictures, texts = pictures[:MOST_JUDGED], texts[:MOST_JUDGED]
+        if not names or len(texts) < LEAST_JUDGED:
+            return
+        right = {name: self._right(name, pictures, texts) for name in ("", *names)}
+        best = max(right, key=lambda name: (right[name], name == ""))
+        if best != self.chosen:
+            figures = ", ".join(f"{name or 'the base reader'} {count}" for name, count in right.items())
+            self.say(
+                f"Proposals come from {best or 'the base reader'}. Of {len(texts)} labelled captchas read right: "
+                f"{figures}."
+            )
+        self.chosen = best
+
+    def start(self, pictures: Sequence[np.ndarray]) -> CaptchaReader:
+        """The reader taken, before it learns from labels."""
+        return self._reader(self.chosen, pictures)
+
+    def learned(self, images: list[np.ndarray], texts: list[str]) -> CaptchaReader:
+        """The reader taken, trained on labelled captchas and on those without a label ("") that it reads surely."""
+        if self.chosen not in self.own:  # no label of this dataset is known to the others
+            known = [row for row, text in enumerate(texts) if text]
+            strangers = [name for name in self.runs if name not in self.own]
+            self.choose([images[k] for k in known], [texts[k] for k in known], strangers)
+        path = self.runs.get(self.chosen)
+        start = str(path) if path is not None and self.start(images[:1]).kind == KIND else ""
+        return _trained(images, texts, start)
+
+    def _right(self, name: str, pictures: Sequence[np.ndarray], texts: Sequence[str]) -> int:
+        readings = self._reader(name, pictures).read(pictures)
+        return sum(found.text == text for found, text in zip(readings, texts, strict=True))
+
+    def _reader(self, name: str, pictures: Sequence[np.ndarray]) -> CaptchaReader:
+        from captcha_lab.recognise.registry import load_reader
+        from captcha_lab.recognise.sequence.adapt import adapted
+        from captcha_lab.recognise.sequence.reader import base_reader
+
+        return load_reader(self.runs[name]) if name else adapted(base_reader(), pictures)
+
+
+def text_proposer(pixels: Pixels, starts: Starts | None = None) -> TrainedProposer | None:
+    """Proposals by a reader that learns from labels; None where no kind of reader learns whole pictures.
 
     Args:
         pixels: gives a captcha's picture by its id.
+        starts: what the reader can start from; the base reader alone where None.
     """
     from captcha_lab.recognise.registry import reader_kinds
-    from captcha_lab.recognise.sequence.adapt import adapted
-    from captcha_lab.recognise.sequence.reader import base_reader
 
     if KIND not in reader_kinds():
         return None
-    return TrainedProposer(
-        pixels, lambda pictures: adapted(base_reader(), pictures), learned, "the base reader"
-    )
+    starts = starts or Starts()
+    return TrainedProposer(pixels, starts.start, starts.learned, starts.chosen or "the base reader")
 
 
-def learned(images: list[np.ndarray], texts: list[str]) -> CaptchaReader:
-    """A reader trained on labelled captchas, and on those without a label ("") that it reads surely."""
+def starts_of(
+    workspace: Workspace, folder: DatasetFolder, pixels: Pixels, say: Say = lambda message: None
+) -> Starts:
+    """What proposals for a dataset can start from: the best validated run of each dataset, this one's first.
+
+    A run of this dataset is held against the base reader on captchas of the validation and test split, whose labels
+    it did not learn.
+    """
+    from captcha_lab.datasets.captcha import split_of
+    from captcha_lab.pipeline.models import choose_run, dataset_of
+    from captcha_lab.recognise.registry import load_reader
+    from captcha_lab.store.catalog.catalog import Catalog
+    from captcha_lab.store.catalog.labels import LabelLog
+    from captcha_lab.store.packed.packed import SPLITS
+    from captcha_lab.store.runs import all_runs
+
+    datasets = {dataset_of(run) for run in all_runs(workspace.models, "recogniser")}
+    runs: dict[str, Path] = {}
+    own: set[str] = set()
+    for dataset in sorted(datasets, key=lambda name: (name != folder.name, name))[:MOST_RUNS]:
+        chosen = choose_run(workspace, "recogniser", dataset) if dataset else None
+        if chosen is None:
+            continue
+        try:
+            load_reader(chosen.run.root)
+        except CaptchaLabError:  # of single pictures, or damaged: it proposes nothing
+            continue
+        runs[chosen.run.name] = chosen.run.root
+        own |= {chosen.run.name} if dataset == folder.name else set()
+    starts = Starts(runs, frozenset(own), say)
+    if not runs:
+        return starts
+    with Catalog(folder.catalog_path, create=False) as catalog:
+        texts = LabelLog(catalog).texts()
+        rows = [row for row in catalog.images() if row.id in texts]
+        unseen = [row.id for row in rows if not own or split_of(row, 0) != SPLITS.index("train")]
+    known = [(picture, texts[k]) for k in unseen[:MOST_JUDGED] if (picture := pixels(k)) is not None]
+    starts.choose([picture for picture, _ in known], [text for _, text in known], list(runs))
+    return starts
+
+
+def _trained(images: list[np.ndarray], texts: list[str], start: str) -> CaptchaReader:
+    """A sequence reader that learned from the captchas with a text, from a run's folder or from the base reader."""
     import numpy as np
 
     from captcha_lab.recognise.registry import CaptchaViews, reader_kind
@@ -55,12 +162,7 @@ def learned(images: list[np.ndarray], texts: list[str]) -> CaptchaReader:
     rows, unmarked = np.arange(len(texts)), np.zeros(len(texts), np.uint8)
     data = TextSet(images, tuple(texts), split, rows, unmarked, {"dataset": "labelling"})
     kind = reader_kind(KIND)
+    settings: dict[str, Any] = {"steps": STEPS, "tensorboard": False, "start": start}
     with tempfile.TemporaryDirectory(prefix="captcha-lab-") as place:
-        report = kind.train(
-            CaptchaViews(data, no_glyphs),
-            Path(place),
-            {"steps": STEPS, "tensorboard": False},
-            None,
-            no_progress,
-        )
+        report = kind.train(CaptchaViews(data, no_glyphs), Path(place), settings, None, no_progress)
         return kind.load(report.run.root)

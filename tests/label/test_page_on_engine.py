@@ -217,7 +217,7 @@ def test_texts_of_several_lengths_are_simulated_whole(
         picture = random.integers(0, 256, (20, 80), dtype=np.uint8)
         (truth / f"{text}.png").write_bytes(encode(picture))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(proposing, "text_proposer", lambda pixels: None)
+    monkeypatch.setattr(proposing, "text_proposer", lambda pixels, starts=None: None)
     result = CliRunner().invoke(app, ["label", "--simulate", str(truth), "--json"])
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout.strip().splitlines()[-1])
