@@ -39,7 +39,8 @@ def still(data: bytes, frame: str | None = None) -> bytes:
         raise CaptchaLabError(
             f"{container.frames} frames of {container.width}x{container.height} are too many"
         )
-    return encode(_frame(container.data, container.frames, frame))
+    # Of other formats the walk keeps one picture only.
+    return encode(_frame(container.data if container.format == "GIF" else data, container.frames, frame))
 
 
 def _frame(data: bytes, count: int, frame: str) -> np.ndarray:
