@@ -8,12 +8,14 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from captcha_lab.errors import CaptchaLabError, UsageError
+from captcha_lab.recognise.sequence import parts
 from captcha_lab.recognise.sequence import train as training
 from captcha_lab.recognise.sequence.config import SequenceConfig
 from captcha_lab.recognise.sequence.reader import SequenceReader, base_reader
@@ -90,6 +92,7 @@ KILLED = """
 import sys
 from pathlib import Path
 from captcha_lab.recognise import fit as fit_module
+from captcha_lab.recognise.sequence import parts
 from captcha_lab.recognise.sequence import train as training
 from captcha_lab.recognise.sequence.config import SequenceConfig
 from captcha_lab.recognise.sequence.train import train
@@ -184,6 +187,29 @@ def test_a_character_that_only_a_test_captcha_has_is_read_wrong_and_no_error(tmp
     assert "X" not in SequenceReader.load(report.run.root).classes
     assert report.test is not None
     assert report.test.value < 1
+
+
+@pytest.mark.parametrize(("wrong", "guessed"), [(0, True), (10, False)])
+def test_captchas_without_a_label_are_learned_as_read_where_labels_show_that_it_reads_well(
+    wrong: int, guessed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "LEAST_SURE", 10)
+    rng = np.random.default_rng(2)
+    texts = random_texts(40, "2478", (4,))
+    images = [draw_text(text, rng) for text in texts]
+    given = [text[::-1] if k < wrong else text for k, text in enumerate(texts[:10])] + [""] * 30
+    taken: list[tuple[str, ...]] = []
+
+    def kept(part: TextSet, *rest: Any) -> TextSet:
+        taken.append(parts.as_read(part, *rest).texts)
+        return parts.as_read(part, *rest)
+
+    monkeypatch.setattr(training, "as_read", kept)
+    monkeypatch.setattr(training._Training, "on_unlabelled", lambda self: None)
+    train(tiny(tuple(given), images), tmp_path, replace(QUICK, steps=2, unlabelled=True))
+    assert bool(taken) == guessed
+    if guessed:
+        assert len(set(taken[0]) & set(texts[10:])) >= 10
 
 
 @pytest.mark.parametrize(("gain", "cycles"), [(0.0, 2), (0.001, 4), (-0.001, 2), (1.0, 1)])

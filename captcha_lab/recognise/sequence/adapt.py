@@ -87,7 +87,7 @@ def self_taught(
     if len(images) < ENOUGH:
         return before
     readings = before.read(images)
-    sure = _surer(before.classes, readings)
+    sure = surer(before.classes, readings)
     held_out = sure[::HELD_OUT]
     taught = [k for k in sure if k not in set(held_out)]
     if len(taught) < BATCH_SIZE:
@@ -112,11 +112,11 @@ def self_taught(
     )
     now = after.read(images)
     agreed = np.mean([now[k].text == readings[k].text for k in held_out])
-    surer = np.mean([a.confidence - b.confidence for a, b in zip(now, readings, strict=True)]) > 0
-    return after if agreed >= AGREED and surer else before
+    gain = np.mean([a.confidence - b.confidence for a, b in zip(now, readings, strict=True)])
+    return after if agreed >= AGREED and gain > 0 else before
 
 
-def _surer(classes: Sequence[str], readings: Sequence[Reading]) -> list[int]:
+def surer(classes: Sequence[str], readings: Sequence[Reading]) -> list[int]:
     """The surer half of the captchas of each character: a rare or hard one is not left out for others' sake."""
     order = np.argsort([-reading.confidence for reading in readings], kind="stable").tolist()
     chosen: set[int] = set()

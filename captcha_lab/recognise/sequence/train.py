@@ -15,10 +15,10 @@ from torch import Tensor
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.parallel import ALONE, Group
 from captcha_lab.progress import PhaseProgress, no_progress
-from captcha_lab.recognise.codec.ctc import columns_needed
 from captcha_lab.recognise.fit import Figures, FitConfig, fit
 from captcha_lab.recognise.networks.sequence import SequenceNetwork
 from captcha_lab.recognise.registry import ReaderReport
+from captcha_lab.recognise.sequence.adapt import surer
 from captcha_lab.recognise.sequence.augment import Augmentation
 from captcha_lab.recognise.sequence.batches import (
     TextBatch,
@@ -27,9 +27,9 @@ from captcha_lab.recognise.sequence.batches import (
     joined,
     rows_of,
 )
-from captcha_lab.recognise.sequence.columns import columns_of, scaled_width
 from captcha_lab.recognise.sequence.config import SequenceConfig
-from captcha_lab.recognise.sequence.measure import calibrated, evaluation, share_right
+from captcha_lab.recognise.sequence.measure import MOST, calibrated, evaluation, share_right
+from captcha_lab.recognise.sequence.parts import as_read, fitting_in, without_text
 from captcha_lab.recognise.sequence.reader import KIND, SequenceFacts, SequenceReader, base_reader
 from captcha_lab.recognise.sequence.start import facts_of, start_fresh, start_from
 from captcha_lab.store.board import open_board
@@ -38,7 +38,7 @@ from captcha_lab.store.runs import Run, load_resume, save_weights
 
 LEAST = 2  # labelled captchas, below which there is nothing to train on
 MIN_VALIDATION = (
-    30  # captchas; with fewer the best checkpoint would be chosen by chance, so the last one is kept
+    30  # captchas, below which the best weights would be chosen by chance: the last ones are kept
 )
 BASE_RATE, FRESH_RATE, SECOND_RATE = 1.5e-3, 2e-3, 5e-4
 BASE_STEPS, FRESH_STEPS = 200, 800
@@ -47,8 +47,8 @@ GAIN = 0.05  # share by which a cycle must lower the validation loss for another
 SHORTEST = 5.0  # seconds of a time limit that are worth another cycle
 FIRST_SHARE = 0.6  # of the time limit, for the labelled captchas where there are others
 SURE = 0.95  # confidence from which a reading is taken for a label
+TRUSTED = 0.9  # share of the labelled captchas' surer half read right, from which others are learned as read
 LEAST_SURE = 20  # such readings, below which they are not worth a training
-MOST_UNLABELLED = 4000
 
 
 def train(
@@ -87,7 +87,7 @@ def train(
     facts = facts_of(both.images, both.texts, base)
     if base and config.start:
         facts = facts.extended(base.facts)
-    fitting, validation = (_fitting(part, facts) for part in labelled)
+    fitting, validation = (fitting_in(part, facts) for part in labelled)
     if not len(fitting):
         raise CaptchaLabError("Every labelled captcha is too narrow for its text: check the labels.")
     run = Run.continued(
@@ -95,10 +95,10 @@ def train(
     )
     started = time.monotonic()
     network = start_from(base, facts) if base else start_fresh(facts, config.seed)
-    training = _Training(network, fitting, validation, facts, config, run, progress, group)
-    others = _without_text(data) if config.unlabelled else data.take([])
+    others = without_text(data, config.seed) if config.unlabelled else data.take([])
+    training = _Training(network, fitting, validation, others, facts, config, run, progress, group)
     training.on_labelled(FIRST_SHARE if len(others) >= LEAST_SURE else 1.0)
-    training.on_unlabelled(others)
+    training.on_unlabelled()
     reader = training.reader()
     save_weights(run.weights, network.state_dict(), {**reader.facts.metadata(), "data": data.info})
     _draw(run)
@@ -116,25 +116,6 @@ def train(
     for left in run.root.glob("resume*.pt"):
         left.unlink()
     return report
-
-
-def _fitting(part: TextSet, facts: SequenceFacts) -> TextSet:
-    """The captchas that have columns enough for their texts."""
-    return part.take(
-        np.array(
-            [
-                columns_of(scaled_width(image, facts.stretch)) >= columns_needed(text)
-                for image, text in zip(part.images, part.texts, strict=True)
-            ],
-            bool,
-        )
-    )
-
-
-def _without_text(data: TextSet) -> TextSet:
-    """Captchas of the training split that nobody has labelled."""
-    training = data.part("train", labelled=False)
-    return training.take(np.array([not text for text in training.texts], bool))
 
 
 def _warnings(left_out: int, validation: TextSet) -> list[str]:
@@ -157,11 +138,12 @@ class _Judged(NamedTuple):
 
 @dataclass
 class _Training:
-    """The two phases of a training: on labelled captchas, then also on those that it reads surely."""
+    """The two phases of a training, each on labelled captchas and on others as they are read before it."""
 
     network: SequenceNetwork
     fitting: TextSet
     validation: TextSet
+    others: TextSet  # without a label
     facts: SequenceFacts
     config: SequenceConfig
     run: Run
@@ -179,19 +161,21 @@ class _Training:
     def on_labelled(self, share: float) -> None:
         """Train on the labelled captchas, in a share of the time limit.
 
-        In cycles of the learning rate, each twice as long as the one before, as long as the validation split is read
-        better for it: easy captchas take one.
+        Beside them on the surer half of the others, as the base reader reads these, if it reads the surer half of the
+        labelled ones right. In cycles of the learning rate, each twice as long as the one before, as long as the
+        validation split is read better for it: easy captchas take one.
         """
         config = self.config
         usual = BASE_STEPS if config.from_base else FRESH_STEPS
-        steps = config.steps or usual + 2 * len(self.fitting) // config.batch_size
+        guessed = self._guessed() if config.from_base else self.others.take([])
+        steps = config.steps or usual + 2 * (len(self.fitting) + len(guessed)) // config.batch_size
         rate = config.learning_rate or (BASE_RATE if config.from_base else FRESH_RATE)
-        batches = self._batches(self.fitting, config.batch_size)
+        batches = self._mixed(guessed)
         limit = share * config.time_limit
         self._fit("labelled captchas", batches, steps, rate, limit)
         cycles = 1 if config.steps or len(self.validation) < MIN_VALIDATION else MOST_CYCLES
         for cycle in range(1, cycles):
-            left = limit - self.seconds
+            left = self.group.first(limit - self.seconds)
             judged = self._judged()
             if judged.accuracy == 1 or (limit and left < SHORTEST):
                 break
@@ -200,32 +184,42 @@ class _Training:
             if not self._better_than(judged):
                 break
 
-    def on_unlabelled(self, others: TextSet) -> None:
-        """Train on, half of each batch being captchas without a label as they are read, where that is sure.
+    def on_unlabelled(self) -> None:
+        """Train on, half of each batch being captchas without a label as they are read now, where that is sure.
 
         Pseudo-labels (Lee 2013), in one round. Safeguard: the weights stay as they were unless the validation split
         is read as well afterwards.
         """
-        config = self.config
-        order = np.random.default_rng(config.seed).permutation(len(others))[:MOST_UNLABELLED]
-        others = others.take(order)
-        readings = self.group.first(self.reader().read(others.images) if self.group.leads else [])
-        sure = np.array([bool(r.text) and r.confidence >= SURE for r in readings], bool)
-        guessed = replace(others, texts=tuple(reading.text for reading in readings)).take(sure)
-        if len(guessed) < LEAST_SURE:
+        readings = self.reader().read(self.others.images)
+        sure = [k for k, reading in enumerate(readings) if reading.text and reading.confidence >= SURE]
+        if len(sure) < LEAST_SURE:
             return
-        half = config.batch_size // 2
-        own, other = (
-            self._batches(self.fitting, config.batch_size - half),
-            self._batches(guessed, max(half, 1)),
-        )
-        steps = config.steps or BASE_STEPS + len(guessed) // config.batch_size
-        limit = (1 - FIRST_SHARE) * config.time_limit
+        guessed = as_read(self.others, readings, sure)
+        steps = self.config.steps or BASE_STEPS + len(guessed) // self.config.batch_size
         judged = self._judged()
-        self._fit(
-            "unlabelled captchas", lambda step: joined(own(step), other(step)), steps, SECOND_RATE, limit
-        )
+        limit = (1 - FIRST_SHARE) * self.config.time_limit
+        self._fit("unlabelled captchas", self._mixed(guessed), steps, SECOND_RATE, limit)
         self._better_than(judged)
+
+    def _guessed(self) -> TextSet:
+        """The surer half of the captchas without a label as they are read; none where that is not to be trusted."""
+        reader, fitting = self._plain(), self.fitting.take(np.arange(min(len(self.fitting), MOST)))
+        own = reader.read(fitting.images) if len(self.others) >= LEAST_SURE else []
+        right = [own[k].text == fitting.texts[k] for k in surer(reader.classes, own)]
+        if not right or np.mean(right) < TRUSTED:
+            return self.others.take([])
+        readings = reader.read(self.others.images)
+        return as_read(self.others, readings, surer(reader.classes, readings))
+
+    def _mixed(self, guessed: TextSet) -> Callable[[int], TextBatch]:
+        """Batches of labelled captchas, half of them others as they were read where there are such."""
+        size = self.config.batch_size
+        half = size // 2 if len(guessed) else 0
+        own = self._batches(self.fitting, size - half)
+        if not half:
+            return own
+        other = self._batches(guessed, half)
+        return lambda step: joined(own(step), other(step))
 
     def _judged(self) -> _Judged:
         figures = self.group.first(evaluation(self._plain(), self.validation) if self.group.leads else {})
@@ -318,7 +312,7 @@ class _Training:
         return reached
 
 
-def _later(batches: TextBatches, steps: int, step: int) -> TextBatch:
+def _later(batches: Callable[[int], TextBatch], steps: int, step: int) -> TextBatch:
     """The batch of a step some steps later."""
     return batches(steps + step)
 
