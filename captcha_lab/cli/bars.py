@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -26,20 +27,40 @@ class _Rate(ProgressColumn):
         return Text(f"{task.speed:,.1f}/s" if task.speed >= 1 else f"{1 / task.speed:,.1f} s each")
 
 
+class _Left(TimeRemainingColumn):
+    """The time that remains, said as such."""
+
+    def render(self, task: Task) -> Text:
+        return super().render(task) + (" left" if task.speed else "")
+
+
+FIGURES = 52  # columns that the bar and its figures take
+
+
+class _Lines(Progress):
+    """Phase, bar, figures and note on one line where the terminal has room, else phase and note above the rest."""
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        """What is drawn now."""
+        phase, note = (
+            TextColumn("{task.description}", markup=False),
+            TextColumn("{task.fields[note]}", markup=False),
+        )
+        figures = [BarColumn(bar_width=24), MofNCompleteColumn(), _Rate(), _Left()]
+        for task in self.tasks:
+            said = f"{task.description} {task.fields['note']}"
+            wide = self.console.width >= len(said) + FIGURES
+            self.columns = (phase, *figures, note) if wide else tuple(figures)
+            if not wide:
+                yield Text(said, no_wrap=True, overflow="ellipsis")
+            yield self.make_tasks_table([task])
+
+
 class TerminalBar:
     """A bar in a terminal whose phase and note can change; messages appear above it, never in it."""
 
     def __init__(self, phase: str) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            _Rate(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}", markup=False),
-            console=Console(stderr=True),
-            transient=True,
-        )
+        self._progress = _Lines(console=Console(stderr=True), transient=True)
         self._phase = phase
         self._task = self._progress.add_task(phase, total=None, note="")
 

@@ -63,6 +63,22 @@ def test_messages_stand_above_the_bar_and_phases_are_named() -> None:
     assert "loss 0.25" in CONTROL.sub("", text)
 
 
+@pytest.mark.parametrize("columns", [60, 100, 160])
+def test_no_figure_is_lost_in_a_narrow_terminal(columns: int) -> None:
+    code = (
+        "import time\nfrom captcha_lab.cli.output import progress\n"
+        "with progress('Training') as bar:\n"
+        "    for k in range(5):\n"
+        "        bar.phase('training the sequence reader on labelled captchas', k, 1000, 'loss 0.123')\n"
+        "        time.sleep(0.15)\n"
+    )
+    text = CONTROL.sub("", in_a_terminal(code, columns))
+    lines = [line.rstrip() for line in re.split(r"[\r\n]+", text)]
+    assert all(len(line) <= columns for line in lines)
+    assert any("on labelled captchas" in line and line.endswith("loss 0.123") for line in lines)
+    assert any(re.search(r"4/1000 +[\d.]+(/s| s each) +\d:\d\d:\d\d left", line) for line in lines)
+
+
 @pytest.mark.parametrize(("environment", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
 def test_colours_can_be_refused(environment: dict[str, str], coloured: bool) -> None:
     os_environment = {"NO_COLOR": ""} | environment

@@ -58,6 +58,36 @@ def test_undo_says_what_and_redo_does_it_again(context: Any, served: Client, dat
     assert page.problems == []
 
 
+def test_redo_answers_a_question_that_the_server_asked_anew(
+    context: Any, served: Client, dataset: Drawn
+) -> None:
+    page = open_page(context, served, "New shapes")
+    page.wait_for_selector(".cluster .member")
+    page.keyboard.press("D")
+    saved(page)
+    found = labels(dataset)
+
+    def anew(route: Any) -> None:
+        reply = route.fetch()
+        body = reply.json()
+        for question in body["questions"]:
+            question["why"] = "asked anew"
+        route.fulfill(response=reply, json=body)
+
+    page.route("**/state", anew)
+    page.keyboard.press("Control+z")
+    page.wait_for_selector(".why:has-text('asked anew')")
+    page.keyboard.press("Control+y")
+    saved(page)
+    assert labels(dataset) == found
+    shown = page.get_attribute(".question .big", "alt").split()
+    assert (int(shown[4]), int(shown[1]) - 1) not in found
+    said = page.inner_text("#spoken")
+    assert said.startswith(f"Glyph {shown[1]} of captcha {shown[4]}")  # heard, too
+    page.unroute_all(behavior="ignoreErrors")
+    assert page.problems == []
+
+
 def test_an_accepted_page_is_not_shown_again(context: Any, served: Client, dataset: Drawn) -> None:
     page = open_page(context, served, "Pages")
     for _ in range(3):

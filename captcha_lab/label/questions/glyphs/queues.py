@@ -91,7 +91,7 @@ class GlyphQueues:
             ]
             doubt = float(1 - state.probabilities[row].max())
             member = state.member(row)
-            why = f"margin {margins[row]:.2f}"
+            why = f"its two likeliest characters are {100 * margins[row]:.0f} percentage points apart"
             worth = doubt * max(1, len(mates))
             item_id = f"uncertain-{member.image_id}-{member.position}"
             offer = state.offer(member)
@@ -118,10 +118,10 @@ class GlyphQueues:
 
     def _suspects(self, exclude: Collection[str]) -> Iterator[Question]:
         state = self.state
-        for row, k, tier, score in self._disputed():
+        for row, k, _, score in self._disputed():
             member = state.member(row)
             proposal = state.character(k)
-            why = f"labelled {member.label or 'not a glyph'}, its look-alikes say {proposal} (tier {tier})"
+            why = f"labelled {member.label or 'not a glyph'}, but its look-alikes are read as {proposal}"
             item_id = f"suspects-{member.image_id}-{member.position}"
             given = int(state.labels[row])
             examples = {
@@ -159,5 +159,5 @@ class GlyphQueues:
                 None,
                 AUDIT_WORTH,
                 self.revision,
-                "blind: what do you see?",
+                "audit: its present label is hidden",
             )

@@ -105,7 +105,7 @@ class Seeds:
             if row is None:
                 continue
             member = self.state.member(row, hidden=True)
-            why = "a second look: what follows from an earlier key like this does not fit the others"
+            why = "asked again: what follows from an earlier key does not fit the others"
             item_id = f"check-{shape}-{pressed}"
             yield worth, Question(item_id, "seed", "glyph", (member,), None, worth, self.revision, why)
 

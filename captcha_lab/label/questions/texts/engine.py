@@ -178,7 +178,7 @@ class TextEngine:
             k = self.images[row]
             if k in self._state.labels and (k, None) not in self._state.audits:
                 member = self._state.member(k, hidden=True)
-                why = "blind: what do you see?"
+                why = "audit: its present label is hidden"
                 yield Question(
                     f"audit-text-{k}", "audit", "text", (member,), None, 0.0, self._state.revision, why
                 )

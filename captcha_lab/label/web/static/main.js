@@ -173,7 +173,12 @@ function choose(name) {
 }
 
 function show(question) {
-  board = question ? new Board(question, state.boot) : null;
+  put(question ? new Board(question, state.boot) : null);
+}
+
+// Another board on the stage, and said to those who don't see it.
+function put(shown) {
+  board = shown;
   if (board) $("spoken").textContent = spoken(board);
   draw();
 }
@@ -247,11 +252,9 @@ function asked(question, members) {
 function send(answer) {
   const { shown, done, tile, value, left_out = [] } = answer;
   const members = answer.members ?? board.members;
-  const body = { session, question: asked(board.question, members), value, left_out, keystrokes: keys };
-  dispatch({ board, shown, tile, done, entry: { path: "act", question: done ? board.question.id : null, body } });
-  for (const member of members) taken.add(key(member));
+  const body = { session, question: asked(board.question, members), value, left_out };
+  dispatch({ board, members, shown, tile, done, entry: { path: "act", question: done ? board.question.id : null, body } });
   undoneActs = [];
-  keys = 0;
   if (done) next();
   else draw();
 }
@@ -262,7 +265,9 @@ function dispatch(past) {
   history.push({ ...past, token: name, act: null });
   history = history.slice(-HISTORY);
   turn += 1;
-  outbox.push({ ...past.entry, body: { ...past.entry.body, token: name } });
+  for (const member of past.members) taken.add(key(member));
+  outbox.push({ ...past.entry, body: { ...past.entry.body, keystrokes: keys, token: name } });
+  keys = 0;
   showLink();
 }
 
@@ -308,8 +313,7 @@ function undo() {
 // Show an earlier board again; the present question waits behind it.
 function bring(past) {
   if (board && board !== past) upcoming.unshift(board.question);
-  board = past;
-  draw();
+  put(past);
 }
 
 // The server took an act back: bring its question back if it was asked in this page.
@@ -326,7 +330,7 @@ function undone(reply) {
   strip.remove(past.token);
   say(`Undone: ${what(past)}. Ctrl+Y does it again.`);
   undoneActs.push(past);
-  for (const member of past.board.members) taken.delete(key(member));
+  for (const member of past.members) taken.delete(key(member));
   if (past.tile) past.board.settled.delete(past.tile);
   return bring(past.board);
 }
@@ -363,7 +367,9 @@ function redo() {
   if (!past) return say("There is nothing to do again.");
   if (past.tile) past.board.settled.set(past.tile, past.shown[1]);
   dispatch(past);
-  if (past.done && board === past.board) next();
+  // The server may have asked the same question anew since: it is answered with the one that was undone.
+  if (past.done && board && !fresh(board.question, taken, aside)) next();
+  else if (board?.question.id === past.board.question.id) put(past.board);
   else draw();
   return say(`Done again: ${what(past)}.`);
 }

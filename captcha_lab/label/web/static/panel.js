@@ -97,9 +97,9 @@ function facts(panel, queues, boot, keys, { acceptAll, choose }) {
       row("Labels right, by audit", ...estimate(panel.audit, panel.unit))),
     panel.curve.length > 1 ? h("figure.curve", {}, curve(panel.curve), h("figcaption.quiet.small", {},
       toGo === null ? "learning curve" : toGo ? `about ${many(toGo, "more label", "more labels")} for ${target}` : `${target} reached`)) : null,
-    h("details#characters", { open: charactersOpen, ontoggle: (event) => (charactersOpen = event.target.open) },
+    panel.characters.length ? h("details#characters", { open: charactersOpen, ontoggle: (event) => (charactersOpen = event.target.open) },
       h("summary", {}, `Characters: ${panel.characters.filter((c) => c.count).length} of ${panel.characters.length} seen`),
-      h("ul.pairs", {}, ...kinds)),
+      h("ul.pairs", {}, ...kinds)) : null,
     pairs.length ? h("section", {}, h("h2", {}, "Mixed up"), h("ul.pairs", {}, ...pairs)) : null,
   ].filter(Boolean);
 }
