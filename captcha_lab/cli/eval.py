@@ -34,7 +34,8 @@ EXAMPLES = (
 def run(
     models: ModelsOption = None,
     compare: Annotated[
-        list[str] | None, typer.Option("--compare", help="Further runs beside it; repeat for several.")
+        list[str] | None,
+        typer.Option("--compare", metavar="RUN", help="Further runs beside it; repeat for several."),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="All generator runs that fit the dataset.")] = False,
     figures: Annotated[

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from typer.core import TyperCommand
 
+UNLIMITED = 2**31  # a limit from which on nobody needs to be told of it
 NARROW = 76  # columns; below it an option's explanation stands under the option, not beside it
 _KINDS = {"int": "N", "float": "X", "str": "TEXT", "Path": "PATH"}
 _WANTED = {"int": "a whole number", "float": "a number"}
@@ -108,7 +109,7 @@ def _spelling(param: Any) -> str:
 
 
 def _meaning(param: Any) -> str:
-    notes = []
+    notes = ["required"] if param.required and param.param_type_name == "option" else []
     default = param.default
     told = isinstance(default, int | float) or (bool(default) and not callable(default))
     if told and default is not False and not param.is_eager:
@@ -120,6 +121,8 @@ def _meaning(param: Any) -> str:
 
 
 def _range(low: float | None, high: float | None) -> list[str]:
+    if high is not None and high >= UNLIMITED:
+        high = None
     if low is not None and high is not None:
         return [f"{low} to {high}"]
     return [f"at least {low}"] if low is not None else [f"at most {high}"]

@@ -12,6 +12,7 @@ from captcha_lab.evaluate.audit.attack import TARGETS, Attack, EffortPoint, spre
 from captcha_lab.evaluate.audit.result import Advice, Audit, ShownCaptcha
 from captcha_lab.evaluate.audit.traits import Guess, TraitResult
 from captcha_lab.evaluate.page.html import (
+    framed,
     heading,
     interval_text,
     page,
@@ -155,7 +156,7 @@ def _plot(attacks: Sequence[Attack]) -> str:
     ]
     if not lines:
         return ""
-    return f'<div class="plot small">{line_plot(lines, "keystrokes", "captchas read (%)", "effort")}</div>'
+    return framed(line_plot(lines, "keystrokes", "captchas read (%)", "effort"), "small")
 
 
 def _band(point: EffortPoint) -> tuple[float, float]:

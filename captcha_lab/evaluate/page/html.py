@@ -59,6 +59,12 @@ def table(head: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]], kind: 
     )
 
 
+def framed(plot: str, kind: str = "") -> str:
+    """A plot in its frame, which scrolls sideways (by keys, too) where it must; `small` and `matrix` ones have room."""
+    keys = "" if kind == "small" else ' tabindex="0"'
+    return f'<div class="plot {kind}"{keys}>{plot}</div>'
+
+
 def facts(items: Iterable[tuple[str, str]]) -> str:
     """Names and what they are, as HTML, one below the other."""
     body = "".join(f"<dt>{escape(name)}</dt><dd>{text}</dd>" for name, text in items)

@@ -13,6 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
+from captcha_lab.evaluate.page.html import framed
+
 # Drawn in this colour, which nothing else uses, and then replaced by the page's own.
 INK = "#010203"
 WORST = 8  # classes read worst, in the small confusion matrix
@@ -96,8 +98,8 @@ def confusion_section(confusion: NDArray[np.int64], classes: Sequence[str], name
     small = confusion_plot(confusion[np.ix_(matter, matter)], [classes[k] for k in matter], f"{name}-worst")
     whole = confusion_plot(confusion, classes, name)
     return (
-        f'<div><div class="plot small">{small}</div>'
-        f'<details><summary>All {len(classes)} classes</summary><div class="plot matrix">{whole}</div></details></div>'
+        f"<div>{framed(small, 'small')}<details><summary>All {len(classes)} classes</summary>"
+        f"{framed(whole, 'matrix')}</details></div>"
     )
 
 

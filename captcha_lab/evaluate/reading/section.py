@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from captcha_lab.evaluate.page.html import interval_text, share_cell, share_text, table, tile, tiles
+from captcha_lab.evaluate.page.html import framed, interval_text, share_cell, share_text, table, tile, tiles
 from captcha_lab.evaluate.page.pictures import captcha
 from captcha_lab.evaluate.page.plots import confusion_section, line_plot
 from captcha_lab.evaluate.reading.curve import CurvePoint
@@ -38,9 +38,8 @@ def text_section(found: TextResult) -> str:
         parts += ["<h3>By the number of labels</h3>", _curve(found.curve)]
     parts += [
         f"<p>Most frequent errors of characters: {text_confusions(found)}.</p>",
-        f'<h3>Is its confidence honest?</h3><div class="plot small">{reliability_plot(found.calibration, "captchas")}'
-        "</div>",
-        f'<h3>Damaged captchas</h3>\n<div class="plot">{damage_plot(found.damages, "text")}</div>',
+        f"<h3>Is its confidence honest?</h3>{framed(reliability_plot(found.calibration, 'captchas'), 'small')}",
+        f"<h3>Damaged captchas</h3>\n{framed(damage_plot(found.damages, 'text'))}",
     ]
     return "\n".join(parts)
 
@@ -67,7 +66,7 @@ def _curve(points: list[CurvePoint]) -> str:
         "learning-curve",
     )
     head = ["labelled captchas", "captchas right", "seconds of training"]
-    return f'<p>{said}</p>\n<div class="plot small">{plot}</div>\n{table(head, rows)}'
+    return f"<p>{said}</p>\n{framed(plot, 'small')}\n{table(head, rows)}"
 
 
 def text_confusions(found: TextResult) -> str:
@@ -124,9 +123,9 @@ def glyph_section(found: GlyphResult) -> str:
     confusion = f"<div><h3>Confusion</h3>{confusion}</div>" if confusion else ""
     return (
         f"<h2>Glyphs, read by the recogniser</h2>\n{tiles(made)}\n{note}{_weakest(found)}"
-        f'<div class="columns">{confusion}<div><h3>Is its confidence honest?</h3><div class="plot small">'
-        f"{reliability_plot(found.calibration, 'glyphs')}</div></div></div>\n"
-        f'<h3>Damaged glyphs</h3>\n<div class="plot">{damage_plot(found.damages, "glyph")}</div>'
+        f'<div class="columns">{confusion}<div><h3>Is its confidence honest?</h3>'
+        f"{framed(reliability_plot(found.calibration, 'glyphs'), 'small')}</div></div>\n"
+        f"<h3>Damaged glyphs</h3>\n{framed(damage_plot(found.damages, 'glyph'))}"
     )
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from captcha_lab.evaluate.generators.attributes import AttributeResult
 from captcha_lab.evaluate.generators.result import CandidateResult, Evaluation
-from captcha_lab.evaluate.page.html import badge, share_cell, table
+from captcha_lab.evaluate.page.html import badge, framed, share_cell, table
 from captcha_lab.evaluate.page.plots import WORST, confusion_section
 from captcha_lab.evaluate.report.curves import learning_curves
 from captcha_lab.evaluate.report.samples import (
@@ -44,7 +44,7 @@ def candidate_section(result: CandidateResult, evaluation: Evaluation, number: i
     if result.neighbours is not None:
         parts += [neighbour_pairs(result.neighbours)]
     curves = learning_curves(result.facts.get("history", ()), str(number))
-    parts += [f'<h3>Learning curves</h3>\n<div class="plot">{curves}</div>'] if curves else []
+    parts += [f"<h3>Learning curves</h3>\n{framed(curves)}"] if curves else []
     facts = {key: value for key, value in result.facts.items() if key != "history"}
     if facts:
         text = json.dumps(plain(facts), indent=1, ensure_ascii=False)

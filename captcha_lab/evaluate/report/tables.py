@@ -29,7 +29,7 @@ NOTE = (
 def leaderboard(evaluation: Evaluation) -> str:
     """Every candidate with the most telling figures, best first, the baseline last."""
     shown = shown_measures(evaluation)
-    head = ["", *(heading(_head(measure), _meaning(measure)) for measure in shown)]
+    head = ["candidate", *(heading(_head(measure), _meaning(measure)) for measure in shown)]
     rows: list[tuple[str, Sequence[str]]] = []
     for number, entry in enumerate(entries(evaluation.results)):
         said = f'<small class="fault">{escape(", ".join(entry.faults))}</small>'
@@ -53,7 +53,7 @@ def leaderboard(evaluation: Evaluation) -> str:
 def every_measure(evaluation: Evaluation, shown: Sequence[CandidateResult]) -> str:
     """All figures of some candidates beside the baseline, a table for each group of measures."""
     sizes = sorted(evaluation.baselines)
-    head = ["", *(escape(result.name) for result in shown), *(f"real ({size})" for size in sizes)]
+    head = ["measure", *(escape(result.name) for result in shown), *(f"real ({size})" for size in sizes)]
     parts = []
     for group in GROUPS:
         known = [
