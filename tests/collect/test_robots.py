@@ -35,6 +35,13 @@ def rules(body: str = "", status: int = 200, **headers: str) -> Any:
         ("User-agent: captcha-lab/1.0\nDisallow: /captcha\n\nUser-agent: *\nAllow: /", False),
         ("user-agent : Captcha-Lab/2 (by us)\nDisallow: /", False),
         ("\ufeffUser-agent: *\nDisallow: /", False),
+        ("\ufeff\ufeff\u200bUser-agent: *\nDisallow: /", False),
+        ("Useragent: captcha-lab/1.0\nDissallow: /", False),
+        ("User agent captcha-lab\nDisallow /", False),
+        ("User-agent: Mozilla/5.0 (compatible; captcha-lab/1.0)\nDisallow: /", False),
+        ("User-agent: CAPTCHA-LAB*\rDisallow: /", False),
+        ("User-agent: captcha-lab\n\nSitemap: http://example.org/s\nDisallow: /", False),
+        ("User-agent: other\nDisallow: /\nUser-agent: *\nAllow: /", True),
     ],
 )
 def test_rules(body: str, allowed: bool) -> None:
@@ -65,6 +72,8 @@ def test_rules(body: str, allowed: bool) -> None:
         ("User-agent: *\nCrawl-delay: 9\n\nUser-agent: captcha-lab/1.0\nCrawl-delay: 3", 3),
         ("User-agent: other\nUser-agent: *\nCrawl-delay: 9\nCrawl-delay: 4", 9),
         ("User-agent: other\nCrawl-delay: 9", 0),
+        ("User-agent: *\rCrawl delay 9", 9),
+        ("User_agent: Captcha-Lab/9\nCrawl-delay: 7\n\nUser-agent: *\nCrawl-delay: 2", 7),
     ],
 )
 def test_delays(body: str, delay: float) -> None:
@@ -107,6 +116,27 @@ def test_it_fails_closed_on_rules_that_are_no_utf8(encoding: str) -> None:
         fetch_rules(URL, get)
     with pytest.raises(RobotsUnknownError, match="no text in UTF-8"):
         rules("User-agent: *\0\nDisallow: /")
+
+
+@pytest.mark.parametrize(
+    "body", [b"\x1f\x8b\x08junk", "User-agent: *\nDisallow: /".encode("cp500"), b"\x89PNG\r\n\x1a\n"]
+)
+def test_it_fails_closed_on_rules_that_are_no_text(body: bytes) -> None:
+    with pytest.raises(RobotsUnknownError, match="no text in UTF-8"):
+        fetch_rules(URL, lambda url: Reply(200, {"Content-Type": "text/plain"}, body))
+
+
+def test_a_letter_of_another_encoding_in_a_remark_does_no_harm() -> None:
+    body = "User-agent: *\n# caf\xe9\nDisallow: /".encode("latin-1")
+    assert not fetch_rules(URL, lambda url: Reply(200, {}, body)).allows(URL)
+
+
+def test_a_file_of_many_agents_and_many_rules_takes_no_longer_than_its_length() -> None:
+    """Each rule for each agent, one by one, were two thousand millions."""
+    many = "User-agent: a\n" * 40_000 + "User-agent: *\n" + "Crawl-delay: 3\n" * 36_000
+    others = "".join(f"User-agent: a{k}\n" for k in range(30_000)) + "Disallow: /\n" * 36_000
+    found = rules(many + others)
+    assert (found.delay, found.allows(URL)) == (3, True)
 
 
 def test_an_html_page_is_said_and_its_rules_still_bind() -> None:

@@ -67,47 +67,67 @@ def fetch_rules(url: str, get: Callable[[str], Reply]) -> Rules:
 
 
 def _read(reply: Reply, address: str) -> Rules:
-    if b"\0" in reply.body:
+    text = reply.body.decode("utf-8-sig", errors="replace")
+    lines = _directives(text)
+    if _CONTROL.search(text) or ("\N{REPLACEMENT CHARACTER}" in text and not lines):
         raise RobotsUnknownError(
             f"{address} is no text in UTF-8, so its rules are unknown and nothing is fetched.", reply
         )
-    text = reply.body.decode("utf-8-sig", errors="replace")
-    parsed = Protego.parse(_DELAY.sub("", _OUR_VERSION.sub(r"\1", text)))
+    ours = _for_us(lines)
+    allowing = [f"{name}: {value}" for name, value in ours if name in ("allow", "disallow")]
+    parsed = Protego.parse("\n".join(["User-agent: *", *allowing]))
+    delays = [_READ[name](value) for name, value in ours if name in _READ]
     is_page = "html" in reply.media_type or text.lstrip()[:1] == "<"
     note = "robots.txt is an HTML page; only rules found in it bind" if is_page else ""
-    return Rules(parsed, asked_delay(text), note)
+    return Rules(parsed, max(filter(None, delays), default=0.0), note)
 
 
-_LINE = re.compile(r"^[ \t]*([A-Za-z-]+)[ \t]*:[ \t]*([^#\r\n]*)", re.MULTILINE)
-# Read here, in more spellings than the parser knows; it overflows over some of them.
-_DELAY = re.compile(r"^[ \t]*(?:crawl-delay|request-rate)[ \t]*:.*", re.MULTILINE | re.IGNORECASE)
-_OUR_VERSION = re.compile(rf"(?im)^([ \t]*user-agent[ \t]*:[ \t]*{AGENT})/[^\r\n]*")
+_CONTROL = re.compile(r"[\0-\x08\x0e-\x1f\x7f]")
+# As people spell them; what stands before the first letter is a mark that some editors put there.
+_SPELLINGS = {
+    "agent": "user[-_ ]?agent",
+    "disallow": "diss?all?ow|disallaw|diasllow",
+    "allow": "allow",
+    "crawl-delay": "crawl[-_ ]?delay",
+    "request-rate": "request[-_ ]?rate",
+}
+_DIRECTIVE = re.compile(
+    f"[^a-z]*(?:{'|'.join(f'({spelling})' for spelling in _SPELLINGS.values())})(?:\\s*:|\\s)\\s*(.*)", re.I
+)
 _RATE = re.compile(r"([0-9]{1,9})\s*/\s*(.*)")
 
 
-def asked_delay(text: str) -> float:
-    """Seconds between requests that the rules ask of us, by Crawl-delay or Request-rate: the longest; 0 for none.
+def _directives(text: str) -> list[tuple[str, str]]:
+    """Name and value of each line that is a rule or names an agent."""
+    found = (_DIRECTIVE.match(line.partition("#")[0].strip()) for line in text.splitlines())
+    names = tuple(_SPELLINGS)
+    return [
+        (next(n for n, said in zip(names, m.groups(), strict=False) if said), m[len(names) + 1].strip())
+        for m in found
+        if m is not None
+    ]
 
-    Rules for us by name count; where there are none, those for everybody.
-    """
-    delays: dict[str, list[float]] = {}
-    agents: list[str] = []
+
+def _for_us(lines: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The rules of all groups that name us; where there are none, those for everybody."""
+    rules: dict[str, list[tuple[str, str]]] = {}
+    whom: set[str] = set()
     in_rules = False
-    for name, value in _LINE.findall(text):
-        name, value = name.lower(), value.strip()
-        if name == "user-agent":
-            agents, in_rules = ([] if in_rules else agents), False
-            agents.append(value.lower().partition("/")[0].strip())
-            delays.setdefault(agents[-1], [])
+    for name, value in lines:
+        if name != "agent":
+            in_rules = True
+            for who in whom:
+                rules[who].append((name, value))
             continue
-        in_rules = True
-        delay = (
-            seconds(value) if name == "crawl-delay" else _of_rate(value) if name == "request-rate" else None
-        )
-        if delay is not None:
-            for agent in agents:
-                delays[agent].append(delay)
-    return max(delays.get(AGENT, delays.get("*", [])), default=0.0)
+        whom, in_rules = (set() if in_rules else whom), False
+        token = re.match(r"[a-z_-]*", value.lower())
+        if AGENT in value.lower() or (token and token[0] and AGENT.startswith(token[0])):
+            whom.add(AGENT)
+        elif value.startswith("*"):
+            whom.add("*")
+        for who in whom:
+            rules.setdefault(who, [])
+    return rules.get(AGENT, rules.get("*", []))
 
 
 def _of_rate(value: str) -> float | None:
@@ -118,6 +138,9 @@ def _of_rate(value: str) -> float | None:
     per = found[2] if found[2][:1].isdigit() else f"1{found[2]}"
     whole = seconds(per)
     return None if whole is None else whole / int(found[1])
+
+
+_READ: dict[str, Callable[[str], float | None]] = {"crawl-delay": seconds, "request-rate": _of_rate}
 
 
 def describe(status: int) -> str:
