@@ -190,6 +190,11 @@ class Recipe:
         """Whether the generator or the critic needs labels; a semi-supervised critic needs a few."""
         return self.conditioning != "none"
 
+    @property
+    def constrained(self) -> bool:
+        """Whether a clip or a penalty holds the critic."""
+        return bool(self.clip or self.gradient_penalty or self.r1 or self.r2)
+
     def epochs_per_iteration(self, images: int) -> float:
         """Passes over so many images that the critic's steps of one iteration make (a loss without one: its own)."""
         return self.batch_size * self.critic_steps / images

@@ -8,14 +8,16 @@ from captcha_lab.pipeline.captchas import (
     segment,
 )
 from captcha_lab.pipeline.common import Progress, Say, find_model, locate, silent
-from captcha_lab.pipeline.generators import (
+from captcha_lab.pipeline.generator_data import (
     GeneratorData,
-    generate,
     generator_data,
-    load_generator,
-    overview_generator,
     packed_condition,
     recogniser_quality,
+)
+from captcha_lab.pipeline.generators import (
+    generate,
+    load_generator,
+    overview_generator,
     resume_generator,
     train_generator,
     train_generators,

@@ -20,7 +20,7 @@ TONES = 48  # of a picture of grey sheets, which makes it a third as large
 
 
 def sheet(run: Path) -> np.ndarray:
-    """SIDE x SIDE samples of a trained run as one picture; classes, or attributes, in turn where it is told them."""
+    """SIDE x SIDE samples of a trained run as one picture; its classes or attributes, if any, in turn."""
     return grid(single_samples(load_generator(run), SIDE * SIDE, seed=0).images(), SIDE)
 
 

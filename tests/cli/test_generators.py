@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from captcha_lab.cli import app
 from captcha_lab.generate.choose import Choice
-from captcha_lab.pipeline.generators import packed_condition
+from captcha_lab.pipeline.generator_data import packed_condition
 from captcha_lab.store.packed.packed import PackedSet, write_packed
 from captcha_lab.store.runs import load_weights
 from captcha_lab.store.workspace import Workspace

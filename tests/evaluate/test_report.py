@@ -1,5 +1,6 @@
 """The report: self-contained, the same for the same seed, right in JSON, readable in a browser."""
 
+import base64
 import json
 import re
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser
 
-from captcha_lab.evaluate.generators.candidate import Candidate
+from captcha_lab.evaluate.generators.candidate import Candidate, Training
 from captcha_lab.evaluate.generators.core import Evaluator
 from captcha_lab.evaluate.judging.judge import JUDGE
 from captcha_lab.evaluate.readers import main_reader, reader_measures
@@ -17,6 +18,8 @@ from captcha_lab.evaluate.reading.glyphs import measure_glyphs
 from captcha_lab.evaluate.real import RealData
 from captcha_lab.evaluate.report.report import Report, report_json, verdict_sentence
 from captcha_lab.evaluate.report.write import write_report
+from captcha_lab.generate.watching.pictures import curves
+from captcha_lab.generate.watching.weights import weight_histograms
 from captcha_lab.recognise.classifier import Classifier
 from captcha_lab.store.packed.packed import PackedSet
 from tests.evaluate.drawn_world import draw_glyphs
@@ -29,6 +32,9 @@ HISTORY = [
 ] + [{"kind": "evaluation", "iteration": 3, "seconds": 1.5, "recall": 0.5, "score": 0.4}]  # fmt: skip
 
 
+ANIMATION = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///ywAAAAAAQABAAACAUwAOw==")
+
+
 @pytest.fixture(scope="module")
 def report(evaluator: Evaluator, recogniser: Classifier, world: PackedSet) -> Any:
     evil = Candidate(
@@ -36,6 +42,12 @@ def report(evaluator: Evaluator, recogniser: Classifier, world: PackedSet) -> An
         lambda labels, count, seed: draw_glyphs(labels, seed),
         labelled=True,
         facts={"run": "r", "history": HISTORY, "recipe": "fast & <loose>"},
+        training=lambda: Training(
+            [(3, draw_glyphs([0], 1)[0])],
+            ANIMATION,
+            lambda: curves(HISTORY),
+            lambda: weight_histograms({"dense": np.linspace(-0.05, 0.05, 50, dtype=np.float32)}, 0.05),
+        ),
     )
     still = Candidate("still", images=np.repeat(draw_glyphs([0], 1), 40, axis=0))
     evaluation = evaluator.run([evil, still])
@@ -77,7 +89,12 @@ def test_page_needs_no_network_and_escapes_what_it_shows(page: Any) -> None:
     assert "prefers-color-scheme: dark" in html
     for part in (
         "Leaderboard",
+        "Samples as training went on",
+        "samples as training went on, animated",
         "Learning curves",
+        "Wasserstein estimate: mean real - mean fake score",
+        "The critic's weights, layer by layer",
+        "% at ±0.05",
         "Nearest to the training set",
         "Every measure",
         "Configuration",

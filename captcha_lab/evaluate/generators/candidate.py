@@ -7,11 +7,26 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.evaluate.real import RealData
 from captcha_lab.evaluate.subject import Images, Sampler
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a generator's training left behind."""
+
+    sheets: list[tuple[int, NDArray[np.uint8]]]
+    """Samples of the same noise, each sheet with its iteration, from the first to the last."""
+    animation: bytes | None
+    """All sheets one after the other, as a GIF."""
+    curves: Callable[[], Figure | None]
+    """Draws losses and scores over the iterations."""
+    weights: Callable[[], Figure | None]
+    """Draws histograms of the critic's weights by layer, where something holds them."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +42,7 @@ class Candidate:
         facts: whatever the report should show of it (recipe, iterations, seconds, configuration).
         attributes: those it is conditioned on, in the order of its condition; empty where that is a class.
         strips: draws walks from one sample to another, each uint8 [steps, …], for the report.
-        growth: sheets of samples from earlier in its training, each with its iteration, for the report.
+        training: what its training left behind, for the report.
     """
 
     name: str
@@ -38,7 +53,7 @@ class Candidate:
     facts: dict[str, Any] = field(default_factory=dict)
     attributes: tuple[str, ...] = ()
     strips: Callable[[], list[Images]] | None = None
-    growth: Callable[[], list[tuple[int, NDArray[np.uint8]]]] | None = None
+    training: Callable[[], Training] | None = None
 
     @property
     def capacity(self) -> int | None:

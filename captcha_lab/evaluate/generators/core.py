@@ -198,7 +198,7 @@ class Evaluator:
             attributes=attributes,
             texts=texts,
             strips=candidate.strips() if candidate.strips is not None else [],
-            growth=candidate.growth() if candidate.growth is not None else [],
+            training=candidate.training() if candidate.training is not None else None,
             facts=candidate.facts,
             seconds=time.perf_counter() - started,
         )

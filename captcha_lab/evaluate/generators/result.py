@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from captcha_lab.evaluate.config import EvalConfig
 from captcha_lab.evaluate.generators.attributes import AttributeResult
+from captcha_lab.evaluate.generators.candidate import Training
 from captcha_lab.evaluate.generators.figures import Value
 from captcha_lab.evaluate.generators.stream import Stream
 from captcha_lab.evaluate.generators.texts import AskedTexts
@@ -47,7 +48,7 @@ class CandidateResult:
     attributes: AttributeResult | None = None  # of the first seed, where it is conditioned on attributes
     texts: AskedTexts | None = None  # of the first seed, where it draws whole captchas
     strips: list[Images] = field(default_factory=list)  # walks from one sample to another, [steps, …] each
-    growth: list[tuple[int, NDArray[np.uint8]]] = field(default_factory=list)  # (iteration, sheet of samples)
+    training: Training | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
 

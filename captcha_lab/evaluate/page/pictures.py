@@ -20,7 +20,12 @@ def png_uri(image: NDArray[np.uint8]) -> str:
     """An image uint8 [H, W] or RGB [H, W, 3] as a `data:` address."""
     data = image if image.ndim == 2 else np.ascontiguousarray(image[..., ::-1])
     encoded = cv2.imencode(".png", data, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1]
-    return "data:image/png;base64," + base64.b64encode(encoded.tobytes()).decode()
+    return data_uri(encoded.tobytes(), "png")
+
+
+def data_uri(encoded: bytes, kind: str) -> str:
+    """A picture file's bytes as a `data:` address; `kind` is png or gif."""
+    return f"data:image/{kind};base64," + base64.b64encode(encoded).decode()
 
 
 def cell(image: NDArray[np.uint8], caption: str = "", mark: str = "", title: str = "") -> str:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 
+import matplotlib as mpl
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from captcha_lab.evaluate.generators.attributes import AttributeResult
 from captcha_lab.evaluate.generators.result import CandidateResult, Evaluation
 from captcha_lab.evaluate.page.html import badge, framed, share_cell, table
-from captcha_lab.evaluate.page.plots import WORST, confusion_section
-from captcha_lab.evaluate.report.curves import learning_curves
+from captcha_lab.evaluate.page.plots import STYLE, WORST, confusion_section, svg
 from captcha_lab.evaluate.report.samples import (
     attribute_sheet,
     contact_sheet,
@@ -40,16 +41,28 @@ def candidate_section(result: CandidateResult, evaluation: Evaluation, number: i
         parts += [_attributes(result.attributes), attribute_sheet(result.attributes, evaluation.config.sheet)]
     if result.texts is not None:
         parts += [text_sheet(result.texts)]
-    parts += [growth(result.growth), walks(result.strips)]
+    if result.training is not None:
+        parts += [growth(result.training)]
+    parts += [walks(result.strips)]
     if result.neighbours is not None:
         parts += [neighbour_pairs(result.neighbours)]
-    curves = learning_curves(result.facts.get("history", ()), str(number))
-    parts += [f"<h3>Learning curves</h3>\n{framed(curves)}"] if curves else []
+    if result.training is not None:
+        parts += [_plot("Learning curves", result.training.curves, f"curves-{number}")]
+        parts += [_plot("The critic's weights, layer by layer", result.training.weights, f"weights-{number}")]
     facts = {key: value for key, value in result.facts.items() if key != "history"}
     if facts:
         text = json.dumps(plain(facts), indent=1, ensure_ascii=False)
         parts += [f"<details><summary>Configuration</summary><pre>{escape(text)}</pre></details>"]
     return "\n".join(filter(None, parts))
+
+
+def _plot(title: str, draw: Callable[[], Figure | None], name: str) -> str:
+    """A figure under a title, in the page's style; "" where there is nothing to draw."""
+    with mpl.rc_context(STYLE):
+        figure = draw()
+        if figure is None:
+            return ""
+        return f"<h3>{title}</h3>\n{framed(svg(figure, name, title.lower()))}"
 
 
 def _weakest(

@@ -6,13 +6,13 @@ from collections.abc import Collection, Sequence
 from html import escape
 
 import numpy as np
-from numpy.typing import NDArray
 
 from captcha_lab.evaluate.generators.attributes import AttributeResult
+from captcha_lab.evaluate.generators.candidate import Training
 from captcha_lab.evaluate.generators.result import Neighbourhood
 from captcha_lab.evaluate.generators.stream import Shown
 from captcha_lab.evaluate.generators.texts import AskedTexts
-from captcha_lab.evaluate.page.pictures import cell, png_uri
+from captcha_lab.evaluate.page.pictures import cell, data_uri, png_uri
 from captcha_lab.evaluate.real import RealData
 from captcha_lab.evaluate.subject import Images
 
@@ -98,15 +98,20 @@ def text_sheet(found: AskedTexts) -> str:
     return f'<h3>Whole captchas</h3>\n<p>{said}</p>\n<div class="strip captchas">{cells}</div>'
 
 
-def growth(sheets: Sequence[tuple[int, NDArray[np.uint8]]]) -> str:
-    """Samples of the same noise as training went on: (iteration, a sheet of samples)."""
-    if not sheets:
+def growth(training: Training) -> str:
+    """Samples of the same noise as training went on, side by side and as an animation."""
+    if not training.sheets:
         return ""
     pictures = "".join(
         f'<figure><img src="{png_uri(sheet)}" alt="samples after {iteration} iterations">'
         f"<figcaption>{iteration:,} iterations</figcaption></figure>"
-        for iteration, sheet in sheets
+        for iteration, sheet in training.sheets
     )
+    if training.animation is not None:
+        pictures += (
+            f'<figure><img src="{data_uri(training.animation, "gif")}" alt="samples as training went on, animated">'
+            "<figcaption>all of them, one after the other</figcaption></figure>"
+        )
     return (
         "<h3>Samples as training went on</h3>\n<p>The same noise each time, from early (left) to late.</p>\n"
         f'<div class="growth">{pictures}</div>'

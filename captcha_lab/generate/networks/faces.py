@@ -13,15 +13,14 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from captcha_lab.generate.networks.base import Criticism, CriticNetwork, Family, GeneratorNetwork, NetworkSpec
-from captcha_lab.generate.networks.parts.heads import CriticHead, CriticOptions
+from captcha_lab.generate.networks.base import Family, GeneratorNetwork, NetworkSpec
+from captcha_lab.generate.networks.parts.heads import CriticOptions, PlanesCritic
 from captcha_lab.generate.networks.parts.layers import (
     Ending,
     conv_double,
     conv_half,
     halving,
     joined,
-    with_planes,
 )
 from captcha_lab.generate.networks.parts.normalise import normaliser
 
@@ -60,27 +59,17 @@ class FacesGenerator(GeneratorNetwork):
         return self.ending(self.deconvolutions(code))
 
 
-class FacesCritic(CriticNetwork):
+def _critic(spec: NetworkSpec, options: FacesOptions) -> PlanesCritic:
     """Convolutions 32 ReLU, 64 norm ReLU, 128 norm ReLU, 256 ReLU, flattened into the score."""
-
-    def __init__(self, spec: NetworkSpec, options: FacesOptions) -> None:
-        super().__init__(spec)
-        height, width = halving(spec, 4)
-        inputs, outputs = spec.image_shape[0] + self.conditions, options.channels
-        layers: list[nn.Module] = []
-        for norm in ("none", options.critic_norm, options.critic_norm, "none"):
-            layers += [conv_half(inputs, outputs, bias=norm == "none")]
-            layers += [normaliser(norm, outputs, options), nn.ReLU()]
-            inputs, outputs = outputs, 2 * outputs
-        self.convolutions = nn.Sequential(*layers, nn.Flatten())
-        self.head = CriticHead(spec, options, inputs * height * width)
-
-    def forward(self, images: Tensor, condition: Tensor | None = None) -> Criticism:
-        """See `CriticNetwork`."""
-        condition = self.checked(condition, self.conditioned)
-        return self.head(
-            self.convolutions(with_planes(images, condition if self.concat else None)), condition
-        )
+    conditions = spec.classes if spec.conditioning == "concat" else 0
+    height, width = halving(spec, 4)
+    inputs, outputs = spec.image_shape[0] + conditions, options.channels
+    layers: list[nn.Module] = []
+    for norm in ("none", options.critic_norm, options.critic_norm, "none"):
+        layers += [conv_half(inputs, outputs, bias=norm == "none")]
+        layers += [normaliser(norm, outputs, options), nn.ReLU()]
+        inputs, outputs = outputs, 2 * outputs
+    return PlanesCritic(spec, options, nn.Sequential(*layers, nn.Flatten()), inputs * height * width)
 
 
 FAMILY = Family(
@@ -88,5 +77,5 @@ FAMILY = Family(
     summary="the thesis's convolutional networks for faces: four strided convolutions each way",
     options=FacesOptions,
     generator=FacesGenerator,
-    critic=FacesCritic,
+    critic=_critic,
 )

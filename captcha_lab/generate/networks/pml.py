@@ -10,15 +10,14 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from captcha_lab.generate.networks.base import Criticism, CriticNetwork, Family, GeneratorNetwork, NetworkSpec
-from captcha_lab.generate.networks.parts.heads import CriticHead, CriticOptions
+from captcha_lab.generate.networks.base import Family, GeneratorNetwork, NetworkSpec
+from captcha_lab.generate.networks.parts.heads import CriticOptions, PlanesCritic
 from captcha_lab.generate.networks.parts.layers import (
     Dropout,
     conv_double,
     halving,
     joined,
     output_activation,
-    with_planes,
 )
 from captcha_lab.generate.networks.parts.normalise import normaliser
 
@@ -64,28 +63,18 @@ class PmlGenerator(GeneratorNetwork):
         return images
 
 
-class PmlCritic(CriticNetwork):
+def _critic(spec: NetworkSpec, options: PmlOptions) -> PlanesCritic:
     """5x5 convolutions 64 s1, 128 s2, 256 s2, each norm and leaky ReLU, dropout on the last two, the score."""
-
-    def __init__(self, spec: NetworkSpec, options: PmlOptions) -> None:
-        super().__init__(spec)
-        height, width = halving(spec, 2)
-        inputs = spec.image_shape[0] + self.conditions
-        layers: list[nn.Module] = []
-        for outputs, stride in ((64, 1), (128, 2), (256, 2)):
-            norm = normaliser(options.critic_norm, outputs, options)
-            layers += [nn.Conv2d(inputs, outputs, 5, stride, padding=2), norm, nn.LeakyReLU(options.slope)]
-            layers += [Dropout(options.dropout)] if stride == 2 and options.dropout else []
-            inputs = outputs
-        self.convolutions = nn.Sequential(*layers, nn.Flatten())
-        self.head = CriticHead(spec, options, inputs * height * width)
-
-    def forward(self, images: Tensor, condition: Tensor | None = None) -> Criticism:
-        """See `CriticNetwork`."""
-        condition = self.checked(condition, self.conditioned)
-        return self.head(
-            self.convolutions(with_planes(images, condition if self.concat else None)), condition
-        )
+    conditions = spec.classes if spec.conditioning == "concat" else 0
+    height, width = halving(spec, 2)
+    inputs = spec.image_shape[0] + conditions
+    layers: list[nn.Module] = []
+    for outputs, stride in ((64, 1), (128, 2), (256, 2)):
+        norm = normaliser(options.critic_norm, outputs, options)
+        layers += [nn.Conv2d(inputs, outputs, 5, stride, padding=2), norm, nn.LeakyReLU(options.slope)]
+        layers += [Dropout(options.dropout)] if stride == 2 and options.dropout else []
+        inputs = outputs
+    return PlanesCritic(spec, options, nn.Sequential(*layers, nn.Flatten()), inputs * height * width)
 
 
 FAMILY = Family(
@@ -93,5 +82,5 @@ FAMILY = Family(
     summary="the convolutional networks of Python Machine Learning, ch. 17 (its first GAN is of the family fc)",
     options=PmlOptions,
     generator=PmlGenerator,
-    critic=PmlCritic,
+    critic=_critic,
 )

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from captcha_lab.generate.networks.base import Criticism, CriticNetwork, Family, GeneratorNetwork, NetworkSpec
-from captcha_lab.generate.networks.parts.heads import CriticHead, CriticOptions
-from captcha_lab.generate.networks.parts.layers import halving, joined, output_activation, with_planes
+from captcha_lab.generate.networks.base import Family, GeneratorNetwork, NetworkSpec
+from captcha_lab.generate.networks.parts.heads import CriticOptions, PlanesCritic
+from captcha_lab.generate.networks.parts.layers import halving, joined, output_activation
 from captcha_lab.generate.networks.parts.normalise import normaliser
 
 
@@ -55,32 +55,20 @@ class SlidesGenerator(GeneratorNetwork):
         return images
 
 
-class SlidesCritic(CriticNetwork):
+def _critic(spec: NetworkSpec, options: SlidesOptions) -> PlanesCritic:
     """conv3 s2 p1 16, 32, 64, then a convolution over all that is left to 128, and the score."""
-
-    def __init__(self, spec: NetworkSpec, options: SlidesOptions) -> None:
-        super().__init__(spec)
-        left = halving(spec, 3)  # (4, 4) for 32x32
-        inputs = spec.image_shape[0] + self.conditions
-        layers: list[nn.Module] = []
-        for outputs, norm in ((16, "none"), (32, options.critic_norm), (64, options.critic_norm)):
-            layers += [
-                nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=options.bias or norm == "none")
-            ]
-            layers += [normaliser(norm, outputs, options), nn.LeakyReLU(options.slope)]
-            inputs = outputs
-        bias = options.bias or options.critic_norm == "none"
-        layers += [nn.Conv2d(inputs, 128, left, bias=bias)]
-        layers += [normaliser(options.critic_norm, 128, options), nn.LeakyReLU(options.slope)]
-        self.convolutions = nn.Sequential(*layers, nn.Flatten())
-        self.head = CriticHead(spec, options, 128)
-
-    def forward(self, images: Tensor, condition: Tensor | None = None) -> Criticism:
-        """See `CriticNetwork`."""
-        condition = self.checked(condition, self.conditioned)
-        return self.head(
-            self.convolutions(with_planes(images, condition if self.concat else None)), condition
-        )
+    conditions = spec.classes if spec.conditioning == "concat" else 0
+    left = halving(spec, 3)  # (4, 4) for 32x32
+    inputs = spec.image_shape[0] + conditions
+    layers: list[nn.Module] = []
+    for outputs, norm in ((16, "none"), (32, options.critic_norm), (64, options.critic_norm)):
+        layers += [nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=options.bias or norm == "none")]
+        layers += [normaliser(norm, outputs, options), nn.LeakyReLU(options.slope)]
+        inputs = outputs
+    bias = options.bias or options.critic_norm == "none"
+    layers += [nn.Conv2d(inputs, 128, left, bias=bias)]
+    layers += [normaliser(options.critic_norm, 128, options), nn.LeakyReLU(options.slope)]
+    return PlanesCritic(spec, options, nn.Sequential(*layers, nn.Flatten()), 128)
 
 
 FAMILY = Family(
@@ -88,5 +76,5 @@ FAMILY = Family(
     summary="the lecture slides' DCGAN, with or without its batch norms",
     options=SlidesOptions,
     generator=SlidesGenerator,
-    critic=SlidesCritic,
+    critic=_critic,
 )

@@ -265,7 +265,7 @@ class Session:
             weights,
             {"architecture": "critic", "network": self.trainer.players.spec.as_json()},
         )
-        if recipe.clip or recipe.gradient_penalty:
+        if recipe.constrained:
             save_weight_histograms(run.root / "critic_weights.png", layer_weights(weights), recipe.clip)
 
     def _report(self, *, interrupted: bool = False) -> GeneratorReport:

@@ -95,22 +95,22 @@ PANELS = (
     Panel("estimate", {"wasserstein": "Wasserstein estimate: mean real - mean fake score"}),
     Panel("score gap", {"score_gap": "mean real - mean fake score"}),
     Panel("probability", {"real_probability": "D(x)", "fake_probability": "D(G(z))"}),
-    Panel("quality", {"score": "score", "recall": "recall", "variance_ratio": "variance beside real"}),
+    Panel(
+        "quality",
+        {
+            "score": "score",
+            "gan_test": "read as asked",
+            "recall": "recall",
+            "coverage": "coverage",
+            "variance_ratio": "variance beside real",
+        },
+    ),
+    Panel("nats", {"information": "bound on what an image tells of its codes"}),
 )
 
 
-def save_curves(
-    path: Path, history: Sequence[dict[str, Any]], title: str, epochs_per_iteration: float | None = None
-) -> None:
-    """Write the `curves_figure` of a run; nothing where there is none, or without matplotlib."""
-    figure = curves_figure(history, title, epochs_per_iteration) if available("matplotlib") else None
-    if figure is not None:
-        with atomic_path(path) as temporary:
-            figure.savefig(temporary, dpi=110)
-
-
-def curves_figure(
-    history: Sequence[dict[str, Any]], title: str, epochs_per_iteration: float | None = None
+def curves(
+    history: Sequence[dict[str, Any]], title: str = "", epochs_per_iteration: float | None = None
 ) -> Figure | None:
     """The curves of a run over its iterations, a panel each for what has a scale of its own; None without any.
 
@@ -119,6 +119,7 @@ def curves_figure(
         title: of the picture.
         epochs_per_iteration: for a second axis in epochs; None = no such axis.
     """
+    from matplotlib import rcParams
     from matplotlib.figure import Figure
 
     panels = [p for p in PANELS if any(_points(history, key) for key in p.curves)]
@@ -135,7 +136,7 @@ def curves_figure(
             _set_log_scale(axes, np.array([y for points in drawn for _, y in points]))
         for line in history:
             if line.get("kind") == "switch":
-                axes.axvline(line["iteration"], linestyle=":", color="black", linewidth=1)
+                axes.axvline(line["iteration"], linestyle=":", color=rcParams["text.color"], linewidth=1)
         axes.set_ylabel(panel.label)
         axes.grid(alpha=0.3)
         axes.legend(fontsize="small")
@@ -144,8 +145,19 @@ def curves_figure(
         each = epochs_per_iteration
         axis = every[0].secondary_xaxis("top", functions=(lambda x: x * each, lambda x: x / each))
         axis.set_xlabel("epoch")
-    figure.suptitle("\n".join(wrap(title, TITLE_WIDTH)), fontsize="medium")
+    if title:
+        figure.suptitle("\n".join(wrap(title, TITLE_WIDTH)), fontsize="medium")
     return figure
+
+
+def save_curves(
+    path: Path, history: Sequence[dict[str, Any]], title: str, epochs_per_iteration: float | None = None
+) -> None:
+    """Write the `curves` of a run as a picture; nothing for an empty history, or without matplotlib."""
+    figure = curves(history, title, epochs_per_iteration) if available("matplotlib") else None
+    if figure is not None:
+        with atomic_path(path) as temporary:
+            figure.savefig(temporary, dpi=110)
 
 
 def _points(history: Sequence[dict[str, Any]], key: str) -> list[tuple[int, float]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -17,6 +18,10 @@ from captcha_lab.extras import available
 from captcha_lab.store.files import atomic_path
 from captcha_lab.store.runs import Run, load_weights
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLUMNS = 5  # histograms in a row, at most
 CRITIC = "critic.safetensors"  # a finished run's last critic
 
 
@@ -72,39 +77,45 @@ def share_at_limit(weights: NDArray[np.floating], limit: float, within: float = 
     return float(np.mean(np.abs(np.abs(weights) - limit) <= within * limit))
 
 
-def save_weight_histograms(
-    path: Path, weights: Mapping[str, NDArray[np.floating]], limit: float = 0.0
-) -> None:
-    """Draw histograms of weights side by side, each with its share at the clip's limits.
-
-    Nothing is drawn without matplotlib.
+def weight_histograms(weights: Mapping[str, NDArray[np.floating]], limit: float = 0.0) -> Figure:
+    """Histograms of weights side by side, each with its share at the clip's limits.
 
     Args:
-        path: the picture, PNG or SVG.
         weights: a title and weights [M] for each panel: of several critics, or of one critic's layers.
         limit: the clip's limit, drawn as dotted lines; 0 = there is none.
 
     Raises:
         UsageError: nothing to draw.
     """
-    if not available("matplotlib"):
-        return
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib import rcParams
     from matplotlib.figure import Figure
 
     if not weights:
         raise UsageError("There are no weights to draw: give one critic at least.")
-    figure = Figure(figsize=(3.6 * len(weights), 3.0), layout="constrained")
-    FigureCanvasAgg(figure)
-    panels = figure.subplots(1, len(weights), squeeze=False)[0]
-    for axes, (title, values) in zip(panels, weights.items(), strict=True):
+    columns = min(COLUMNS, len(weights))
+    rows = -(-len(weights) // columns)
+    figure = Figure(figsize=(3.6 * columns, 3.0 * rows), layout="constrained")
+    panels = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axes in panels[len(weights) :]:
+        axes.axis("off")
+    for axes, (title, values) in zip(panels, weights.items(), strict=False):
         span = max(float(np.abs(values).max()), limit) * 1.05 or 1.0
         axes.hist(values, bins=81, range=(-span, span), log=True)
         held = f"\n{100 * share_at_limit(values, limit):.1f} % at ±{limit:g}" if limit else ""
         for side in (-limit, limit) if limit else ():
-            axes.axvline(side, linestyle=":", color="black", linewidth=1)
+            axes.axvline(side, linestyle=":", color=rcParams["text.color"], linewidth=1)
         axes.set_title(title + held, fontsize="medium")
         axes.set_xlabel("critic weight")
-    panels[0].set_ylabel("weights")
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=110)
+    for axes in panels[::columns]:
+        axes.set_ylabel("weights")
+    return figure
+
+
+def save_weight_histograms(
+    path: Path, weights: Mapping[str, NDArray[np.floating]], limit: float = 0.0
+) -> None:
+    """Write `weight_histograms` as a picture; nothing is drawn without matplotlib."""
+    if available("matplotlib"):
+        figure = weight_histograms(weights, limit)
+        with atomic_path(path) as temporary:
+            figure.savefig(temporary, dpi=110)

@@ -13,9 +13,9 @@ from captcha_lab.store.workspace import DatasetFolder, Workspace
 
 if TYPE_CHECKING:
     import numpy as np
-    from numpy.typing import NDArray
+    from matplotlib.figure import Figure
 
-    from captcha_lab.evaluate.generators.candidate import Candidate
+    from captcha_lab.evaluate.generators.candidate import Candidate, Training
     from captcha_lab.evaluate.real import RealData
     from captcha_lab.evaluate.request import EvalRequest
     from captcha_lab.evaluate.subject import Images
@@ -90,18 +90,34 @@ def run_candidate(run: Run) -> Candidate:
         facts=facts,
         attributes=() if generator.exclusive or generator.places else generator.classes,
         strips=lambda: _strips(generator),
-        growth=lambda: _growth(run),
+        training=lambda: _training(run),
     )
 
 
-def _growth(run: Run) -> list[tuple[int, NDArray[np.uint8]]]:
-    """Some of the sheets of samples that training left behind, evenly from the first to the last."""
+def _training(run: Run) -> Training:
+    """What training left behind: sheets of samples evenly from the first to the last, and what draws the plots."""
+    from captcha_lab.evaluate.generators.candidate import Training
+    from captcha_lab.generate.recipe import Recipe
+    from captcha_lab.generate.watching.pictures import curves
+    from captcha_lab.generate.watching.weights import CRITIC, run_layer_weights, weight_histograms
     from captcha_lab.store.images import read_image
+
+    def weights() -> Figure | None:
+        recipe = Recipe.from_json(run.config()["recipe"])
+        if not recipe.constrained or not (run.root / CRITIC).is_file():
+            return None
+        return weight_histograms(run_layer_weights(run), recipe.clip)
 
     files = [file for file in sorted(run.samples.glob("*.png")) if file.stem.isdigit()]
     last = len(files) - 1
     chosen = sorted({round(k * last / (SHEETS - 1)) for k in range(SHEETS)}) if files else []
-    return [(int(files[k].stem), read_image(files[k])) for k in chosen]
+    animation = run.root / "progress.gif"
+    return Training(
+        [(int(files[k].stem), read_image(files[k])) for k in chosen],
+        animation.read_bytes() if animation.is_file() else None,
+        lambda: curves(run.history()),
+        weights,
+    )
 
 
 def _strips(generator: Generator) -> list[Images]:

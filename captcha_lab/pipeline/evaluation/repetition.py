@@ -7,7 +7,7 @@ from typing import Any
 
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.pipeline.common import Say
-from captcha_lab.pipeline.generators import run_data
+from captcha_lab.pipeline.generator_data import run_data
 from captcha_lab.progress import PhaseProgress
 from captcha_lab.store.runs import Run, all_runs
 from captcha_lab.store.workspace import Workspace

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from captcha_lab.generate.networks.base import Criticism, NetworkSpec
-from captcha_lab.generate.networks.parts.layers import MinibatchDiscrimination, joined
+from captcha_lab.generate.networks.base import Criticism, CriticNetwork, NetworkSpec
+from captcha_lab.generate.networks.parts.layers import MinibatchDiscrimination, joined, with_planes
 from captcha_lab.generate.networks.parts.normalise import NormOptions
 from captcha_lab.generate.recipe import SEMI
 
@@ -39,6 +39,30 @@ class Projection(nn.Linear):
 
     def set_initial_weights(self) -> None:
         """Those of the constructor are kept."""
+
+
+class PlanesCritic(CriticNetwork):
+    """Convolutions, which see the condition as planes beside the image, and a head.
+
+    Args:
+        spec: of the networks.
+        options: of the head.
+        convolutions: images and planes [N, C + conditions, H, W] to features [N, F].
+        features: F.
+    """
+
+    def __init__(
+        self, spec: NetworkSpec, options: CriticOptions, convolutions: nn.Module, features: int
+    ) -> None:
+        super().__init__(spec)
+        self.convolutions = convolutions
+        self.head = CriticHead(spec, options, features)
+
+    def forward(self, images: Tensor, condition: Tensor | None = None) -> Criticism:
+        """See `CriticNetwork`."""
+        condition = self.checked(condition, self.conditioned)
+        seen = with_planes(images, condition if self.concat else None)
+        return self.head(self.convolutions(seen), condition)
 
 
 class CriticHead(nn.Module):
