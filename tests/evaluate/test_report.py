@@ -18,7 +18,7 @@ from captcha_lab.evaluate.reading.glyphs import measure_glyphs
 from captcha_lab.evaluate.real import RealData
 from captcha_lab.evaluate.report.report import Report, report_json, verdict_sentence
 from captcha_lab.evaluate.report.write import write_report
-from captcha_lab.generate.watching.pictures import curves
+from captcha_lab.generate.watching.pictures import curves_figure
 from captcha_lab.generate.watching.weights import weight_histograms
 from captcha_lab.recognise.classifier import Classifier
 from captcha_lab.store.packed.packed import PackedSet
@@ -45,7 +45,7 @@ def report(evaluator: Evaluator, recogniser: Classifier, world: PackedSet) -> An
         training=lambda: Training(
             [(3, draw_glyphs([0], 1)[0])],
             ANIMATION,
-            lambda: curves(HISTORY),
+            lambda: curves_figure(HISTORY),
             lambda: weight_histograms({"dense": np.linspace(-0.05, 0.05, 50, dtype=np.float32)}, 0.05),
         ),
     )

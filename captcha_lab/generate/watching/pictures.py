@@ -109,7 +109,7 @@ PANELS = (
 )
 
 
-def curves(
+def curves_figure(
     history: Sequence[dict[str, Any]], title: str = "", epochs_per_iteration: float | None = None
 ) -> Figure | None:
     """The curves of a run over its iterations, a panel each for what has a scale of its own; None without any.
@@ -153,8 +153,8 @@ def curves(
 def save_curves(
     path: Path, history: Sequence[dict[str, Any]], title: str, epochs_per_iteration: float | None = None
 ) -> None:
-    """Write the `curves` of a run as a picture; nothing for an empty history, or without matplotlib."""
-    figure = curves(history, title, epochs_per_iteration) if available("matplotlib") else None
+    """Write the `curves_figure` of a run as a picture; nothing for an empty history, or without matplotlib."""
+    figure = curves_figure(history, title, epochs_per_iteration) if available("matplotlib") else None
     if figure is not None:
         with atomic_path(path) as temporary:
             figure.savefig(temporary, dpi=110)

@@ -98,7 +98,7 @@ def _training(run: Run) -> Training:
     """What training left behind: sheets of samples evenly from the first to the last, and what draws the plots."""
     from captcha_lab.evaluate.generators.candidate import Training
     from captcha_lab.generate.recipe import Recipe
-    from captcha_lab.generate.watching.pictures import curves
+    from captcha_lab.generate.watching.pictures import curves_figure
     from captcha_lab.generate.watching.weights import CRITIC, run_layer_weights, weight_histograms
     from captcha_lab.store.images import read_image
 
@@ -115,7 +115,7 @@ def _training(run: Run) -> Training:
     return Training(
         [(int(files[k].stem), read_image(files[k])) for k in chosen],
         animation.read_bytes() if animation.is_file() else None,
-        lambda: curves(run.history()),
+        lambda: curves_figure(run.history()),
         weights,
     )
 
