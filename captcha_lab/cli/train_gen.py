@@ -39,7 +39,8 @@ def run(
         ),
     ] = None,
     loss: Annotated[
-        str | None, typer.Option(help="Another loss; with no --recipe, the thesis's networks with that loss.")
+        str | None,
+        typer.Option(help="Another loss; with no --recipe, the recipe that stands for it, which is named."),
     ] = None,
     label: Annotated[
         bool | None, typer.Option("--label/--no-label", help="Conditional on the class, or not.")

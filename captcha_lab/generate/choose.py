@@ -151,13 +151,13 @@ def _labelled(recipe: Recipe, choice: Choice, labelled: bool) -> Recipe:
     wanted = choice.label
     if wanted is None and choice.recipe is None and choice.loss is None:
         wanted = labelled  # the default recipe follows the data
-    if wanted is None or wanted == recipe.labelled:
+    if wanted is None or wanted == recipe.labelled == recipe.uses_labels:
         return recipe
     known = recipes()
     if wanted:
         return known.get(_ending(recipe.name, choice.update) + LABEL) or recipe.with_label()
     plain = known.get(recipe.name.removesuffix(LABEL))
-    return plain if plain is not None and not plain.labelled else recipe.without_label()
+    return plain if plain is not None and not plain.uses_labels else recipe.without_label()
 
 
 def _ending(name: str, update: bool | None) -> str:

@@ -220,7 +220,7 @@ class Recipe:
 
     def with_label(self, conditioning: str = "concat") -> Recipe:
         """The conditional form of an unconditional recipe; a conditional one as it is."""
-        return self if self.labelled else replace(self, conditioning=conditioning)
+        return self if self.labelled else replace(self, conditioning=conditioning, auxiliary_weight=0.0)
 
     def without_label(self) -> Recipe:
         """The unconditional form: no condition, no classifier head, no wrong labels."""

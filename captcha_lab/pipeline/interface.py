@@ -14,7 +14,7 @@ from captcha_lab.store.workspace import DatasetFolder, Workspace
 if TYPE_CHECKING:
     from captcha_lab.datasets.imageset import ImageSet
     from captcha_lab.generate.sampling.sample import Generator
-    from captcha_lab.generate.training.session import GeneratorReport
+    from captcha_lab.generate.training.report import GeneratorReport
     from captcha_lab.pipeline.evaluation.evaluate import Evaluated
     from captcha_lab.recognise.contract import CaptchaReader, Reading
     from captcha_lab.recognise.registry import ReaderReport

@@ -22,6 +22,8 @@ def shrunk(recipe: Recipe, **changes: Any) -> Recipe:
         value = recipe.options.get(option.name, option.default)
         if option.name in ("channels", "hidden") and isinstance(value, int):
             options[option.name] = 8
+        elif option.name == "categories" and value:
+            options[option.name] = 3
         elif isinstance(value, list | tuple) and value and all(isinstance(v, int) for v in value):
             options[option.name] = tuple(min(v, 12) for v in value)
     c, h, _ = recipe.image_shape

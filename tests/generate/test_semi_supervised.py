@@ -82,3 +82,5 @@ def test_it_needs_some_labels() -> None:
     assert (recipe.labelled, recipe.uses_labels) == (False, True)
     with pytest.raises(UsageError, match="needs labels and the data has none"):
         choose(Choice(recipe="cs231n-semi"), labelled=False)
+    assert not choose(Choice(recipe="cs231n-semi", label=False), labelled=False).uses_labels
+    assert choose(Choice(recipe="cs231n-semi", label=True)).auxiliary_weight == 0

@@ -57,7 +57,7 @@ class Adversarial(Loss, ABC):
     """A loss of two players given by two formulas, each a scalar (mean over the batch)."""
 
     needs_real = False
-    """The generator's formula looks at real images too."""
+    """The generator's formula needs real images too."""
     estimate = "score_gap"
     """What the difference of the mean scores is called in the log."""
 

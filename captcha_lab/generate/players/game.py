@@ -108,7 +108,7 @@ class Game:
     def judge(self, pairs: list[Pair], differentiable: bool = False) -> tuple[list[Criticism], list[Tensor]]:
         """One criticism for each batch, and the tensors their gradient is to be taken at, if it is.
 
-        Critics that look at one image at a time judge all in one pass; batch norm must not mix real and fake.
+        Critics that judge each image by itself see all in one pass; batch norm must not mix real and fake.
         """
         criticise = self.players.criticise
         if self.players.couples:

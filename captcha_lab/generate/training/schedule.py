@@ -9,7 +9,7 @@ from typing import Any
 
 from captcha_lab.generate.recipe import Recipe, half_cosine
 
-WINDOW = 20  # iterations whose critic losses the switching rule looks at
+WINDOW = 20  # last iterations whose critic losses the switching rule tests
 SURE = 3.0  # standard deviations of Kendall's statistic below what chance gives
 
 
@@ -51,7 +51,7 @@ class StepRule:
         return self.switch and self.switched_at < 0
 
     def state(self) -> dict[str, Any]:
-        """When it switched and the losses it looks at."""
+        """When it switched and the last losses."""
         return {"switched_at": self.switched_at, "losses": list(self._losses)}
 
     def restore(self, state: dict[str, Any]) -> None:

@@ -15,7 +15,8 @@ from captcha_lab.generate.recipe import Recipe
 from captcha_lab.generate.training.budget import plan, planned_iterations
 from captcha_lab.generate.training.config import GeneratorConfig
 from captcha_lab.generate.training.monitor import Monitor, Quality
-from captcha_lab.generate.training.session import GeneratorReport, Hooks, Session
+from captcha_lab.generate.training.report import GeneratorReport, Hooks
+from captcha_lab.generate.training.session import Session
 from captcha_lab.generate.training.trainer import Trainer
 from captcha_lab.generate.training.tuning import choose_precision, choose_threads, limited
 from captcha_lab.parallel import Group
