@@ -137,7 +137,9 @@ class FastCritic(CriticNetwork):
         features = options.critic[-1]
         self.score = nn.Linear(features, 1)
         self.projection = Projection(spec.classes, features) if spec.conditioning == "projection" else None
-        self.classifier = nn.Linear(features, spec.classes) if spec.classes else None
+        # With a concatenated condition nothing trains it: a class is then no output of the critic.
+        classifies = spec.conditioning in ("projection", "auxiliary")
+        self.classifier = nn.Linear(features, spec.classes) if classifies else None
 
     def forward(self, images: Tensor, condition: Tensor | None = None) -> Criticism:
         """See `CriticNetwork`."""
