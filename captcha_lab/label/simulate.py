@@ -7,7 +7,7 @@ else what followed along, else the model's proposal at that moment; nothing is l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,10 @@ from captcha_lab.label.questions.types import Answer, LabelConfig, Member, Place
 from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.catalog.labels import LabelLog
 
-ASKED_TEXTS = ("grid", "captcha")  # queues that a labeller of whole captchas is asked in
+ASKED_TEXTS = ("grid", "captcha", "suspects")  # queues that a labeller of whole captchas is asked in
+WORTH_CHECKING = (
+    1.0  # labels that the next key puts right, below which labels are read out of fold for suspects
+)
 IN_MEMORY = Path(":memory:")  # SQLite's own name for a database that is on no disk
 
 
@@ -206,17 +209,27 @@ def simulate_texts(
     engine = TextEngine(images, memory_log(places_of(len(truth), 1)), alphabet, config)
     engine.proposer = proposer
     engine.read(lambda done, total: None)
-    return play(engine, Labeller(truth, alphabet, error_rate, seed), most_keys, ASKED_TEXTS)
+    return play(engine, Labeller(truth, alphabet, error_rate, seed), most_keys, ASKED_TEXTS, engine.check)
 
 
 def play(
-    engine: GlyphEngine | TextEngine, labeller: Labeller, most_keys: int, queues: Sequence[str]
+    engine: GlyphEngine | TextEngine,
+    labeller: Labeller,
+    most_keys: int,
+    queues: Sequence[str],
+    check: Callable[[], None] = lambda: None,
 ) -> Curve:
-    """Let a labeller answer an engine until the keys are spent or nothing is left to ask."""
+    """Let a labeller answer an engine until the keys are spent or nothing is left to ask.
+
+    `check` looks for suspects, which takes as long as trainings do: it waits until keys elsewhere gain little.
+    """
     points: list[Point] = []
     keys = shown = since = 0
     while True:
         question = best_question(engine, queues)
+        if question is None or question.worth < WORTH_CHECKING:
+            check()
+            question = best_question(engine, queues)
         if question is None:
             break
         answer = labeller.answer(question)

@@ -148,6 +148,14 @@ def typing_texts(data: TextData) -> Curve:
     return Curve(tuple(points), tuple(data.texts))
 
 
+def reordered(data: TextData, seed: int) -> TextData:
+    """The captchas in an order drawn by a seed; as they come for 0. The order decides what is asked first."""
+    if seed == 0:
+        return data
+    order = np.random.default_rng(seed).permutation(len(data.texts))
+    return data._replace(images=[data.images[k] for k in order], texts=[data.texts[k] for k in order])
+
+
 def text_engine(data: TextData, most_keys: int, error_rate: float = 0.0, seed: int = 0) -> Curve:
     """What the review page asks about whole captchas, with the reader learning behind it."""
     proposer = text_proposer(lambda number: data.images[number - 1])

@@ -6,7 +6,7 @@ hold errors; `as shown` with those errors, judged by eye, corrected (label_corre
 each of some seeds: their row is the mean of these runs. About ten minutes on one core, with progress on stderr.
 
 `words5` is labelled by whole texts, of which the accuracy is over all 1,040: typed, and as the review page asks while
-its reader learns (one run each without and with slips; some ten trainings of a minute or two each).
+its reader learns, without and with slips, in as many orders as --seeds says (a run has some ten trainings of a minute).
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from scripts.benchmarks._labelling import (
     endpoint,
     engine,
     folder,
+    reordered,
     text_engine,
     text_folder,
     thesis_loop,
@@ -116,22 +117,18 @@ def compare(data: Data) -> tuple[list[dict[str, Any]], Curve]:
     return rows, ours
 
 
-def compare_texts(data: TextData) -> list[dict[str, Any]]:
-    """All ways of labelling whole captchas."""
-    methods: list[tuple[str, Callable[[TextData], Curve]]] = [
-        ("type everything", typing_texts),
-        ("whole captchas", lambda data: text_engine(data, MOST_TEXT_KEYS)),
-        (
-            f"whole captchas, {100 * SLIPS:g} % slips",
-            lambda data: text_engine(data, MOST_TEXT_KEYS, error_rate=SLIPS),
-        ),
-    ]
-    rows = []
-    for name, method in methods:
-        say(f"{data.name}: {name}")
-        started = time.perf_counter()
-        curve = method(data)
-        rows.append(row(data, name, "as labelled", [curve], time.perf_counter() - started))
+def compare_texts(data: TextData, seeds: int) -> list[dict[str, Any]]:
+    """All ways of labelling whole captchas; the mean of some orders of the captchas, each with its own slips."""
+    rows = [row(data, "type everything", "as labelled", [typing_texts(data)], 0.0)]
+    for rate in (0.0, SLIPS):
+        name = f"whole captchas, {100 * rate:g} % slips" if rate else "whole captchas"
+        started, curves = time.perf_counter(), []
+        for seed in range(seeds):
+            say(f"{data.name}: {name}, run {seed + 1} of {seeds}")
+            curve = text_engine(reordered(data, seed), MOST_TEXT_KEYS, error_rate=rate, seed=seed)
+            say(f"99 % at {curve.keys_to(0.99)} keys; {100 * curve.points[-1].accuracy:.2f} % at the end")
+            curves.append(curve)
+        rows.append(row(data, name, "as labelled", curves, time.perf_counter() - started))
     return rows
 
 
@@ -228,6 +225,7 @@ def print_tables(report: dict[str, Any]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print the JSON object only")
+    parser.add_argument("--seeds", type=int, default=1, help="orders of whole captchas that are tried")
     parser.add_argument("--data", choices=("ustc", "digits4", "endpoint", "words5"), action="append")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -245,7 +243,7 @@ def main() -> None:
     }
     for name in arguments.data or (*makers, "words5"):
         if name == "words5":
-            report["rows"] += compare_texts(text_folder(name, "*.png"))
+            report["rows"] += compare_texts(text_folder(name, "*.png"), arguments.seeds)
             continue
         data = makers[name]()
         rows, curve = compare(data)

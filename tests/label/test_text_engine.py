@@ -17,7 +17,7 @@ from captcha_lab.label.questions.texts.calibration import Calibration
 from captcha_lab.label.questions.texts.engine import TEXT_QUEUES, TextEngine
 from captcha_lab.label.questions.texts.proposer import TrainedProposer
 from captcha_lab.label.questions.types import LabelConfig, Question
-from captcha_lab.label.simulate import Labeller, memory_log, mending_keys, play
+from captcha_lab.label.simulate import Labeller, memory_log, mending_keys, play, simulate_texts
 from captcha_lab.recognise.contract import Reading
 from captcha_lab.store.catalog.labels import StaleRevisionError
 
@@ -229,6 +229,18 @@ def test_a_reader_that_learns_saves_keys(engine: TextEngine, texts: list[str]) -
 def test_slips_cost_no_more_than_themselves(engine: TextEngine, texts: list[str]) -> None:
     curve = play(engine, Labeller(texts, engine.alphabet, 0.02), 10_000, QUEUES)
     assert curve.points[-1].accuracy > 0.9
+
+
+def test_mistyped_texts_are_found_and_asked_again(texts: list[str]) -> None:
+    def played(rate: float) -> float:
+        proposer = Apprentice(texts)
+        curve = simulate_texts(texts, Alphabet(CHARACTERS), proposer, error_rate=rate, most_keys=10_000)
+        if rate:
+            assert "suspects" in {point.queue for point in curve.points}
+        return curve.points[-1].accuracy
+
+    assert played(0.0) == 1.0
+    assert played(0.05) == 1.0
 
 
 def test_mending_costs_an_arrow_the_characters_and_enter() -> None:

@@ -76,7 +76,7 @@ class TextState:
 
     def take_crossed(self, readings: Readings) -> None:
         """Labelled captchas were read by readers that did not learn their labels."""
-        self.crossed, self._checked_with = readings, len(self.labels)
+        self.crossed, self._checked_with = readings, len(self.known())
 
     def observe(self, events: Sequence[LabelEvent]) -> None:
         """Learn from an answer how far the proposals are to be believed."""
@@ -160,7 +160,9 @@ class TextState:
         return len(self.labels) >= FEWEST and len(self.labels) - self._trained_with >= due
 
     def unchecked(self) -> bool:
-        """Whether labels have become so many more that they should be read out of fold again."""
+        """Whether labels have become so many more, or all that can be, that they should be read out of fold again."""
+        if len(self.labels) == len(self.images):
+            return len(self.known()) > self._checked_with
         return len(self.known()) >= max(2 * FEWEST, CHECK_GROWTH * self._checked_with)
 
     def member(self, image_id: int, *, hidden: bool = False) -> Member:
