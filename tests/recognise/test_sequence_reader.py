@@ -98,6 +98,14 @@ def test_it_learns_length_and_alphabet_from_captchas_without_labels() -> None:
     assert adapted(base, images[:10]) is base
 
 
+def test_texts_of_two_lengths_are_not_taken_for_one() -> None:
+    rng = np.random.default_rng(4)
+    texts = random_texts(40, "246789", (4, 4, 4, 5))
+    reader = adapted(base_reader(), [draw_text(text, rng) for text in texts])
+    assert {len(text) for text in texts} == {4, 5}
+    assert reader.facts.lengths == ()
+
+
 def test_it_learns_from_what_it_reads_surely_and_from_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(adapt, "ENOUGH", 40)
     monkeypatch.setattr(adapt, "STEPS", 6)

@@ -6,13 +6,16 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import log
 
 import numpy as np
 
+from captcha_lab.recognise.codec.ctc import log_probabilities
 from captcha_lab.recognise.contract import Reading
 from captcha_lab.recognise.fit import FitConfig, fit
 from captcha_lab.recognise.sequence.augment import Augmentation
 from captcha_lab.recognise.sequence.batches import TextBatches, ctc_objective
+from captcha_lab.recognise.sequence.columns import scaled
 from captcha_lab.recognise.sequence.reader import SequenceReader
 from captcha_lab.recognise.sequence.start import start_from
 
@@ -24,8 +27,12 @@ SURE = (
 )
 RARE = 0.1  # of the mean number of times that a character was read surely: below, it does not occur
 PER_CLASS = 8  # characters read surely per class, below which they are too few to say
-SURE_OF_LENGTH = 0.5  # share of the readings that count, the surest
-USUAL = 0.9  # share of these that must have one length for it to be the set's
+SURE_OF_LENGTH = 0.5  # share of the readings that count for lengths, the surest
+COMMON, USUAL = (
+    0.5,
+    0.9,
+)  # shares of these that must have, and that may well have, a length for it to be the set's
+MAY_WELL = log(0.01)  # least probability of a text of that length, as a share of that of the text read
 # Digits, capitals and small letters, without those of one shape in both cases.
 KINDS = ("0123456789", "ABDEFGHJLMNQRTY", "abdefghijlmnqrty")
 IN_USE = 0.25  # share of these that must occur for the kind to occur
@@ -52,15 +59,18 @@ def adapted(reader: SequenceReader, images: Sequence[np.ndarray]) -> SequenceRea
     chosen = np.random.default_rng(0).permutation(len(images))[:MOST]
     found = reader
     for _ in range(ROUNDS):
-        readings = [reading for reading in found.read([images[k] for k in chosen]) if reading.text]
-        if len(readings) < LEAST:
+        pictures = [images[k] for k in chosen]
+        pairs = zip(pictures, found.read(pictures), strict=True)
+        written = [(picture, reading) for picture, reading in pairs if reading.text]
+        if len(written) < LEAST:
             return reader
+        pictures, readings = [list(part) for part in zip(*written, strict=True)]
         kept = _occurring(found.classes, readings)
         facts = replace(
             found.facts,
             classes=tuple(c for c in found.classes if c in kept),
             forms=tuple(form for c, form in zip(found.classes, found.facts.forms, strict=True) if c in kept),
-            lengths=_lengths(readings),
+            lengths=_lengths(found, pictures, readings),
         )
         found = SequenceReader(start_from(found, facts), facts)
     return found
@@ -126,10 +136,29 @@ def surer(classes: Sequence[str], readings: Sequence[Reading]) -> list[int]:
     return [k for k in order if k in chosen]
 
 
-def _lengths(readings: Sequence[Reading]) -> tuple[int, ...]:
-    surest = sorted(readings, key=lambda reading: -reading.confidence)[: int(SURE_OF_LENGTH * len(readings))]
-    length, count = Counter(len(reading.text) for reading in surest).most_common(1)[0]
-    return (length,) if count >= USUAL * len(surest) else ()
+def _lengths(
+    reader: SequenceReader, images: Sequence[np.ndarray], readings: Sequence[Reading]
+) -> tuple[int, ...]:
+    """The one length of a set's texts, or () where there are several.
+
+    A stroke is easily taken for one more character: captchas read with another length may have the common one if a
+    text of it is not much less probable. Where texts differ in length it is.
+    """
+    order = np.argsort([-reading.confidence for reading in readings])[: int(SURE_OF_LENGTH * len(readings))]
+    length, count = Counter(len(readings[k].text) for k in order).most_common(1)[0]
+    if count < COMMON * len(order):
+        return ()
+    odd = [k for k in order if len(readings[k].text) != length]
+    other = reader.restricted([length]).read([images[k] for k in odd])
+    scores = reader.scores([scaled(images[k], reader.facts.stretch) for k in odd])
+    number = {c: k + 1 for k, c in enumerate(reader.classes)}
+    texts, instead = (
+        [tuple(number[c] for c in reading.text) for reading in found]
+        for found in ([readings[k] for k in odd], other)
+    )
+    loss = log_probabilities(scores, instead) - log_probabilities(scores, texts)
+    likely = sum(len(text) == length and worse > MAY_WELL for text, worse in zip(instead, loss, strict=True))
+    return (length,) if count + likely >= USUAL * len(order) else ()
 
 
 def _occurring(classes: Sequence[str], readings: Sequence[Reading]) -> set[str]:
