@@ -29,8 +29,9 @@ def data_uri(encoded: bytes, kind: str) -> str:
 
 
 def cell(image: NDArray[np.uint8], caption: str = "", mark: str = "", title: str = "") -> str:
-    """One square image with a caption; `mark` is a key of `MARKS`."""
-    size = "big" if image.shape[0] >= LARGE else ""
+    """One image, square or wide, with a caption; `mark` is a key of `MARKS`."""
+    height, width = image.shape[:2]
+    size = "wide" if width > height else "big" if height >= LARGE else ""
     below = escape(MARKS[mark] + caption) or "&nbsp;"
     return (
         f'<span class="cell {mark} {size}" title="{escape(title)}">'
