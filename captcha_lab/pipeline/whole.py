@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 LEAST = 20  # labelled captchas, below which there is nothing to learn
 LEAST_REAL = 16  # captchas to compare samples with
 HARD = 0.96  # share of a picture's variance that two grey levels explain, from which its edges count as hard
+FINE = 28  # pixels of height to which soft captchas are drawn: the larger, the slower
 FEW = 0.05  # share of captchas that have colour, up to which all are taken for grey
 EXAMINED = 200  # captchas looked at for that
 
@@ -99,10 +100,11 @@ class WholeData:
         if choice.label is False:
             raise UsageError("--whole draws captchas from their texts: leave --no-label away.")
         recipe = choose(replace(choice, label=True), labelled=True, defaults=self.defaults)
+        if recipe.network != "whole":
+            return recipe
         dark = bool(np.median(self.images[:EXAMINED]) < 128)
-        if dark and recipe.network == "whole" and "paper" not in recipe.options:
-            return replace(recipe, options={**recipe.options, "paper": 0.0})
-        return recipe
+        coarse = 1 if recipe.options.get("crisp", True) else max(1, round(self.image_shape[0] / FINE))
+        return replace(recipe, options={"paper": 0.0 if dark else 1.0, "coarse": coarse, **recipe.options})
 
     @contextmanager
     def stream(self, recipe: Recipe, seed: int, group: Group) -> Iterator[ArrayStream]:

@@ -194,3 +194,15 @@ def test_ink_outside_every_window_is_paper() -> None:
     made = network(torch.zeros(1, 12), condition)[0, 0]
     assert bool((made[:, :30] == 1).all())
     assert bool((made[:, 50:] == 1).all())
+
+
+def test_coarse_networks_draw_and_see_pictures_of_the_full_size() -> None:
+    options = {"places": 2, "coarse": 2, "crisp": False, "backdrop": True, "generator": (8,), "critic": (8,)}
+    spec = NetworkSpec("whole", (3, 41, 99), 12, 6, "projection", options=options)
+    settings = WholeOptions(**options)  # type: ignore[arg-type]
+    generator, critic = FAMILY.generator(spec, settings), FAMILY.critic(spec, settings)
+    condition = torch.tensor([[1.0, 0, 0, 0, 1, 0], [0, 0, 1, 0, 0, 0]])
+    made = generator(torch.randn(2, 12), condition)
+    assert made.shape == (2, 3, 41, 99)
+    assert critic(made, condition).score.shape == (2,)
+    assert next(critic.body.parameters()).shape[1] < 3 * 41 * 99 / 2

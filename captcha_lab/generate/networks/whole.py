@@ -49,13 +49,20 @@ class WholeOptions:
     paper: float = 1.0  # brightness of blank paper, 0 black to 1 white
     grain: float = 0.05  # first standard deviation of the ink's grain (learned), 0 = none
     backdrop: bool = False  # background and strokes are drawn too; False = blank paper
+    coarse: int = 1  # pixels to one of those that the networks draw and see, along each side
+
+
+def drawn_shape(spec: NetworkSpec, options: WholeOptions) -> tuple[int, int, int]:
+    """(C, H, W) of the picture that the networks draw and see; it is scaled to the captcha's size."""
+    channels, height, width = spec.image_shape
+    return channels, -(-height // options.coarse), -(-width // options.coarse)
 
 
 class Layout:
     """Where the windows of a text's characters lie: evenly spread, the same in both networks."""
 
     def __init__(self, spec: NetworkSpec, options: WholeOptions) -> None:
-        places, width = options.places, spec.image_shape[2]
+        places, width = options.places, drawn_shape(spec, options)[2]
         if spec.classes % max(places, 1) or places < 1:
             raise ValueError(f"{spec.classes} values of a condition are not {places} places of characters")
         self.places, self.characters = places, spec.classes // places
@@ -107,7 +114,7 @@ class WholeGenerator(GeneratorNetwork):
 
     def __init__(self, spec: NetworkSpec, options: WholeOptions) -> None:
         super().__init__(spec)
-        channels, height, width = spec.image_shape
+        self.drawn = channels, height, width = drawn_shape(spec, options)
         self.options, self.low_high = options, spec.output_range
         self.layout = layout = Layout(spec, options)
         if spec.noise_size < layout.places + 2:
@@ -142,7 +149,7 @@ class WholeGenerator(GeneratorNetwork):
         assert condition is not None
         text, layout = Text(condition, self.layout), self.layout
         n, places = len(noise), layout.places
-        channels, height, width = self.image_shape
+        channels, height, width = self.drawn
         common = noise[:, : self.common]
         own = noise[:, self.common : self.common + self.own * places].reshape(n, places, self.own)
         chosen = (
@@ -188,9 +195,12 @@ class WholeGenerator(GeneratorNetwork):
         if self.log_grain is not None:
             tone = tone + self.log_grain.exp() * (
                 noise[:, self.common + self.own * places :] @ self.texture
-            ).view(n, *self.image_shape)
+            ).view(n, *self.drawn)
         low, high = self.low_high
-        return (paper + mask * (_held(tone) - paper)) * (high - low) + low
+        made: Tensor = (paper + mask * (_held(tone) - paper)) * (high - low) + low
+        if self.options.coarse > 1:
+            made = F.interpolate(made, self.image_shape[1:], mode="bilinear")
+        return made
 
 
 class WholeCritic(CriticNetwork):
@@ -198,7 +208,7 @@ class WholeCritic(CriticNetwork):
 
     def __init__(self, spec: NetworkSpec, options: WholeOptions) -> None:
         super().__init__(spec)
-        channels, height, _ = spec.image_shape
+        self.seen = channels, height, width = drawn_shape(spec, options)
         self.options, self.low_high = options, spec.output_range
         self.layout = layout = Layout(spec, options)
         pixels = channels * height * layout.window
@@ -208,7 +218,7 @@ class WholeCritic(CriticNetwork):
         self.score = nn.Linear(features, 1)
         self.projection = Projection(3 * layout.characters, features)
         self.classifier = nn.Linear(features, layout.characters)
-        small = channels * -(-height // 2) * -(-spec.image_shape[2] // 2)
+        small = channels * -(-height // 2) * -(-width // 2)
         self.scene = _stack(small, options.scene, options.slope)
         self.scene_score = nn.Linear(options.scene[-1], 1)
 
@@ -218,6 +228,8 @@ class WholeCritic(CriticNetwork):
         assert condition is not None
         text, layout = Text(condition, self.layout), self.layout
         low, high = self.low_high
+        if self.options.coarse > 1:
+            images = F.interpolate(images, self.seen[1:], mode="area")
         ink = self.options.paper - (images - low) / (high - low)  # 0 = blank
         n, channels, height, _ = ink.shape
         padded = F.pad(ink, (layout.margin, layout.margin))

@@ -25,7 +25,7 @@ SOFT = replace(
     WHOLE,
     name="whole-soft",
     summary="--whole: the same for soft edges, backgrounds and strokes",
-    options={"places": 4, "crisp": False, "backdrop": True, "grain": 0.0},
+    options={"places": 4, "crisp": False, "backdrop": True, "grain": 0.0, "codes": 0},
 )
 
 RECIPES: tuple[Recipe, ...] = (WHOLE, SOFT)
