@@ -46,6 +46,10 @@ class Arm:
     changes: tuple[str, ...] = ()
     evaluations: int = 10
 
+    def run(self, seed: int) -> str:
+        """The name of its run with a seed."""
+        return f"{self.name}-{self.iterations}-{seed}"
+
 
 def _narrow(name: str, iterations: int, evaluations: int = 10, recipe: str | None = None) -> Arm:
     return Arm(name, recipe or name, "captcha", iterations, NARROW, evaluations)
@@ -64,11 +68,11 @@ ARMS = {
         Arm("dcgan-bare", "dcgan", "captcha", 400, BARE, 4),
         Arm("wdcgan-bare", "wdcgan", "captcha", 460, BARE, 4),
         Arm("gan-fc-printed", "gan-fc-printed", "captcha", 600, (), 4),
-        Arm("gan-fc", "gan-fc", "captcha", 600, (), 20),
-        Arm("wgan-fc", "wgan-fc", "captcha", 600, (), 20),
-        Arm("wgan-fc-gp", "wgan-fc-gp", "captcha", 318, (), 6),
-        Arm("digits-beta-5", "cs231n-gan", "mnist", 600, DIGITS, 4),
-        Arm("digits-beta-9", "cs231n-gan", "mnist", 600, (*DIGITS, "beta1=0.9"), 4),
+        Arm("gan-fc", "gan-fc", "captcha", 1500, (), 15),
+        Arm("wgan-fc", "wgan-fc", "captcha", 1500, (), 15),
+        Arm("wgan-fc-gp", "wgan-fc-gp", "captcha", 794, (), 8),
+        Arm("digits-beta-5", "cs231n-gan", "mnist", 1200, DIGITS, 4),
+        Arm("digits-beta-9", "cs231n-gan", "mnist", 1200, (*DIGITS, "beta1=0.9"), 4),
         Arm("ring", "gan-fc", "ring", 1500, RING, 1),
         Arm("ring-minibatch", "gan-fc", "ring", 1500,
             ('options={"generator":[64,64],"critic":[64,64],"minibatch":16}', *RING[1:]), 1),
@@ -145,7 +149,7 @@ class Runs:
 
     def has(self, arm: str, seed: int) -> bool:
         """Whether the run is finished."""
-        return (self.workspace.models / f"{arm}-{seed}" / "summary.json").is_file()
+        return (self.workspace.models / ARMS[arm].run(seed) / "summary.json").is_file()
 
     def record(self, arm: str, seed: int) -> Record:
         """The arm's run with a seed."""
@@ -159,7 +163,7 @@ class Runs:
                 _ring(self.workspace) if made.dataset == "ring" else fetched(self.workspace, made.dataset)
             )
             choice = Choice(recipe=made.recipe, changes=made.changes)
-            run = trained_run(self.workspace, folder, choice, config, f"{arm}-{seed}")
+            run = trained_run(self.workspace, folder, choice, config, made.run(seed))
             self._records[arm, seed] = Record(made, run)
         return self._records[arm, seed]
 

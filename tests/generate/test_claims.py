@@ -64,7 +64,8 @@ class Made(Record):
             for k, v in estimates.items()
         ]
         self._made = train + [
-            {"kind": "evaluation", "iteration": k, "score": v, "variance_ratio": v} for k, v in scores.items()
+            {"kind": "evaluation", "iteration": k, "score": v, "coverage": v, "variance_ratio": v}
+            for k, v in scores.items()
         ]
 
     @property
