@@ -64,7 +64,11 @@ class Made(Record):
             for k, v in estimates.items()
         ]
         self._made = train + [
-            {"kind": "evaluation", "iteration": k, "score": v, "coverage": v, "variance_ratio": v}
+            {
+                "kind": "evaluation",
+                "iteration": k,
+                **dict.fromkeys(("score", "coverage", "variance_ratio"), v),
+            }
             for k, v in scores.items()
         ]
 
