@@ -154,7 +154,7 @@ def progress(name: str) -> Iterator[Bar]:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str | None = None) -> str:
-    """A plain table as text, numbers to the right; fits the terminal's width."""
+    """A plain table as text, numbers to the right; rows one below the other where the terminal is too narrow for it."""
     import io
 
     from rich.box import SIMPLE_HEAD, Box
@@ -165,6 +165,10 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str | No
         return bool(text) and text.strip("%± ").replace(".", "").replace("-", "").replace(",", "").isdigit()
 
     texts = [["" if cell is None else printable(str(cell)) for cell in row] for row in rows]
+    width = Console().width if sys.stdout.isatty() else 200
+    words = ([word for row in [columns, *texts] for word in row[k].split()] for k in range(len(columns)))
+    if sum(3 + max(map(len, column), default=0) for column in words) > width:
+        return "\n".join(filter(None, [title, *(_record(columns, row) for row in texts)]))
     box = SIMPLE_HEAD if _draws_lines(sys.stdout) else Box(str(SIMPLE_HEAD).replace("─", "-"), ascii=True)
     grid = Table(title=title, box=box, title_justify="left", pad_edge=False)
     for k, column in enumerate(columns):
@@ -172,10 +176,21 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str | No
         grid.add_column(column, justify="right" if right else "left")
     for row in texts:
         grid.add_row(*row)
-    width = Console().width if sys.stdout.isatty() else 200
     out = io.StringIO()
     Console(file=out, width=width, highlight=False, markup=False).print(grid)
     return out.getvalue().rstrip()
+
+
+def _record(columns: Sequence[str], row: Sequence[str]) -> str:
+    """A row by itself: what it is about, and below that its other cells, each with its column's name."""
+    first = 0 if columns[0] else 1  # a column without a name holds a mark
+    head = " ".join(filter(None, row[: first + 1]))
+    rest = (
+        f"{column} {cell}"
+        for column, cell in zip(columns[first + 1 :], row[first + 1 :], strict=True)
+        if cell
+    )
+    return f"{head}\n  {'; '.join(rest)}"
 
 
 def _draws_lines(stream: Any) -> bool:

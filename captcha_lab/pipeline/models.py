@@ -74,7 +74,7 @@ def score_of(run: Run) -> Score | None:
         scores = [
             float(line["score"]) for line in history if line.get("kind") == "evaluation" and "score" in line
         ]
-        return Score(max(scores), max(scores), f"score {max(scores):.2f} of 1") if scores else None
+        return Score(max(scores), max(scores), f"{max(scores):.2f} of 1") if scores else None
     summary: dict[str, Any] = next((line for line in reversed(history) if line.get("summary")), {})
     share: Any = summary.get("validation_captchas")
     whole = _is_share(share) or config.get("reader", "glyph") != "glyph"

@@ -93,6 +93,22 @@ def test_results_are_broken_at_words() -> None:
     assert "tab\tlinetab" in lines[-2]
 
 
+@pytest.mark.parametrize("columns", [60, 160])
+def test_no_name_of_a_table_is_cut_off(columns: int) -> None:
+    code = (
+        "from captcha_lab.cli.output import emit, table\n"
+        "names = ('', 'run', 'kind', 'recipe', 'data', 'score', 'size', 'made')\n"
+        "row = ('*', 'generator-20261125-180042', 'generator', 'wdcgan-label', 'captcha', '', '38 MB', '2026')\n"
+        "emit(None, False, table(names, [row]))"
+    )
+    lines = in_a_terminal(code, columns).split("\r\n")
+    assert all(len(line) <= columns for line in lines)
+    text = " ".join(" ".join(lines).split())
+    assert "* generator-20261125-180042" in text
+    assert ("recipe wdcgan-label; data captcha; size 38 MB" in text) == (columns == 60)
+    assert "…" not in text
+
+
 def test_a_question_waits_for_no_bar() -> None:
     code = (
         "import typer\nfrom captcha_lab.cli import output\n"

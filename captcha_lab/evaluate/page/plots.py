@@ -10,7 +10,7 @@ import matplotlib as mpl
 import numpy as np
 from cycler import cycler
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from captcha_lab.evaluate.page.html import framed
@@ -117,7 +117,9 @@ def line_plot(
             axes.plot(x, y, "o-", markersize=3, label=label)
             axes.fill_between(x, [low for low, _ in ends], [high for _, high in ends], alpha=0.2)
         axes.set(xlabel=across, ylabel=up, xscale="log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
         if len(series) > 1:
             axes.legend(fontsize=8)
         return svg(figure, name, f"{up} over {across}")

@@ -103,12 +103,14 @@ class LabelLog:
                 self.catalog.execute(
                     "INSERT INTO label_event "
                     "(act_id, image_id, position, cells, value, source, run_id, confidence) VALUES "
-                    "(?1, ?2, ?3, iif(?3 IS NULL, NULL, (SELECT cells FROM current_cut WHERE image_id = ?2)), "
-                    "?4, ?5, ?6, ?7)",
+                    "(?, ?, ?, iif(? IS NULL, NULL, (SELECT cells FROM current_cut WHERE image_id = ?)), "
+                    "?, ?, ?, ?)",
                     (
                         act_id,
                         event.image_id,
                         event.position,
+                        event.position,
+                        event.image_id,
                         event.value,
                         event.source,
                         event.run_id,
