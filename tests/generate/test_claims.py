@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from captcha_lab.generate.choose import Choice, choose
+from captcha_lab.generate.training.config import GeneratorConfig
+from captcha_lab.store.workspace import Workspace
 from scripts.benchmarks import claims
 from scripts.benchmarks._experiments import ARMS, Record
+from scripts.benchmarks._generators import trained_run
 from scripts.benchmarks.thesis import claim, collapse_claim, gather_claim
 
 
@@ -129,3 +134,40 @@ def test_the_saturation_claim_is_computed() -> None:
 def test_every_arm_is_a_recipe(arm: str) -> None:
     made = ARMS[arm]
     assert choose(Choice(recipe=made.recipe, changes=made.changes)).name.startswith(made.recipe)
+
+
+def test_finished_runs_are_kept_and_interrupted_ones_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace, seen = Workspace(tmp_path), []
+    place = workspace.models / "arm-4-0"
+
+    def train(workspace: Workspace, folder: object, choice: object, config: object, name: str) -> Ended:
+        seen.append(f"train {name}")
+        place.mkdir(parents=True)
+        (place / "config.json").write_text("{}")
+        return Ended(interrupted=True)
+
+    def resume(workspace: Workspace, name: str) -> Ended:
+        seen.append(f"resume {name}")
+        (place / "summary.json").write_text("{}")
+        return Ended(interrupted=False)
+
+    monkeypatch.setattr("scripts.benchmarks._generators.pipeline.train_generator", train)
+    monkeypatch.setattr("scripts.benchmarks._generators.pipeline.resume_generator", resume)
+
+    def run() -> Path:
+        folder = workspace.dataset("captcha")
+        return trained_run(workspace, folder, Choice(), GeneratorConfig(), "arm-4-0").root
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert run() == run() == place
+    assert seen == ["train arm-4-0", "resume arm-4-0"]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What is asked of a run's report."""
+
+    interrupted: bool
