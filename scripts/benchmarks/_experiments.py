@@ -30,7 +30,7 @@ BARE = ('options={"channels":8,"hidden":128,"critic_norm":"none","generator_norm
 DIGITS = ('options={"generator":[256,256]}',)
 RING = (
     'options={"generator":[64,64],"critic":[64,64]}',
-    "noise_size=16", "output_range=[-1,1]", "batch_size=128", "critic_steps=1", "learning_rate=0.001",
+    "noise_size=16", "output_range=[-1,1]", "batch_size=64", "critic_steps=1", "learning_rate=0.001",
 )  # fmt: skip
 
 
@@ -73,11 +73,11 @@ ARMS = {
         Arm("wgan-fc-gp", "wgan-fc-gp", "captcha", 794, (), 8),
         Arm("digits-beta-5", "cs231n-gan", "mnist", 1200, DIGITS, 4),
         Arm("digits-beta-9", "cs231n-gan", "mnist", 1200, (*DIGITS, "beta1=0.9"), 4),
-        Arm("ring", "gan-fc", "ring", 1500, RING, 1),
-        Arm("ring-minibatch", "gan-fc", "ring", 1500,
+        Arm("ring", "gan-fc", "ring", 1000, RING, 1),
+        Arm("ring-minibatch", "gan-fc", "ring", 1000,
             ('options={"generator":[64,64],"critic":[64,64],"minibatch":16}', *RING[1:]), 1),
-        Arm("ring-feature-matching", "gan-fc", "ring", 1500, (*RING, "feature_matching=1.0"), 1),
-        Arm("ring-replay", "gan-fc", "ring", 1500, (*RING, "replay=0.5"), 1),
+        Arm("ring-feature-matching", "gan-fc", "ring", 1000, (*RING, "feature_matching=1.0"), 1),
+        Arm("ring-replay", "gan-fc", "ring", 1000, (*RING, "replay=0.5"), 1),
     )
 }  # fmt: skip
 
