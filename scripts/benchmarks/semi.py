@@ -29,7 +29,7 @@ from scripts.benchmarks._machine import facts
 
 KEYS = (32, 64, 128)
 QUEUES = ("seed", "uncertain", "grid")
-EPOCHS = 30  # of the LeNet
+EPOCHS = 300  # of the LeNet, each a step or two
 BATCH = 256  # glyphs read at a time
 
 
