@@ -51,8 +51,8 @@ class Arm:
         return f"{self.name}-{self.iterations}-{seed}"
 
 
-def _narrow(name: str, iterations: int, evaluations: int = 10, recipe: str | None = None) -> Arm:
-    return Arm(name, recipe or name, "captcha", iterations, NARROW, evaluations)
+def _narrow(name: str, iterations: int, evaluations: int = 10) -> Arm:
+    return Arm(name, name, "captcha", iterations, NARROW, evaluations)
 
 
 ARMS = {
@@ -64,7 +64,6 @@ ARMS = {
         _narrow("wdcgan-update", 300, 10),
         _narrow("wdcgan-label", 460, 10),
         _narrow("wdcgan-gp", 300, 10),
-        _narrow("dcgan-half", 400, 4, "dcgan"),
         Arm("dcgan-bare", "dcgan", "captcha", 400, BARE, 4),
         Arm("wdcgan-bare", "wdcgan", "captcha", 460, BARE, 4),
         Arm("gan-fc-printed", "gan-fc-printed", "captcha", 600, (), 4),
