@@ -108,6 +108,10 @@ def beam_search(
     for column in scores:
         likely = np.flatnonzero(column > max(LEAST, np.sort(column)[-min(width, len(column))] - 1e-6))
         values = {int(k): float(column[k]) for k in likely if k != BLANK}
+        if not values:  # between characters: nothing changes but the probabilities, and little
+            shut = float(column[BLANK])
+            beams = {text: (_log_sum(*ends) + shut, NEVER) for text, ends in beams.items()}
+            continue
         grown: dict[tuple[int, ...], tuple[float, float]] = {}
         for text, (blank, character) in beams.items():
             _add(grown, text, _log_sum(blank, character) + float(column[BLANK]), NEVER)

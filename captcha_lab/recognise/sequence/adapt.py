@@ -39,7 +39,7 @@ IN_USE = 0.25  # share of these that must occur for the kind to occur
 ENOUGH = 150  # captchas, below which a reader is not trained on what it reads
 MOST_TAUGHT = 800
 SURER = 0.5  # share of the captchas of each character that are taken for read right
-STEPS, BATCH_SIZE, RATE = 120, 32, 7e-4  # of that training
+STEPS, BATCH_SIZE, RATE = 120, 32, 1.5e-3  # of that training
 HELD_OUT = 5  # every so many of these captchas is held out from it
 AGREED = 0.9  # share of those held out that must be read as before
 

@@ -42,7 +42,7 @@ MIN_VALIDATION = (
 )
 BASE_RATE, FRESH_RATE, SECOND_RATE = 1.5e-3, 2e-3, 5e-4
 BASE_STEPS, FRESH_STEPS = 200, 800
-MOST_CYCLES = 4  # of training on labelled captchas, each twice as long as the one before
+MOST_CYCLES = 3  # of training on labelled captchas, each twice as long as the one before
 GAIN = 0.05  # share by which a cycle must lower the validation loss for another one to follow
 SHORTEST = 5.0  # seconds of a time limit that are worth another cycle
 FIRST_SHARE = 0.6  # of the time limit, for the labelled captchas where there are others
