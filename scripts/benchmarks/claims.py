@@ -73,12 +73,12 @@ def fails_beside(arm: str, other: str, figure: str = "score") -> Callable[[Take,
     return judge
 
 
-def survives(arm: str, other: str) -> Callable[[Take, int], Found]:
+def survives(arm: str, other: str, figure: str = "score") -> Callable[[Take, int], Found]:
     """The opposite of `fails_beside`."""
 
     def judge(take: Take, seed: int) -> Found:
-        failed, said = fails_beside(arm, other)(take, seed)
-        return not failed and take(arm).last["score"] > 0, said
+        failed, said = fails_beside(arm, other, figure)(take, seed)
+        return not failed and take(arm).last[figure] > 0, said
 
     return judge
 
@@ -197,9 +197,9 @@ CLAIMS = (
     Claim("penalty-faster-conv", "the penalty converges faster than the clip, after as many iterations",
           "thesis 6, fig. 6-1", _FASTER, like("wdcgan-gp", 300, "wdcgan-update", 300, 1.0)),
     Claim("gan-needs-norm", "without batch norm the DCGAN fails", "slides, WGAN; Arjovsky 2017, fig. 6",
-          f"score below {FAILED:g} of that with it", fails_beside("dcgan-bare", "dcgan")),
+          f"variance below {FAILED:g} of that with it", fails_beside("dcgan-bare", "dcgan", "variance_ratio")),
     Claim("wgan-survives", "where the WGAN survives", "slides, WGAN; Arjovsky 2017, fig. 6",
-          f"score at least {FAILED:g} of that with it", survives("wdcgan-bare", "wdcgan")),
+          f"variance at least {FAILED:g} of that with it", survives("wdcgan-bare", "wdcgan", "variance_ratio")),
     Claim("beta1", "Adam's beta1 of .9 fails where .5 works", "CS231n notebook",
           f"variance below {FAILED:g} of that with .5",
           fails_beside("digits-beta-9", "digits-beta-5", "variance_ratio")),
