@@ -121,6 +121,7 @@ def test_what_the_seeds_say_together() -> None:
     assert claims.verdict([False, False, False]) == "does not hold"
     assert claims.verdict([True, False, True]) == "not decided"
     assert claims.verdict([None, True, True]) == "not decided"
+    assert claims.verdict([None, True, True, True]) == "holds"
     assert claims.more_modes("a", "b")({"a": POOR, "b": GOOD}.__getitem__, 0)[0] is None
 
 
