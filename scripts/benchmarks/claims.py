@@ -1,8 +1,9 @@
 """The claims of the four texts, each tested by small runs with several seeds and a rule that can fail.
 
 A claim holds where its rule is kept with every seed that can tell, at least three; does not hold where it is kept with
-none of them; and is not decided otherwise. Convolutional networks of the thesis are an eighth as wide as printed, so that a run takes seconds; its fully
-connected ones are as printed. Runs are kept with --keep, so that the benchmark can be continued.
+none of them; and is not decided otherwise. Convolutional networks of the thesis are an eighth as wide as printed, so
+that a run takes seconds; its fully connected ones are as printed. Runs are kept with --keep, so that the benchmark can
+be continued.
 """
 
 from __future__ import annotations
