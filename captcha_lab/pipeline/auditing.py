@@ -70,10 +70,11 @@ def audit_dataset(
         )
     captchas = _captchas(workspace, folder, say)
     reader, reading = None, None
-    if captchas.glyphs is not None and _readable(captchas.glyphs):
+    cut = _why_no_cells(captchas)
+    if captchas.glyphs is not None and not cut:
         reader = _classifier(workspace, captchas.glyphs, named, say)
         reading = measure_glyphs(reader, captchas.glyphs, seed=config.seed, progress=progress)
-    attackers, notes = _attackers(captchas, config)
+    attackers, notes = _attackers(captchas, config, cells=not cut), [cut] if cut else []
     attackers += [] if named is None else [_trained(named, captchas)]
     redrawn, why = _redrawn(folder, config)
     notes += [] if redrawn else [why]
@@ -170,8 +171,8 @@ def _ready_made(pictures: Sequence[np.ndarray]) -> CaptchaReader:
     return adapted(base_reader(), pictures)
 
 
-def _attackers(captchas: Captchas, config: AuditConfig) -> tuple[list[Attacker], list[str]]:
-    """Who tries to read the captchas, and why others don't."""
+def _attackers(captchas: Captchas, config: AuditConfig, *, cells: bool) -> list[Attacker]:
+    """Who tries to read the captchas; glyph by glyph where cells fit their texts."""
     from captcha_lab.evaluate.audit.audit import LEAST_FOR_CURVE
     from captcha_lab.evaluate.audit.glyph_attacks import GuidedAttacker, TypedGlyphAttacker
     from captcha_lab.evaluate.audit.table_attack import TableAttacker
@@ -179,11 +180,10 @@ def _attackers(captchas: Captchas, config: AuditConfig) -> tuple[list[Attacker],
     from captcha_lab.pipeline.simulation import guided_sessions
     from captcha_lab.recognise.registry import CaptchaViews, reader_kinds
 
-    notes: list[str] = []
     pictures = captchas.texts.images if captchas.texts is not None else ()
     found: list[Attacker] = [ReadyMadeAttacker(_ready_made(pictures))]
     glyphs, texts, enough = captchas.glyphs, captchas.texts, captchas.learned >= LEAST_FOR_CURVE
-    if glyphs is not None and _readable(glyphs):
+    if glyphs is not None and cells:
         found.append(TableAttacker(glyphs))
         if enough:
             seeds = range(config.seed, config.seed + config.labellers)
@@ -196,7 +196,23 @@ def _attackers(captchas: Captchas, config: AuditConfig) -> tuple[list[Attacker],
             kind for kind in reader_kinds().values() if kind.name != "glyph" and kind.suits(views) is None
         ]
         found += [TypedAttacker(kind, views) for kind in kinds]
-    return found, notes
+    return found
+
+
+def _why_no_cells(captchas: Captchas) -> str:
+    """Why the captchas are not read glyph by glyph; empty where they are."""
+    from captcha_lab.recognise.registry import CaptchaViews, reader_kind
+
+    glyphs, texts = captchas.glyphs, captchas.texts
+    reason = "they are not cut" if glyphs is None else ""
+    if glyphs is not None and not _readable(glyphs):
+        reason = "no cell has a character of its own, in the training and the test captchas"
+    if glyphs is not None and texts is not None and not reason:
+        reason = reader_kind("glyph").suits(CaptchaViews(texts, lambda: glyphs)) or ""
+    return reason and (
+        f"The captchas were not read glyph by glyph: {reason}. `captcha-lab segment` cuts them otherwise, into "
+        "--glyphs cells."
+    )
 
 
 def _trained(path: Path, captchas: Captchas) -> Attacker:
@@ -250,9 +266,11 @@ def _with_answers(
         return glyphs, texts
     index = {name: k for k, name in enumerate(glyphs.classes)}
     labels = np.array(glyphs.labels)
+    cells = Counter(glyphs.image.tolist())
     for row in np.flatnonzero(labels == UNLABELLED):
         text, position = known.get(int(glyphs.image[row]), ""), int(glyphs.position[row])
-        labels[row] = index.get(text[position], UNLABELLED) if position < len(text) else UNLABELLED
+        if len(text) == cells[int(glyphs.image[row])]:  # else a cell is no character
+            labels[row] = index.get(text[position], UNLABELLED)
     return replace(glyphs, labels=labels, info={**glyphs.info, "answers": len(known)}), texts
 
 

@@ -49,13 +49,14 @@ from captcha_lab.evaluate.audit.text_attacks import ReadyMadeAttacker
 from captcha_lab.evaluate.audit.traits import Redrawn, TraitResult, guess_traits, measure_traits
 from captcha_lab.evaluate.reading.glyphs import measure_glyphs
 from captcha_lab.metrics.intervals import share_of, wilson
-from captcha_lab.pipeline.auditing import _redrawn
+from captcha_lab.pipeline.auditing import _redrawn, _why_no_cells, _with_answers
 from captcha_lab.progress import PhaseProgress, no_progress
 from captcha_lab.recognise.classifier import Classifier
 from captcha_lab.recognise.contract import Reading
 from captcha_lab.recognise.registry import CaptchaViews, ReaderKind, ReaderReport
 from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.packed.packed import PackedSet
+from captcha_lab.store.packed.texts import TextSet
 from captcha_lab.store.runs import Run
 from captcha_lab.store.workspace import Workspace
 from tests.cli.test_json import KEYS, SOMETIMES, compare
@@ -280,7 +281,7 @@ def plain_captchas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[
         name = "".join(map(str, text)) + f"_{number}.png"
         cv2.imwrite(str(folder / name), np.hstack([digits[k] for k in text]))
     monkeypatch.chdir(tmp_path)
-    quick = partial(AuditConfig, keystrokes=(24,), labellers=1, typed=(25,), typed_seconds=3.0, first=200)
+    quick = partial(AuditConfig, keystrokes=(24,), labellers=1, typed=(25,), typed_steps=5, first=200)
     monkeypatch.setattr("captcha_lab.cli.audit.AuditConfig", quick)  # each reader once, shortly
 
     def call(*arguments: str) -> str:
@@ -404,6 +405,31 @@ def test_the_endpoints_style_is_drawn_again_and_a_strange_one_is_not(tmp_path: P
     redrawn, why = _redrawn(folder, AuditConfig())
     assert (len(redrawn), why) == (8, "")
     assert set(redrawn[3].draw(0)[0]) <= set("AB")
+
+
+def test_an_answer_labels_cells_only_where_there_is_one_for_each_character(tmp_path: Path) -> None:
+    folder = Workspace(tmp_path).dataset("captcha")
+    answers = ["ABAB", "ABABA", "AB"]
+    with Catalog(folder.catalog_path) as catalog:
+        ids = [catalog.add_image(f"{k:064x}", "png", 8, 8, 9)[0] for k in range(3)]
+        for image_id, text in zip(ids, answers, strict=True):
+            catalog.add_fetch("http://127.0.0.1/captcha", "stored", image_id=image_id, note=f"answer={text}")
+    rows = np.repeat(ids, 4)
+    glyphs = PackedSet(
+        np.zeros((12, 4, 4), np.uint8), np.zeros(12, np.uint8), np.full(12, -1), classes=("A", "B"),
+        image=rows, position=np.tile(np.arange(4), 3),
+    )  # fmt: skip
+    nothing = np.zeros(3, np.uint8)
+    texts = TextSet([np.zeros((8, 8), np.uint8)] * 3, ("", "", ""), nothing, np.array(ids), nothing)
+    known, told = _with_answers(folder, glyphs, texts, lambda message: None)
+    assert known.labels is not None
+    assert known.labels.tolist() == [0, 1, 0, 1] + [-1] * 8
+    assert told.texts == tuple(answers)
+    why = _why_no_cells(Captchas("drawn", 3, 4, known, told))
+    assert "no cell has a character of its own" in why
+    assert _why_no_cells(Captchas("drawn", 3, 4, None, told)).startswith(
+        "The captchas were not read glyph by glyph"
+    )
 
 
 def test_a_change_that_does_nothing_is_said_as_such() -> None:

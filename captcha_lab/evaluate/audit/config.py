@@ -23,7 +23,7 @@ class AuditConfig:
     keystrokes: tuple[int, ...] = (16, 24, 32, 48, 64, 96, 128, 192, 256)  # points of the guided effort curve
     labellers: int = 3  # whose guided curves are averaged, each with another seed
     typed: tuple[int, ...] = (25, 50, 100, 200, 400)  # captchas typed for a reader of whole captchas
-    typed_seconds: float = 45.0  # of training it for each of these points
+    typed_steps: int = 120  # batches of training it, for each of these points
     remedies: bool = True  # train readers on changed captchas and damaged glyphs, to see what would help
     trait_captchas: int = 100  # typed of each style that is drawn again with a trait changed
     trait_tests: int = 200  # others of it that are read
@@ -39,6 +39,7 @@ class AuditConfig:
             "epochs",
             "remedy_epochs",
             "labellers",
+            "typed_steps",
             "trait_captchas",
             "trait_tests",
             "trait_steps",

@@ -60,7 +60,7 @@ class TypedAttacker:
         sizes = [size for size in config.typed if size < labelled] or [labelled]
         points: list[EffortPoint] = []
         readings: dict[int, str] = {}
-        settings = {"time_limit": config.typed_seconds}
+        settings = {"steps": config.typed_steps}
         try:
             for one in train_on_more(self.kind, self.views, sizes, settings, config.seed, progress):
                 readings = _read(one.reader, answers, no_progress)
