@@ -113,6 +113,7 @@ def choose_run(workspace: Workspace, kind: str, dataset: str | None = None) -> C
     runs = [run for run in all_runs(workspace.models, kind) if run.weights.is_file()]
     own = [run for run in runs if dataset_of(run) == (dataset or workspace.config.dataset)]
     runs = own or runs
+    runs = [run for run in runs if not _only_judges(run)] or runs
     if not runs:
         return None
     for run in runs:
@@ -129,6 +130,11 @@ def choose_run(workspace: Workspace, kind: str, dataset: str | None = None) -> C
         return Chosen(best, why)
     worse = f" The newest, {newest.name}, did far worse ({last.text}); --model {newest.name} takes it all the same."
     return Chosen(best, why, worse)
+
+
+def _only_judges(run: Run) -> bool:
+    """Whether a run reads glyphs that another reader must cut: it takes no captcha by itself."""
+    return ((run.config().get("data") or {}).get("segmenter") or {}).get("method") == "reader"
 
 
 def _rank(score: Score | None) -> float:

@@ -71,6 +71,15 @@ def test_readers_of_glyphs_and_of_texts_are_compared_by_captchas(tmp_path: Path)
     assert "90.0 % of 1000 captchas" in chosen.message
 
 
+def test_a_judge_of_glyphs_that_another_reader_cut_reads_no_captchas(tmp_path: Path) -> None:
+    make_run(tmp_path, "texts", 200, reader="sequence")
+    data = {"dataset": "captcha", "kind": "captcha", "segmenter": {"method": "reader", "glyphs": 5}}
+    make_run(tmp_path, "cells", 250, reader="glyph", data=data)
+    chosen = choose_run(Workspace(tmp_path), "recogniser")
+    assert chosen is not None
+    assert chosen.run.name == "texts"
+
+
 def test_runs_of_the_dataset_come_first(tmp_path: Path) -> None:
     make_run(tmp_path, "digits", 250, data={"dataset": "mnist"})
     make_run(tmp_path, "glyphs", 200)

@@ -14,7 +14,7 @@ from captcha_lab.recognise.classifier import Classifier
 from captcha_lab.recognise.classify import build_lenet, shifted, train_classifier
 from captcha_lab.recognise.config import ClassifierConfig
 from captcha_lab.recognise.networks.lenet import LeNet
-from captcha_lab.recognise.readers.glyph import train_glyph_reader, warnings_for
+from captcha_lab.recognise.readers.glyph import GlyphReader, train_glyph_reader, warnings_for
 from captcha_lab.recognise.tensors import to_tensor
 from captcha_lab.store.packed.packed import PackedSet
 from captcha_lab.store.runs import Run, load_weights
@@ -66,6 +66,18 @@ def test_training_learns_and_leaves_a_run(drawn_set: PackedSet, tmp_path: Path) 
     assert {"train_loss", "validation_accuracy", "seconds"} <= set(lines[0])
     assert lines[-1]["test"] == list(test)
     assert json.loads((report.run.root / "config.json").read_text())["train"]["epochs"] == 25
+
+
+def test_glyphs_that_another_reader_cut_make_a_judge_and_no_reader(
+    drawn_set: PackedSet, tmp_path: Path
+) -> None:
+    cut = replace(drawn_set, info={**drawn_set.info, "segmenter": {"method": "reader", "glyphs": 0}})
+    report = train_glyph_reader(cut, tmp_path, ClassifierConfig(epochs=1, batch_size=32), "judge")
+    assert "can't cut captchas by itself" in report.warnings[0]
+    assert report.validation is None
+    assert Classifier.load(report.run.root).classes == drawn_set.classes
+    with pytest.raises(CaptchaLabError, match="reads no captchas: it judges glyphs"):
+        GlyphReader.load(report.run.root)
 
 
 def test_the_best_epoch_is_kept_not_the_last(drawn_set: PackedSet) -> None:

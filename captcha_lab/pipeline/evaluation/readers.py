@@ -52,7 +52,11 @@ def captcha_reader(
         return None
     if request.recogniser is not None:
         path = find_model(workspace, request.recogniser, "recogniser")
-        return ReadCaptchas(load_reader(path), path.name, test)
+        try:
+            return ReadCaptchas(load_reader(path), path.name, test)
+        except CaptchaLabError as error:  # of glyphs, which it judges all the same, or damaged
+            say(str(error))
+            return None
     chosen = choose_run(workspace, "recogniser", folder.name)
     if chosen is not None and dataset_of(chosen.run) == folder.name:
         try:

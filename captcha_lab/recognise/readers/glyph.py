@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,9 @@ KIND = "glyph"
 FEW = 5  # training examples; a class with fewer gets a warning
 MIN_VALIDATION = 30  # distinct glyphs; with fewer the best epoch would be chosen by chance
 MEMORISED_GAP = 0.10  # training accuracy 100 % and validation lower by more: said as over-fitting
+ONLY_JUDGES = (
+    "It judges glyphs that another reader cut, and can't cut captchas by itself: that reader reads them."
+)
 ENOUGH = 0.5  # share of the training characters that must have a cell of their own
 TEMPERATURES = np.geomspace(1, 5, 40)
 
@@ -77,6 +80,8 @@ class GlyphReader:
             raise CaptchaLabError(
                 f"{path} was trained on single pictures (digits, for instance) and cannot cut captchas."
             )
+        if cut_by_reader(facts):
+            raise CaptchaLabError(f"{path} reads no captchas: {ONLY_JUDGES[0].lower()}{ONLY_JUDGES[1:]}")
         classifier = Classifier(network, tuple(facts["classes"]), int(facts["size"]))
         return cls(classifier, Segmenter.from_dict(facts["segmenter"]), float(facts.get("temperature", 1.0)))
 
@@ -248,7 +253,8 @@ def _report(
     }
     counts = np.bincount(_labels(train), minlength=len(data.classes))
     captchas: dict[str, Share | None] = {}
-    if texts is not None:
+    judge = cut_by_reader(data.info)
+    if texts is not None and not judge:
         reader = GlyphReader(classifier, Segmenter.from_dict(data.info["segmenter"]), temperature)
         captchas = {
             split: read_right(reader.read, texts.part(split)) for split in ("train", "validation", "test")
@@ -261,8 +267,14 @@ def _report(
         validation=captchas.get("validation"),
         test=captchas.get("test"),
         glyphs=found,
-        warnings=warnings_for(found["train"] or share_of([]), found["validation"], counts, data.classes),
+        warnings=[ONLY_JUDGES] * judge
+        + warnings_for(found["train"] or share_of([]), found["validation"], counts, data.classes),
     )
+
+
+def cut_by_reader(info: Mapping[str, Any]) -> bool:
+    """Whether the glyphs that these facts are of were cut by a reader of whole captchas."""
+    return (info.get("segmenter") or {}).get("method") == "reader"
 
 
 def read_right(read: Callable[[Sequence[np.ndarray]], list[Reading]], part: TextSet) -> Share | None:
@@ -339,7 +351,7 @@ def _suits(views: CaptchaViews) -> str | None:
         data = views.glyphs()
     except CaptchaLabError as error:
         return str(error)
-    if (data.info.get("segmenter") or {}).get("method") == "reader":
+    if cut_by_reader(data.info):
         return "the captchas are cut by another reader"
     labelled = len(data.part("train", labelled=True))
     characters = sum(map(len, views.texts.part("train").texts))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import unicodedata
 from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import islice
 
@@ -16,9 +15,9 @@ from captcha_lab.label.questions.protocol import Progress, Readings
 from captcha_lab.label.questions.texts.panel import character_counts, text_confusions, text_estimate
 from captcha_lab.label.questions.texts.proposer import TextProposer
 from captcha_lab.label.questions.texts.state import TextState
+from captcha_lab.label.questions.texts.typed import typed_text
 from captcha_lab.label.questions.types import (
     EVEN_ODDS,
-    MOST_CHARACTERS,
     Answer,
     CurvePoint,
     LabelConfig,
@@ -107,11 +106,11 @@ class TextEngine:
         Raises:
             UsageError: there is no such queue.
         """
-        names = {name: name for name in TEXT_QUEUES}
-        if queue not in names:
+        name = next((name for name in TEXT_QUEUES if name == queue), None)
+        if name is None:
             raise UsageError(f"There is no queue {queue!r}: choose one of {', '.join(TEXT_QUEUES)}.")
         with self._lock:
-            return list(islice(self._iterate(names[queue], exclude), count))
+            return list(islice(self._iterate(name, exclude), count))
 
     def texts(self) -> dict[int, str]:
         """The text of every captcha: its label, else its proposal."""
@@ -266,15 +265,8 @@ class TextEngine:
         image_id, position = target
         if position is not None or image_id not in self._state.row_of:
             raise UsageError("There is no such captcha; nothing was saved.")
-        text = unicodedata.normalize("NFC", value)
-        text = self.alphabet.fold(text) if self._folds(text) else text
-        if len(text) > MOST_CHARACTERS:
-            raise UsageError(
-                f"A text of {len(text)} characters: {MOST_CHARACTERS} are the most; nothing was saved."
-            )
-        if bad := [c for c in text if not c.isprintable() or c.isspace()]:
-            raise UsageError(f"{bad[0]!r} can't be part of a captcha's text; nothing was saved.")
-        return LabelEvent(image_id, None, text, source)
+        text = typed_text(value)
+        return LabelEvent(image_id, None, self.alphabet.fold(text) if self._folds(text) else text, source)
 
     def _folds(self, text: str) -> bool:
         """Whether a text's letters take the alphabet's case.
