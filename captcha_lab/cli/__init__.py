@@ -38,7 +38,7 @@ COMMANDS = {
     "drop": "Set pictures aside that are of no use, or put them back; nothing is deleted.",
     "train": "Train a reader on the labelled captchas.",
     "read": "Read captchas: text, and the confidence of the whole text and of each character.",
-    "train-gen": "Train a generator of glyphs, digits or faces.",
+    "train-gen": "Train a generator of glyphs, whole captchas, digits or faces.",
     "generate": "Draw samples from a trained generator.",
     "eval": "Measure the recogniser and generators beside real data, and write a report.",
     "explain": "Explain by an experiment that runs here in seconds: distances, saturation, collapse and more.",

@@ -23,10 +23,12 @@ from captcha_lab.cli.output import (
     tell_next,
 )
 from captcha_lab.errors import UsageError
-from captcha_lab.label.questions.types import BEST, QUEUE_NAMES
+from captcha_lab.label.questions.types import BEST, QUEUE_NAMES, TITLES
 from captcha_lab.label.web.config import ReviewConfig
 from captcha_lab.store.workspace import Workspace
 
+# By the names of the review page, too.
+QUEUES = ", ".join(f"{name} ({TITLES[name][0]})" for name in QUEUE_NAMES)
 EXAMPLES = (
     ("captcha-lab label --review", "Label on a page in the browser, which asks for the fewest keys."),
     ("captcha-lab label", "Label in the terminal."),
@@ -36,7 +38,7 @@ EXAMPLES = (
 def run(
     review: Annotated[bool, typer.Option("--review", help="Open the review page in the browser.")] = False,
     queue: Annotated[
-        str, typer.Option(help=f"What the terminal asks: one of {', '.join((BEST, *QUEUE_NAMES))}.")
+        str, typer.Option(metavar="QUEUE", help=f"What the terminal asks: {BEST}, {QUEUES}.")
     ] = "captcha",
     auto: Annotated[
         bool, typer.Option("--auto", help="Let a trained reader label what nobody has labelled.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,16 @@ def test_the_next_step_is_no_part_of_the_result(workspace: Path, captcha_files: 
     done = cli(workspace, "read", str(captcha_files))
     assert "Next" not in done.stdout
     assert all(line.count("\t") == 2 for line in done.stdout.splitlines())
+
+
+def test_a_training_says_where_to_watch_it_and_how_it_went(workspace: Path, cli: Cli) -> None:
+    done = cli(
+        workspace, "train-gen", "--recipe", "draft", "--iterations", "2", "--batch-size", "8", "--name", "gan"
+    )
+    folder = workspace / "models" / "gan"
+    assert f"Pictures appear in {folder / 'samples'}" in done.stderr
+    assert f"tensorboard --logdir {folder / 'tensorboard'}" in done.stderr
+    assert re.search(r"^  (Good|Usable|Weak|Poor) \(\d\.\d\d of 1\)\. Weakest: ", done.stdout, re.MULTILINE)
 
 
 def test_a_backup_is_brought_back_by_the_command_that_is_named(workspace: Path, cli: Cli) -> None:

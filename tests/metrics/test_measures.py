@@ -13,11 +13,13 @@ from captcha_lab.metrics.intervals import Share
 from captcha_lab.metrics.samples.measure import GROUPS, compute, measures
 from captcha_lab.metrics.samples.subjects import (
     FeatureSets,
+    HeldOutTexts,
     PixelSets,
     ReadSamples,
     RealFeatures,
     RealPixels,
     SampleStream,
+    TextReadings,
 )
 
 FURTHER = '''"""Brightness: are samples as bright as real images?"""
@@ -47,12 +49,16 @@ def subjects(seed: int) -> list[object]:
     read = ReadSamples(
         asked=labels, read=rng.integers(0, 3, (2, 60)), confidence=rng.random(60), wanted=np.full(3, 1 / 3)
     )
+    texts = tuple(map(str, rng.integers(100, 999, 60)))
+    guessed = tuple(map(str, rng.integers(100, 999, 60)))
     stream = SampleStream(independent=rng.integers(0, 3, (2, 60)), exact_copies=4, distinct=50, total=60)
     return [
         FeatureSets(samples=made, labels=labels, real=features),
         PixelSets(samples=pictures[2], labels=labels, real=pixels),
         read,
         stream,
+        TextReadings(asked=texts, read=guessed),
+        HeldOutTexts(truth=texts, read=guessed),
     ]
 
 

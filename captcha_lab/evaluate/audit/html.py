@@ -121,7 +121,7 @@ def _attacks(found: Audit) -> str:
     ]
     rows = [("", [_named(attack), *_prices(attack), share_cell(attack.best)]) for attack in found.attacks]
     return (
-        "<h2>Who reads it, for which price</h2>\n<p>Keystrokes of labelling until a share of captchas that the reader "
+        "<h2>What reading it costs</h2>\n<p>Keystrokes of labelling until a share of captchas that the reader "
         f"has never seen is read whole; a minute is {minute} keystrokes (an assumption).</p>\n"
         f"{table(head, rows)}\n{_plot(found.attacks)}"
     )

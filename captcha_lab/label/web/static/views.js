@@ -160,7 +160,7 @@ export function nothing(state, queue, asking) {
   if (asking || state === null) return h("section.question.empty.asking", {}, h("p.quiet", {}, "…"));
   const next = state.queues.filter((q) => q.name !== queue && q.count > 0);
   const working = !state.work.ready || state.work.phase;
-  if (!working && queue === "best") {
+  if (!working && (queue === "best" || !next.length)) {
     return h("section.question.empty", {}, h("p", {}, h("b", {}, state.panel.labelled === state.panel.total ? "All is labelled." : "Nothing is left to ask.")),
       h("p.quiet", {}, "Train a reader on it: ", h("code", {}, "captcha-lab train"), ". The queue Audit measures how many labels are right."));
   }
