@@ -72,7 +72,11 @@ def alone(data: Data, labels: np.ndarray, seed: int) -> np.ndarray:
     known = labels >= 0
     network = build_lenet(len(np.unique(data.given)), data.glyphs.shape[1], 1, seed)
     train_classifier(
-        network, data.glyphs[known], labels[known], None, ClassifierConfig(epochs=EPOCHS, seed=seed)
+        network,
+        data.glyphs[known],
+        labels[known],
+        None,
+        ClassifierConfig(epochs=EPOCHS, patience=EPOCHS, seed=seed),
     )
     return readings(network, data.glyphs)
 
