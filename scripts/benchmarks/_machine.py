@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -33,3 +34,8 @@ def facts() -> dict[str, Any]:
 def shared_data() -> Path:
     """The folder of real data beside the checkout."""
     return Path(__file__).resolve().parents[2].parent / "shared" / "data"
+
+
+def show(report: str) -> None:
+    """A table for people, on stderr beside the JSON object."""
+    print(report, file=sys.stderr)

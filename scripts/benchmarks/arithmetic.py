@@ -22,7 +22,7 @@ from captcha_lab.generate.recipes import get_recipe
 from captcha_lab.generate.training.overview import random_stream
 from captcha_lab.generate.training.train import choose_device
 from captcha_lab.generate.training.trainer import Trainer
-from scripts.benchmarks._machine import facts
+from scripts.benchmarks._machine import facts, show
 
 RECIPES = ("face-fast", "face-dcgan", "fast", "dcgan")
 ROUNDS = 5
@@ -145,7 +145,7 @@ def main() -> None:
         warnings.simplefilter("ignore")  # the compiler's remarks on what it can't do
         rows = [row for name in options.recipes for row in measure(name, device, options.seconds)]
     if not options.json:
-        say(report(rows))
+        show(report(rows))
     print(json.dumps({"machine": facts(), "device": device, "rows": rows}))
 
 

@@ -24,7 +24,7 @@ from captcha_lab.generate.explain.saturation import explain
 from captcha_lab.generate.watching.weights import save_weight_histograms
 from scripts.benchmarks._experiments import ARMS, Record, Runs
 from scripts.benchmarks._generators import scratch
-from scripts.benchmarks._machine import facts
+from scripts.benchmarks._machine import facts, show
 from scripts.benchmarks._pictures import montage
 
 GATHERED = 0.05  # share of a critic's weights at the limits from which on they count as gathered there
@@ -280,7 +280,7 @@ def main() -> None:
                 say(f"{claim.name}: {rows[-1]['verdict']} ({'; '.join(rows[-1]['figures'])})")
         draw(runs, options.picture, options.critics)
     if not options.json:
-        say(report(rows))
+        show(report(rows))
     print(json.dumps({"machine": facts(), "seeds": options.seeds, "claims": rows}))
 
 

@@ -18,7 +18,7 @@ from captcha_lab.generate.recipes import recipes
 from captcha_lab.generate.training.config import GeneratorConfig
 from captcha_lab.metrics.samples.measure import Measure, measures
 from scripts.benchmarks._generators import PRINTED_BEST, SHOWN, Trained, figures, prepared, train_and_score
-from scripts.benchmarks._machine import facts
+from scripts.benchmarks._machine import facts, show
 from scripts.benchmarks._pictures import montage
 
 # Ours, and what the pictures of the sources' recipes look like: channels and sides.
@@ -141,7 +141,7 @@ def main() -> None:
     config = EvalConfig(gan_train=not options.no_gan_train, seeds=options.draws)
     done = measure(options.dataset, names, options.seconds, options.seeds, config, options.picture)
     if not options.json:
-        say(report(done))
+        show(report(done))
     print(json.dumps(done))
 
 

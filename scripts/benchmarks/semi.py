@@ -25,7 +25,7 @@ from captcha_lab.label.simulate import Labeller, accuracy, memory_log, places_of
 from captcha_lab.recognise.classify import build_lenet, readings, train_classifier
 from captcha_lab.recognise.config import ClassifierConfig
 from scripts.benchmarks._labelling import LENGTH, Data, endpoint, folder
-from scripts.benchmarks._machine import facts
+from scripts.benchmarks._machine import facts, show
 
 KEYS = (32, 64, 128)
 QUEUES = ("seed", "uncertain", "grid")
@@ -143,7 +143,7 @@ def main() -> None:
     data = endpoint(options.captchas) if options.data == "endpoint" else folder("ustc", "t*/*.png")
     rows = measure(data, options.keys, options.iterations, options.seeds, options.set)
     if not options.json:
-        say(report(rows))
+        show(report(rows))
     print(json.dumps({"machine": facts(), "data": data.name, "iterations": options.iterations, "rows": rows}))
 
 

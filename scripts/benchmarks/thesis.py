@@ -30,7 +30,7 @@ from captcha_lab.generate.watching.weights import (
 )
 from captcha_lab.store.runs import Run
 from scripts.benchmarks._generators import beyond_baseline, figures, prepared, train_and_score
-from scripts.benchmarks._machine import facts, shared_data
+from scripts.benchmarks._machine import facts, shared_data, show
 from scripts.benchmarks._pictures import montage
 
 LayerWeights = Mapping[str, NDArray[np.floating]]  # of a critic, by layer
@@ -254,7 +254,7 @@ def main() -> None:
         options.picture, options.critics,
     )  # fmt: skip
     if not options.json:
-        say(report(done))
+        show(report(done))
     print(json.dumps(done))
 
 
