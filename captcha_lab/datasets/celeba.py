@@ -19,6 +19,7 @@ from captcha_lab.datasets.batches import attribute_columns
 from captcha_lab.datasets.packing import PictureJob, pack_pictures
 from captcha_lab.datasets.pictures import PICTURE_EXTENSIONS, Framing
 from captcha_lab.errors import CaptchaLabError, UsageError
+from captcha_lab.store.files import read_file
 
 SIZE = 128  # pixels a side, as in the thesis
 CROP = "148"  # the face with its hair, without most of the background
@@ -80,7 +81,7 @@ def locate(source: Path) -> tuple[Path, dict[str, str]]:
     for name in (ATTRIBUTES, PARTITION, IDENTITY):
         path = next((p / name for p in places if (p / name).is_file()), None)
         if path is not None:
-            texts[name] = _text(path, path.read_bytes)
+            texts[name] = _text(path, partial(read_file, path))
     if pictures.is_file():
         with Archive(pictures) as archive:
             for name in archive.names:
@@ -147,6 +148,8 @@ def _read_rows(
             if len(cells) != width + 1:
                 raise ValueError
             row = [known[c] if known is not None else int(c) for c in cells[1:]]
+            if any(abs(value) >= 1 << 63 for value in row):
+                raise ValueError
         except (ValueError, KeyError):
             count = len(cells) - 1
             table.bad[picture] = (

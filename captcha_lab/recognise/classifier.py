@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.recognise.networks.lenet import ARCHITECTURE, GlyphNetwork, LeNet
-from captcha_lab.recognise.restore import restore
+from captcha_lab.recognise.restore import described, restore
 from captcha_lab.recognise.tensors import SCALING, to_tensor
 from captcha_lab.store.runs import Run, all_runs, load_weights
 
@@ -43,7 +43,8 @@ class Classifier:
             CaptchaLabError: the file is absent, damaged, or another kind of model.
         """
         network, facts = restore(Path(path), "a classifier of glyphs", ARCHITECTURE, SCALING, lenet_of)
-        return cls(network, tuple(facts["classes"]), int(facts["size"]))
+        with described(Path(path)):
+            return cls(network, tuple(facts["classes"]), int(facts["size"]))
 
     def probabilities(self, glyphs: np.ndarray) -> NDArray[np.float32]:
         """Class probabilities: uint8 [N, size, size] (or [N, size, size, 3]) to float32 [N, K]."""

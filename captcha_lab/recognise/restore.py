@@ -2,16 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
 from torch import nn
 
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.store.runs import load_weights
 
 Network = TypeVar("Network", bound=nn.Module)
+
+
+@contextmanager
+def described(path: Path) -> Iterator[None]:
+    """A block that makes something of a model file's metadata, which may say anything.
+
+    Raises:
+        CaptchaLabError: what the block raised says that the metadata are not those of such a model.
+    """
+    try:
+        yield
+    except CaptchaLabError:
+        raise
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        MemoryError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise CaptchaLabError(
+            f"The model {path} does not fit its own description ({reason}): train again."
+        ) from error
 
 
 def restore(
@@ -32,11 +61,12 @@ def restore(
     tensors, metadata = load_weights(path)
     if metadata["architecture"] != architecture or metadata.get("scaling") != scaling:
         raise CaptchaLabError(f"{path} holds a {metadata['architecture']}, not {what} this version reads.")
-    try:
+    with described(path):
+        # On this device nothing takes memory, whatever size the metadata claim; torch warns of none.
+        with torch.device("meta"), warnings.catch_warnings(action="ignore"):
+            claimed = build(metadata).state_dict()
+        if {key: tensor.shape for key, tensor in claimed.items()} != {k: t.shape for k, t in tensors.items()}:
+            raise ValueError("its tensors are not of the sizes it says")
         network = build(metadata)
         network.load_state_dict(tensors)
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise CaptchaLabError(
-            f"The model {path} does not fit its own description ({error}): train again."
-        ) from error
     return network, metadata

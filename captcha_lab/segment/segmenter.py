@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from captcha_lab.segment.method import Box
 
 
+MAX_GLYPHS, MAX_SIZE = 64, 1024  # of a captcha; side of a glyph in pixels
+
+
 @dataclass(frozen=True)
 class Segmenter:
     """Whiten at a threshold, find the cells by a method, fit each cell to the network's square.
@@ -33,6 +36,10 @@ class Segmenter:
     run: str = ""  # where the method is `reader`: the name of the run that sees the cells
 
     def __post_init__(self) -> None:
+        if type(self.glyphs) is not int or type(self.size) is not int:  # it may come from a file
+            raise UsageError(f"--glyphs {self.glyphs!r} and --size {self.size!r} must be whole numbers.")
+        if self.glyphs > MAX_GLYPHS or self.size > MAX_SIZE:
+            raise UsageError(f"Captchas of at most {MAX_GLYPHS} glyphs of {MAX_SIZE} pixels are cut.")
         if self.glyphs < 0 or (self.glyphs == 0 and self.method == "equal"):
             raise UsageError(f"--glyphs is {self.glyphs}, but a captcha has at least 1 glyph.")
         if self.threshold != "otsu" and not (isinstance(self.threshold, int) and 0 <= self.threshold <= 254):

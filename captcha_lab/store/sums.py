@@ -52,7 +52,11 @@ def check_archive(path: Path) -> None:
     """
     try:
         with zipfile.ZipFile(path) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > path.stat().st_size:
+                raise CaptchaLabError("it claims more than it holds")  # torch packs nothing
             damaged = archive.testzip()
+    except CaptchaLabError:
+        raise
     except Exception as error:  # a damaged archive makes zipfile raise nearly anything
         raise CaptchaLabError(str(error) or type(error).__name__) from error
     if damaged is not None:

@@ -51,6 +51,8 @@ class Files:
 
     def add_picture(self, shown: str, encoding: str, path: Path) -> None:
         """Add one by its name, as `shown_name` gives it."""
+        while shown in self.pictures:  # two names may be shown alike
+            shown += "'"
         self.pictures[shown] = path
         self.recoded += encoding == "GBK"
         if not encoding:

@@ -122,8 +122,10 @@ def places_of(cells: Sequence[Any]) -> tuple[str | None, ...]:
     """The labels of a captcha's places.
 
     Raises:
-        CaptchaLabError: one is not a character, "" or null.
+        CaptchaLabError: one is not a character, "" or null, or there are too many.
     """
+    if len(cells) > MAX_TEXT:
+        raise CaptchaLabError(f"its label has {len(cells)} places, more than {MAX_TEXT}")
     places = []
     for cell in cells:
         place = "" if cell == "" else text_of(cell)

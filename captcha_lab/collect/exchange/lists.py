@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -75,15 +76,15 @@ class Pictures:
         if isinstance(cell, bool) or not isinstance(cell, str | int) or cell == "":
             return None
         name = _key(str(cell).strip().replace("\\", "/"))
-        parts = PurePosixPath(name).parts
+        parts = tuple(part for part in name.split("/") if part not in ("", "."))
         if not parts or ".." in parts:
             return None
         last = parts[-1]
         found = self._whole.get("/".join(parts)) or self._last.get(last) or self._stem.get(stem_of(last))
         if not found and _is_number(last):
             found = self._number.get(int(last))
-        if not found:
-            return None
+        if not found or len(found) == 1:
+            return found[0] if found else None
         # Of pictures in several folders the one whose path agrees furthest.
         agreed = [_common_end(self._place + parts, _key(self.names[k]).split("/")) for k in found]
         best = [k for k, depth in zip(found, agreed, strict=True) if depth == max(agreed)]
@@ -95,7 +96,7 @@ def _is_number(name: str) -> bool:
 
 
 def _key(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
+    return name.lower() if name.isascii() else unicodedata.normalize("NFC", name).casefold()
 
 
 def _common_end(one: Sequence[str], other: Sequence[str]) -> int:
@@ -147,10 +148,11 @@ class _Choice:
     start: int  # first row that is no header
     sure: bool
 
-    def column(self, name: str) -> int | None:
-        """The column of that name."""
+    @cached_property
+    def columns(self) -> dict[str, int]:
+        """The columns by name, the first of each."""
         header = _header(self.sheet, self.start)
-        return header.index(name) if name in header else None
+        return {name: k for k, name in reversed(list(enumerate(header)))}
 
 
 def _header(sheet: Sheet, start: int) -> list[str]:
@@ -246,7 +248,7 @@ def _collect(choice: _Choice, name: str, pictures: Pictures, notes: list[str]) -
 
 def _said(choice: _Choice, row: tuple[Any, ...], why: str) -> Said:
     def cell(name: str) -> Any:
-        column = choice.column(name)
+        column = choice.columns.get(name)
         return row[column] if column is not None and column < len(row) else None
 
     split = split_name(cell("split"))

@@ -75,7 +75,7 @@ class _Column:
 
 def stem_of(name: str) -> str:
     """A file's name without its folders and without any endings that name pictures (`A7KX.jpg.png`)."""
-    stem = PurePath(name).name
+    stem = name.rpartition("/")[2]
     while stem.lower().endswith(PICTURE_EXTENSIONS) and not stem.startswith("."):
         stem = stem.rpartition(".")[0]
     return stem

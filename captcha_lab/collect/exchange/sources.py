@@ -36,6 +36,7 @@ from captcha_lab.collect.exchange.tables import TABLES, decode_text
 from captcha_lab.datasets.pictures import PICTURE_EXTENSIONS
 from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.store.files import read_file
+from captcha_lab.text import printable
 
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 MAX_TEXT_BYTES = 1 << 16  # of a file that holds the text of one picture
@@ -313,7 +314,7 @@ def _from_lists(files: Files, lists: list[LabelList], options: ImportOptions) ->
     for found in lists:
         labels = sum(what.text is not None or bool(what.places) for what in found.said.values())
         notes += [f"Labels come from {found.name}: {labels} for {len(found.said)} images.", *found.notes]
-        strays += [Item(shown_name(name)[0], bytes, problem=why) for name, why in found.strays]
+        strays += [Item(printable(name), bytes, problem=why) for name, why in found.strays]
         for k, what in found.said.items():
             said[names[k]] = replace(what, split=what.split or splits[names[k]])
     # A list may come from a stranger: it names files in its own folder only.

@@ -11,7 +11,8 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,9 @@ from captcha_lab.store.files import read_file
 
 TABLES = (".csv", ".tsv", ".tab", ".txt", ".json", ".jsonl", ".ndjson")
 MAX_TABLE_BYTES = 256 << 20
+MAX_COLUMNS = 500  # a column for each character of each place are some three hundred
+MAX_CELLS = 20_000_000
+MAX_DEPTH = 20  # objects around the table
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -96,6 +100,7 @@ def _of_lines(text: str, *, free: bool) -> list[Sheet]:
     for way in ways:
         try:
             numbered = [(k, row) for k, row in way() if any(cell.strip() for cell in row)]
+            _check_size(max((len(row) for _, row in numbered), default=0), len(numbered))
         except (csv.Error, ValueError) as error:
             problem = problem or str(error)
             continue
@@ -140,7 +145,7 @@ def _parse(text: str) -> Any:
         raise ValueError("it is nested too deeply") from error
 
 
-def _of_json(value: Any, lines: Sequence[int] | None = None) -> list[Sheet]:
+def _of_json(value: Any, lines: Sequence[int] | None = None, depth: int = 0) -> list[Sheet]:
     """Every way in which a JSON value is a table: lists of objects or of lists, and pandas' orientations."""
     if isinstance(value, list):
         return [_of_records(value, lines or range(1, len(value) + 1))]
@@ -152,11 +157,16 @@ def _of_json(value: Any, lines: Sequence[int] | None = None) -> list[Sheet]:
         return [_sheet(header, rows)]
     if value and all(isinstance(v, dict) for v in value.values()):
         by_row = [{"index": key, **inner} for key, inner in value.items()]  # orient="index"
-        keys = list(dict.fromkeys(key for inner in value.values() for key in inner))
-        by_column = [
-            {"index": key, **{name: inner.get(key) for name, inner in value.items()}} for key in keys
-        ]
-        return [_of_records(by_row), _of_records(by_column)]
+        sheets = []
+        with suppress(ValueError):  # more columns than a table has: it lies the other way
+            sheets.append(_of_records(by_row))
+        keys = dict.fromkeys(key for inner in value.values() for key in inner)
+        if len(value) < MAX_COLUMNS and len(value) * len(keys) <= MAX_CELLS:
+            named = ({name: inner.get(key) for name, inner in value.items()} for key in keys)
+            sheets.append(_of_records([{"index": key, **row} for key, row in zip(keys, named, strict=True)]))
+        if not sheets:
+            _check_size(len(value) + 1)
+        return sheets
     sheets = [_sheet((), [[name, text] for name, text in value.items()])]
     pairs = [
         [name, one] for name, many in value.items() for one in (many if isinstance(many, list) else [many])
@@ -168,8 +178,8 @@ def _of_json(value: Any, lines: Sequence[int] | None = None) -> list[Sheet]:
     # The table may lie inside, beside a version or a schema.
     sheets += [_of_records(inner) for inner in lists.values() if inner and isinstance(inner[0], dict | list)]
     for inner in value.values():
-        if isinstance(inner, dict) and inner:
-            sheets += _of_json(inner)
+        if isinstance(inner, dict) and inner and depth < MAX_DEPTH:
+            sheets += _of_json(inner, depth=depth + 1)
     return sheets
 
 
@@ -180,9 +190,25 @@ def _of_records(values: Sequence[Any], lines: Sequence[int] | None = None) -> Sh
     for number, value in zip(lines, values, strict=True):
         if not isinstance(value, dict):
             raise ValueError(f"line {number} is no object")
-    header = tuple(dict.fromkeys(str(key) for value in values for key in value))
+    header = _names(values)
+    _check_size(len(header), len(values))
     return _sheet(header, [[value.get(key) for key in header] for value in values], lines)
 
 
+def _names(records: Iterable[Iterable[Any]]) -> tuple[str, ...]:
+    """The distinct keys of all records; each of many may have a key of its own, and a table has room for all."""
+    names: dict[str, None] = {}
+    for record in records:
+        names.update(dict.fromkeys(map(str, record)))
+        _check_size(len(names))
+    return tuple(names)
+
+
+def _check_size(columns: int, rows: int = 1) -> None:
+    if columns > MAX_COLUMNS or columns * rows > MAX_CELLS:
+        raise ValueError(f"it has more than {MAX_COLUMNS} columns, or {MAX_CELLS} cells")
+
+
 def _sheet(header: tuple[str, ...], rows: Sequence[list[Any]], lines: Sequence[int] | None = None) -> Sheet:
+    _check_size(max(map(len, rows), default=0), len(rows))
     return Sheet(header, tuple(map(tuple, rows)), tuple(lines or range(1, len(rows) + 1)))

@@ -54,7 +54,7 @@ class OriginHold:
             until = float(json.loads(read_file(self.path))["not_before"])
             if math.isfinite(until):
                 return until
-        except (CaptchaLabError, ValueError, TypeError, KeyError, RecursionError):
+        except (CaptchaLabError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
             pass
         raise CaptchaLabError(
             f"{self.path} is damaged: it says until when {self.origin} asked not to be fetched from. "

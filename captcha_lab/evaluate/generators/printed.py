@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,8 +26,11 @@ from captcha_lab.recognise.classifier import Classifier
 from captcha_lab.recognise.classify import build_lenet, train_classifier
 from captcha_lab.recognise.config import ClassifierConfig
 from captcha_lab.recognise.contract import GlyphClassifier
+from captcha_lab.store.files import read_file
+from captcha_lab.store.images import read_image
 
 DESCRIPTION = "figures.json"
+_KINDS = {"file": str, "cell": int, "class_order": list | str | None, "per_class": int | None}
 PANEL_EPOCHS = 12
 # (shift in pixels, seed): half of the panel learns from glyphs as they are, half from shifted ones. Fourteen readers,
 # that read 98.4 to 99.9 % of held-out glyphs, read 82 to 96 % of the thesis's best grid, by shift and seed
@@ -52,20 +54,24 @@ def load_grids(folder: Path, real: RealData) -> PrintedGrids:
     """
     path = folder / DESCRIPTION
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
+        entries = json.loads(read_file(path))
+    except CaptchaLabError as error:
         raise CaptchaLabError(
-            f"{path} can't be read ({error.strerror}): name a folder of printed grids with a {DESCRIPTION}."
+            f"{path} can't be read ({error}): name a folder of printed grids with a {DESCRIPTION}."
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CaptchaLabError(f"{path} is not JSON ({error}).") from error
     if not isinstance(entries, list) or not all(
-        isinstance(e, dict) and {"file", "cell"} <= set(e) for e in entries
+        isinstance(e, dict) and all(isinstance(e.get(key), kind) for key, kind in _KINDS.items())
+        for e in entries
     ):
-        raise CaptchaLabError(f"{path} must hold a list of objects with at least `file` and `cell`.")
+        raise CaptchaLabError(
+            f"{path} must hold a list of objects with `file` (text) and `cell` (whole number), and where there are any "
+            "with `class_order` (texts) and `per_class` (whole number)."
+        )
     grids = PrintedGrids([], [])
     for entry in entries:
-        images = cut_grid(_read_picture(folder / str(entry["file"])), int(entry["cell"]), str(entry["file"]))
+        images = cut_grid(_read_picture(folder, entry["file"]), entry["cell"], entry["file"])
         if images.shape[1:] != real.image_shape:
             reason = f"{size_text(images.shape[1:])} cells, the data's are {size_text(real.image_shape)}"
             grids.skipped.append((entry["file"], reason))
@@ -79,12 +85,13 @@ def load_grids(folder: Path, real: RealData) -> PrintedGrids:
     return grids
 
 
-def _read_picture(path: Path) -> NDArray[np.uint8]:
-    data = np.frombuffer(path.read_bytes(), np.uint8) if path.is_file() else np.empty(0, np.uint8)
-    picture = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if len(data) else None
-    if picture is None or picture.dtype != np.uint8:
-        raise CaptchaLabError(f"{path}, which {DESCRIPTION} names, is missing or no 8-bit picture.")
-    return np.asarray(picture if picture.ndim == 2 else picture[..., 2::-1], np.uint8)
+def _read_picture(folder: Path, name: str) -> NDArray[np.uint8]:
+    if not (folder / name).resolve().is_relative_to(folder.resolve()):
+        raise CaptchaLabError(f"{DESCRIPTION} names {name!r}, which lies outside of {folder}.")
+    try:
+        return read_image(folder / name)
+    except CaptchaLabError as error:
+        raise CaptchaLabError(f"{DESCRIPTION} names a picture that is missing or damaged: {error}") from error
 
 
 def cut_grid(picture: NDArray[np.uint8], cell: int, name: str) -> Images:
@@ -106,6 +113,8 @@ def _labels(entry: dict[str, Any], count: int, classes: tuple[str, ...]) -> NDAr
     order, each = entry.get("class_order"), entry.get("per_class")
     if not entry.get("labelled") or not order or not each:
         return None
+    if not all(isinstance(name, str) for name in order):
+        raise CaptchaLabError(f"{DESCRIPTION}: the `class_order` of {entry['file']} is no list of texts.")
     unknown = [name for name in order if name not in classes]
     if unknown or len(order) * int(each) != count:
         raise CaptchaLabError(

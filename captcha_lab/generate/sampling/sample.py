@@ -20,6 +20,7 @@ from captcha_lab.generate.noise import draw_noise
 from captcha_lab.generate.pixels import to_images
 from captcha_lab.generate.recipe import Recipe
 from captcha_lab.plot import picture_html
+from captcha_lab.recognise.restore import described
 from captcha_lab.store.images import encode
 from captcha_lab.store.runs import load_weights, save_weights
 
@@ -194,12 +195,12 @@ def load_generator(path: Path, device: str = "cpu") -> Generator:
         raise CaptchaLabError(
             f"{path} holds a {metadata['architecture']}, not a generator: train one with `captcha-lab train-gen`."
         )
-    try:
+    with described(path):
         spec = NetworkSpec.from_json(metadata["network"])
         network = build_generator(spec, 0)
         network.load_state_dict(tensors)
         recipe = metadata.get("recipe")
-        generator = Generator(
+        return Generator(
             network.to(device).eval(),
             spec,
             metadata["noise"],
@@ -209,11 +210,6 @@ def load_generator(path: Path, device: str = "cpu") -> Generator:
             int(metadata.get("places", 0)),
             tuple(int(n) for n in metadata.get("lengths", ())),
         )
-    except (KeyError, RuntimeError, TypeError, UsageError) as error:
-        raise CaptchaLabError(
-            f"The generator {path} can't be rebuilt ({_first_line(error)}): train it again."
-        ) from error
-    return generator
 
 
 def _great_circle(first: Tensor, last: Tensor, t: Tensor) -> Tensor:
@@ -223,7 +219,3 @@ def _great_circle(first: Tensor, last: Tensor, t: Tensor) -> Tensor:
     if angle < 1e-4:
         return (1 - t) * first + t * last
     return (torch.sin((1 - t) * angle) * first + torch.sin(t * angle) * last) / torch.sin(angle)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from captcha_lab.errors import UsageError
 from captcha_lab.metrics.intervals import Share, wilson
-from captcha_lab.recognise.restore import restore
+from captcha_lab.recognise.restore import described, restore
 
 ARCHITECTURE = "attribute-cnn"
 KIND = "attributes"
@@ -102,7 +102,8 @@ class AttributeReader:
             SCALING,
             lambda facts: AttributeNet(len(facts["attributes"]), facts["channels"]),
         )
-        return cls(network, tuple(metadata["attributes"]), metadata["channels"])
+        with described(path):
+            return cls(network, tuple(metadata["attributes"]), metadata["channels"])
 
     @torch.inference_mode()
     def features(self, images: np.ndarray) -> NDArray[np.float32]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,12 @@ class GlyphCodec:
 
     classes: tuple[str, ...]
     temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.temperature < math.inf:
+            raise ValueError(f"a temperature of {self.temperature}")
+        if not all(isinstance(name, str) for name in self.classes):
+            raise ValueError("classes that are no texts")
 
     def decode(
         self, logits: NDArray[np.float32], inked: NDArray[np.bool_], boxes: Sequence[Sequence[Box]]

@@ -24,7 +24,7 @@ from captcha_lab.recognise.config import ClassifierConfig
 from captcha_lab.recognise.contract import Reading
 from captcha_lab.recognise.networks.lenet import ARCHITECTURE, LeNet
 from captcha_lab.recognise.registry import CaptchaViews, ReaderKind, ReaderReport
-from captcha_lab.recognise.restore import restore
+from captcha_lab.recognise.restore import described, restore
 from captcha_lab.recognise.tensors import SCALING
 from captcha_lab.segment import Segmenter
 from captcha_lab.segment.inspect import MIN_INK
@@ -80,10 +80,12 @@ class GlyphReader:
             raise CaptchaLabError(
                 f"{path} was trained on single pictures (digits, for instance) and cannot cut captchas."
             )
-        if cut_by_reader(facts):
-            raise CaptchaLabError(f"{path} reads no captchas: {ONLY_JUDGES[0].lower()}{ONLY_JUDGES[1:]}")
-        classifier = Classifier(network, tuple(facts["classes"]), int(facts["size"]))
-        return cls(classifier, Segmenter.from_dict(facts["segmenter"]), float(facts.get("temperature", 1.0)))
+        with described(Path(path)):
+            if cut_by_reader(facts):
+                raise CaptchaLabError(f"{path} reads no captchas: {ONLY_JUDGES[0].lower()}{ONLY_JUDGES[1:]}")
+            classifier = Classifier(network, tuple(facts["classes"]), int(facts["size"]))
+            segmenter = Segmenter.from_dict(facts["segmenter"])
+            return cls(classifier, segmenter, float(facts.get("temperature", 1.0)))
 
     def read(self, images: Iterable[Any]) -> list[Reading]:
         """Texts of captchas of any sizes, as arrays, paths, bytes or PIL images; a cell without ink is no character.

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from captcha_lab.recognise.codec.ctc import Decoded, decode
 from captcha_lab.recognise.contract import Box, Reading
 from captcha_lab.recognise.networks.sequence import STRIDE, SequenceNetwork
-from captcha_lab.recognise.restore import restore
+from captcha_lab.recognise.restore import described, restore
 from captcha_lab.recognise.sequence.columns import SCALING, columns_of, scaled, to_batch
 from captcha_lab.store.pixels import pictures
 
@@ -109,7 +109,8 @@ class SequenceReader:
             SCALING,
             lambda metadata: SequenceFacts.from_metadata(metadata).network(),
         )
-        return cls(network, SequenceFacts.from_metadata(metadata))
+        with described(Path(path)):
+            return cls(network, SequenceFacts.from_metadata(metadata))
 
     @property
     def classes(self) -> tuple[str, ...]:

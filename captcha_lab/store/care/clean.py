@@ -12,6 +12,7 @@ from pathlib import Path
 
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.store.care.check import dataset_folders, images_of, orphan_blobs
+from captcha_lab.store.files import read_file
 from captcha_lab.store.locks import is_held
 from captcha_lab.store.runs import Run
 from captcha_lab.store.workspace import Workspace
@@ -89,8 +90,8 @@ def _old(paths: Iterator[Path], before: float, why: str) -> Iterator[tuple[Path,
 
 def _is_past(path: Path) -> bool:
     try:
-        return bool(json.loads(path.read_text(encoding="utf-8"))["not_before"] < time.time())
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return bool(json.loads(read_file(path))["not_before"] < time.time())
+    except (CaptchaLabError, ValueError, KeyError, TypeError, RecursionError):
         return False
 
 
