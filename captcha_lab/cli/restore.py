@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, progress, tell_next
+from captcha_lab.cli.output import DatasetOption, JsonFlag, emit, progress, say, tell_next
 from captcha_lab.store.workspace import Workspace
 
 EXAMPLES = (("captcha-lab restore evening.zip --dataset again", "Bring a backup back under another name."),)
@@ -23,6 +23,8 @@ def run(
 
     with progress("Restoring") as bar:
         report = restore(file, Workspace.find().dataset(dataset), bar)
+    for name, reason in report.missing:
+        say(f"{name}: {reason}")
     emit(
         report, json, f"Dataset {report.dataset} with {report.pictures} captchas restored from {report.path}."
     )

@@ -130,7 +130,8 @@ class Archive:
             raise CaptchaLabError(f"{self.path} can't be read: {error.strerror or error}.") from error
         for info in infos:
             _refuse_escape(self.path, info.filename)
-            if info.is_dir() or not _visible(info.filename) or stat.S_ISLNK(info.external_attr >> 16):
+            linked = stat.S_ISLNK(info.external_attr >> 16)
+            if info.filename.endswith("/") or not info.filename or not _visible(info.filename) or linked:
                 continue
             trouble = ""
             if info.flag_bits & 1:

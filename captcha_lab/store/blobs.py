@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,7 +49,10 @@ class BlobStore:
         """
         sha256 = hashlib.sha256(data).hexdigest()
         path = self.path(sha256, extension)
-        if not path.exists():
+        if path.exists():
+            with suppress(OSError):  # young again: `clean` must not take it for one that belongs to nothing
+                path.touch()
+        else:
             write_bytes(path, data)
         return sha256
 

@@ -1,5 +1,6 @@
 """Care over time: check, clean, backup and restore, as a user would run them."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -12,8 +13,9 @@ import pytest
 
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.store.blobs import BlobStore
+from captcha_lab.store.care.clean import leftovers, remove
 from captcha_lab.store.catalog.catalog import Catalog
-from captcha_lab.store.catalog.labels import LabelLog
+from captcha_lab.store.catalog.labels import LabelEvent, LabelLog
 from captcha_lab.store.workspace import Workspace
 from tests.cli.conftest import Cli
 
@@ -79,9 +81,9 @@ def test_clean_removes_what_is_left_over_and_nothing_else(cli: Cli, workspace: P
     before = state()
     old = time.time() - 7200
     rest = [
-        workspace / DATA / ".tmp-abc.h5",
-        workspace / DATA / "blobs" / first_blob(workspace).parent.name / ".tmp-x.png",
-        workspace / "datasets" / ".tmp-export" / "a.png",
+        workspace / DATA / ".tmp-abcdefgh.h5",
+        workspace / DATA / "blobs" / first_blob(workspace).parent.name / ".tmp-x_345678.png",
+        workspace / "datasets" / ".tmp-export78" / "a.png",
         first_blob(workspace).with_name("1" * 64 + ".png"),
         workspace / DATA / ".packed.h5.partial",
         workspace / DATA / "review-xyz.html",
@@ -94,7 +96,7 @@ def test_clean_removes_what_is_left_over_and_nothing_else(cli: Cli, workspace: P
         path.write_text('{"not_before": 1}')
         os.utime(path, (old, old))
     os.utime(rest[2].parent, (old, old))
-    young = workspace / DATA / ".tmp-young"
+    young = workspace / DATA / ".tmp-young678"
     young.write_text("a command is at work")
     assert cli(workspace, "clean").exit_code == 2  # nobody can be asked
     assert json.loads(cli(workspace, "clean", "--dry-run", "--json").stdout)["removed"] is False
@@ -152,6 +154,89 @@ def test_a_forged_backup_is_refused_whole(cli: Cli, workspace: Path, name: str, 
     assert not (workspace / "datasets" / "bad").exists()
     assert not list(workspace.rglob("escaped*"))
     assert not list((workspace / "datasets").glob(".tmp-*"))
+
+
+def test_a_backup_keeps_the_labels_of_a_damaged_picture(cli: Cli, workspace: Path) -> None:
+    damage(first_blob(workspace))
+    done = cli(workspace, "backup", "rest.zip")
+    assert done.exit_code == 1
+    assert "is damaged" in done.stderr
+    done = cli(workspace, "restore", "rest.zip", "--dataset", "again", "--json")
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.stdout)
+    assert (report["pictures"], len(report["missing"])) == (59, 1)
+    with (
+        Catalog(workspace / DATA / "catalog.sqlite") as old,
+        Catalog(workspace / "datasets/again/catalog.sqlite") as new,
+    ):
+        assert LabelLog(new).texts() == LabelLog(old).texts()
+
+
+STRANGE = [
+    "CREATE TRIGGER t AFTER INSERT ON meta BEGIN DELETE FROM meta; END",
+    "CREATE VIEW v AS SELECT 1",
+    "ALTER TABLE image ADD COLUMN evil TEXT",
+    "DROP VIEW current_text; CREATE VIEW current_text AS WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x FROM n) "
+    "SELECT x AS image_id, 'A' AS value, 'human' AS source, NULL AS confidence, 1 AS act_id FROM n",
+    "DROP TRIGGER label_event_is_append_only",
+]
+
+
+@pytest.mark.parametrize("statements", STRANGE)
+def test_a_catalog_with_tables_or_views_of_a_stranger_is_not_read(
+    cli: Cli, workspace: Path, statements: str
+) -> None:
+    """A view that never ends, a trigger that deletes: what is not as captcha-lab makes it is refused when opened."""
+    cli(workspace, "backup", "good.zip")
+    path = workspace / DATA / "catalog.sqlite"
+    with sqlite3.connect(path) as other:
+        other.executescript(statements)
+    other.close()
+    done = cli(workspace, "check")
+    assert done.exit_code == 1
+    assert "not as captcha-lab makes it" in done.output
+    data = path.read_bytes()
+    with zipfile.ZipFile(workspace / "good.zip") as old:
+        facts = json.loads(old.read("backup.json")) | {"catalog_sha256": hashlib.sha256(data).hexdigest()}
+    forged(workspace / "good.zip", workspace / "half.zip", "catalog.sqlite", data)
+    forged(workspace / "half.zip", workspace / "bad.zip", "backup.json", json.dumps(facts).encode())
+    done = cli(workspace, "restore", "bad.zip", "--dataset", "bad")
+    assert done.exit_code == 1
+    assert "not as captcha-lab makes it" in done.output
+    assert not (workspace / "datasets" / "bad").exists()
+
+
+def test_a_forged_label_at_place_1_000_000_000_takes_no_memory(cli: Cli, workspace: Path) -> None:
+    with sqlite3.connect(workspace / DATA / "catalog.sqlite") as other:
+        other.execute("INSERT INTO label_act (at, kind, session, keystrokes) VALUES (0, 'captcha', '', 1)")
+        other.execute(
+            "INSERT INTO label_event (act_id, image_id, position, value, source) "
+            "SELECT max(id), 1, 1000000000, 'A', 'human' FROM label_act"
+        )
+    other.close()
+    for arguments in (["export", "out", "--format", "jsonl"], ["status"], ["check"]):
+        done = cli(workspace, *arguments)
+        assert "Traceback" not in done.output
+    with (
+        Catalog(workspace / DATA / "catalog.sqlite") as catalog,
+        pytest.raises(CaptchaLabError, match="no place 1000000000"),
+    ):
+        LabelLog(catalog).record("captcha", [LabelEvent(1, 10**9, "A")])
+
+
+def test_clean_leaves_what_a_person_named_so(cli: Cli, workspace: Path) -> None:
+    own = workspace / ".tmp-notes of mine"
+    own.write_text("mine")
+    os.utime(own, (0, 0))
+    orphan = workspace / DATA / "blobs" / "00" / ("0" * 64 + ".png")
+    orphan.parent.mkdir(exist_ok=True)
+    orphan.write_bytes(b"x")
+    os.utime(orphan, (0, 0))
+    found = leftovers(Workspace(workspace))
+    assert [item.path for item in found] == [orphan]
+    orphan.touch()  # an import has just brought it
+    remove(found)
+    assert orphan.exists()
 
 
 def test_a_damaged_backup_is_refused_whole(cli: Cli, workspace: Path) -> None:

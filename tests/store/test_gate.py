@@ -114,6 +114,7 @@ HOSTILE = {
                ((256, 1), (257, 1), (322, 4096), (323, 4096), (324, 8))) + bytes(4),
     "a JPEG of a million notes": b"\xff\xd8" + b"\xff\xfe\0\2" * 1_000_000 + encoded("JPEG")[2:],
     "a PNG of a million chunks": grey_png(chunk(b"IDAT", b"") * 1_000_000, chunk(b"IDAT", ROWS)),
+    "a TIFF that states no width at all": b"II*\0\x08\0\0\0\x01\0" + struct.pack("<HHII", 256, 4, 0, 0) + bytes(4),
     "a table of colours cut short": b"\x89PNG\r\n\x1a\n"
     + chunk(b"IHDR", struct.pack(">IIBBBBB", 60, 20, 8, 3, 0, 0, 0)) + chunk(b"PLTE", bytes(7))
     + chunk(b"IDAT", ROWS) + chunk(b"IEND", b""),

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shutil
 import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.store.blobs import BlobStore
 from captcha_lab.store.care.check import images_of
-from captcha_lab.store.catalog.catalog import Catalog
+from captcha_lab.store.catalog.catalog import Catalog, ImageRow
 from captcha_lab.store.files import MAX_BYTES, atomic_path, make_folder
 from captcha_lab.store.workspace import DatasetFolder
 from captcha_lab.version import __version__
 
 FORMAT = 1
 CATALOG, MANIFEST = "catalog.sqlite", "backup.json"
-MAX_CATALOG = 64 << 30  # bytes
-_BLOB = re.compile(r"blobs/[0-9a-f]{2}/([0-9a-f]{64})\.([a-z]{3,4})")
+RATIO = 100  # how much a catalog may be packed; labels and hashes are by three
 Progress = Callable[[int, int], None]
 
 
@@ -36,6 +34,7 @@ class BackupReport:
     dataset: str
     pictures: int
     bytes: int
+    missing: list[tuple[str, str]] = field(default_factory=list)  # (captcha, why its picture is not in it)
 
 
 def back_up(
@@ -43,13 +42,16 @@ def back_up(
 ) -> BackupReport:
     """Write a dataset's catalog, as it is at this moment, and its pictures into one zip file, whole or not at all.
 
+    A picture that is damaged or missing is listed, and the labels are kept all the same.
+
     Raises:
-        CaptchaLabError: there is no dataset, something in it is damaged, `target` exists, or the disk refuses.
+        CaptchaLabError: there is no dataset, its catalog is damaged, `target` exists, or the disk refuses.
     """
     if target.exists():
         raise CaptchaLabError(f"{target} exists already: name another file, nothing is overwritten.")
     rows = images_of(folder)
     blobs = BlobStore(folder.blobs)
+    missing: list[tuple[str, str]] = []
     with (
         atomic_path(target) as temporary,
         tempfile.TemporaryDirectory(prefix=".tmp-", dir=target.parent) as aside,
@@ -62,17 +64,18 @@ def back_up(
             "format": FORMAT,
             "captcha_lab": __version__,
             "dataset": folder.name,
-            "pictures": len(rows),
             "catalog_sha256": _digest(copy),
         }
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
-            archive.writestr(MANIFEST, json.dumps(facts))
             archive.write(copy, CATALOG, zipfile.ZIP_DEFLATED)
             for k, row in enumerate(rows, 1):
-                name = blobs.path(row.sha256, row.extension).relative_to(folder.root).as_posix()
-                archive.writestr(name, blobs.get(row.sha256, row.extension))
+                try:
+                    archive.writestr(_name(blobs, row), blobs.get(row.sha256, row.extension))
+                except CaptchaLabError as error:
+                    missing.append((f"captcha {row.id}", str(error)))
                 progress(k, len(rows))
-    return BackupReport(target, folder.name, len(rows), target.stat().st_size)
+            archive.writestr(MANIFEST, json.dumps({**facts, "missing": len(missing)}))
+    return BackupReport(target, folder.name, len(rows) - len(missing), target.stat().st_size, missing)
 
 
 def restore(
@@ -89,7 +92,7 @@ def restore(
     make_folder(folder.root.parent)
     aside = Path(tempfile.mkdtemp(prefix=".tmp-", dir=folder.root.parent))
     try:
-        _unpack(source, DatasetFolder(aside), progress)
+        missing = _unpack(source, DatasetFolder(aside), progress)
         if folder.root.exists():
             folder.root.rmdir()
         aside.rename(folder.root)
@@ -106,32 +109,44 @@ def restore(
         raise CaptchaLabError(f"{source} can't be restored: {reason}. Nothing was changed.") from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    return BackupReport(source, folder.name, len(images_of(folder)), source.stat().st_size)
+    pictures = len(images_of(folder)) - len(missing)
+    return BackupReport(source, folder.name, pictures, source.stat().st_size, missing)
 
 
-def _unpack(source: Path, folder: DatasetFolder, progress: Progress) -> None:
+def _name(blobs: BlobStore, row: ImageRow) -> str:
+    return f"blobs/{blobs.path(row.sha256, row.extension).relative_to(blobs.root).as_posix()}"
+
+
+def _unpack(source: Path, folder: DatasetFolder, progress: Progress) -> list[tuple[str, str]]:
     with zipfile.ZipFile(source) as archive:
         facts = json.loads(_read(archive, MANIFEST, MAX_BYTES))
         if not isinstance(facts, dict) or facts.get("format") != FORMAT:
             raise ValueError("it is no backup that this captcha-lab knows")
-        if archive.getinfo(CATALOG).file_size > MAX_CATALOG:
-            raise ValueError("its catalog is larger than any")
+        catalog_entry = archive.getinfo(CATALOG)
+        if catalog_entry.file_size > MAX_BYTES + RATIO * catalog_entry.compress_size:
+            raise ValueError("its catalog claims more than it can hold")
         with archive.open(CATALOG) as stream, folder.catalog_path.open("wb") as file:
             shutil.copyfileobj(stream, file, 1 << 20)
         if _digest(folder.catalog_path) != facts.get("catalog_sha256"):
             raise ValueError("the checksum of its catalog is wrong")
         with Catalog(folder.catalog_path, create=False) as catalog:
             catalog.check()
-        blobs = BlobStore(folder.blobs)
-        names = [name for name in archive.namelist() if name not in (CATALOG, MANIFEST)]
-        for k, name in enumerate(names, 1):
-            found = _BLOB.fullmatch(name)
-            if found is None or blobs.put(_read(archive, name, MAX_BYTES), found[2]) != found[1]:
+        blobs, there = BlobStore(folder.blobs), set(archive.namelist())
+        rows = images_of(folder)
+        missing = []
+        strange = there - {CATALOG, MANIFEST} - {_name(blobs, row) for row in rows}
+        if strange:
+            raise ValueError(f"{min(strange)!r} in it is not the picture that it says")
+        for k, row in enumerate(rows, 1):
+            name = _name(blobs, row)
+            if name not in there:
+                missing.append(row)
+            elif blobs.put(_read(archive, name, min(row.bytes, MAX_BYTES)), row.extension) != row.sha256:
                 raise ValueError(f"{name!r} in it is not the picture that it says")
-            progress(k, len(names))
-        missing = [row.id for row in images_of(folder) if not blobs.path(row.sha256, row.extension).is_file()]
-        if missing:
-            raise ValueError(f"the picture of captcha {missing[0]} is missing in it")
+            progress(k, len(rows))
+        if len(missing) != facts.get("missing", 0):
+            raise ValueError(f"the picture of captcha {missing[0].id if missing else ''} is missing in it")
+        return [(f"captcha {row.id}", "its picture was damaged when the backup was made") for row in missing]
 
 
 def _read(archive: zipfile.ZipFile, name: str, most: int) -> bytes:

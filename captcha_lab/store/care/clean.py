@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -17,6 +18,9 @@ from captcha_lab.store.locks import is_held
 from captcha_lab.store.runs import Run
 from captcha_lab.store.workspace import Workspace
 
+_TEMPORARY = re.compile(r"\.tmp-[a-z0-9_]{8}(\..*)?")  # as `tempfile` makes them
+UNNAMED = "a picture that the catalog does not name"
+RECENT = 60.0  # seconds; what changed so lately is left, though it was old when it was listed
 AGE = 3600.0  # seconds; what is younger may belong to a command that is at work
 
 
@@ -44,6 +48,8 @@ def remove(items: list[Leftover]) -> int:
     freed, refused = 0, ""
     for item in items:
         try:
+            if _has_changed(item):
+                continue
             if item.path.is_dir() and not item.path.is_symlink():
                 shutil.rmtree(item.path)
             else:
@@ -69,7 +75,7 @@ def _found(workspace: Workspace, before: float) -> Iterator[tuple[Path, str]]:
         if dataset.catalog_path.is_file():
             with suppress(CaptchaLabError):  # of a damaged catalog nothing is an orphan
                 orphans = orphan_blobs(dataset, images_of(dataset))
-                yield from _old(orphans, before, "a picture that the catalog does not name")
+                yield from _old(orphans, before, UNNAMED)
     for config in workspace.models.glob("*/config.json"):
         yield from _old(config.parent.rglob(".tmp-*"), before, "left by a command that was killed")
         if Run(config.parent).is_dead:
@@ -81,8 +87,15 @@ def _found(workspace: Workspace, before: float) -> Iterator[tuple[Path, str]]:
             yield path, "a wait that is over"
 
 
+def _has_changed(item: Leftover) -> bool:
+    """Whether a command took it up since it was listed: an import may bring the picture that nobody named."""
+    return item.why == UNNAMED and time.time() - item.path.lstat().st_mtime < RECENT
+
+
 def _old(paths: Iterator[Path], before: float, why: str) -> Iterator[tuple[Path, str]]:
     for path in paths:
+        if path.name.startswith(".tmp-") and not _TEMPORARY.fullmatch(path.name):
+            continue  # a person's own
         with suppress(OSError):
             if path.lstat().st_mtime < before:
                 yield path, why

@@ -15,7 +15,8 @@ from typing import Any
 
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.store.catalog.problems import PATIENCE, ExplainedCursor, explanation, is_busy
-from captcha_lab.store.catalog.schema import MIGRATIONS
+from captcha_lab.store.catalog.schema import MIGRATIONS, own_shape, shape_of
+from captcha_lab.text import clipped
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ class Catalog:
         try:
             interrupted = self._journal.exists()
             self.execute("PRAGMA foreign_keys = ON")
+            self.execute("PRAGMA trusted_schema = OFF")
             self.execute("PRAGMA journal_mode = DELETE").fetchone()
             self.execute("PRAGMA synchronous = EXTRA")
             if (
@@ -97,6 +99,7 @@ class Catalog:
             ):  # a program ended in the middle of a change: SQLite takes it back, and all is looked through
                 self.check("quick_check")
             self._migrate()
+            self._check_shape()
         except BaseException:
             self._connection.close()
             raise
@@ -163,6 +166,17 @@ class Catalog:
                     self.execute(statement)
             if version < len(MIGRATIONS):
                 self.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+    def _check_shape(self) -> None:
+        """Refuse a file whose tables, views or triggers are not ours: a stranger's may do anything when it is read."""
+        with self._lock, self._explained():
+            strange = shape_of(self._connection) ^ own_shape()
+        if strange:
+            names = ", ".join(sorted({clipped(str(part[1]), 40) for part in strange})[:5])
+            raise CaptchaLabError(
+                f"The catalog {self.path} is not as captcha-lab makes it ({names}): bring a backup back with "
+                "`captcha-lab restore`."
+            )
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
         """Run one statement; the modules of `store` build on this, other rooms use the named methods."""

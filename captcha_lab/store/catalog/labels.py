@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.store.catalog.catalog import Catalog
 
+MAX_PLACES = (
+    1000  # of a captcha; a forged catalog may label any place, and others make room for all before it
+)
 Place = tuple[int, int]  # (image id, position in the captcha)
 
 
@@ -91,6 +94,7 @@ class LabelLog:
 
         Raises:
             StaleRevisionError: `expected_revision` is given and is no longer the newest act.
+            CaptchaLabError: an event speaks of a place that no captcha has.
         """
         with self.catalog.transaction():
             if token is not None:
@@ -100,6 +104,8 @@ class LabelLog:
             self._expect(expected_revision)
             act_id = self._insert_act(kind, session, keystrokes, token, None)
             for event in events:
+                if event.position is not None and event.position >= MAX_PLACES:
+                    raise CaptchaLabError(f"A captcha has no place {event.position}: nothing was saved.")
                 self.catalog.execute(
                     "INSERT INTO label_event "
                     "(act_id, image_id, position, cells, value, source, run_id, confidence) VALUES "
@@ -152,7 +158,9 @@ class LabelLog:
 
     def current(self) -> dict[Place, Label]:
         """The label of every labelled place: its own, else its character of the captcha's text."""
-        rows = self.catalog.execute("SELECT * FROM current_glyph ORDER BY image_id, position")
+        rows = self.catalog.execute(
+            "SELECT * FROM current_glyph WHERE position < ? ORDER BY image_id, position", (MAX_PLACES,)
+        )
         return {(int(row["image_id"]), int(row["position"])): _label(row) for row in rows}
 
     def text_labels(self) -> dict[int, Label]:

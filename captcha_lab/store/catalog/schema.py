@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from functools import cache
+
 # Each migration is a tuple of statements run in one transaction; the number of those applied is `user_version`.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -187,3 +190,31 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             WHERE image_id NOT IN (SELECT image_id FROM spelled)""",
     ),
 )
+
+
+def shape_of(connection: sqlite3.Connection) -> set[tuple[object, ...]]:
+    """What a catalog consists of: tables with their columns, and the text of views and triggers."""
+    rows = connection.execute(
+        "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite~_%' ESCAPE '~'"
+    )
+    shape: set[tuple[object, ...]] = set()
+    for kind, name, sql in rows.fetchall():
+        if kind == "table":
+            facts = 'SELECT name, type, "notnull", pk, hidden FROM pragma_table_xinfo(?)'
+            columns = connection.execute(facts, (name,))
+            shape.add((kind, name, *(tuple(column) for column in columns)))
+        else:
+            shape.add((kind, name, None if kind == "index" else sql))
+    return shape
+
+
+@cache
+def own_shape() -> frozenset[tuple[object, ...]]:
+    """The shape that the migrations give."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    for statements in MIGRATIONS:
+        for statement in statements:
+            connection.execute(statement)
+    shape = frozenset(shape_of(connection))
+    connection.close()
+    return shape

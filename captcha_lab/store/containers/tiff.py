@@ -103,7 +103,7 @@ def directory(data: bytes, start: int, order: Order) -> tuple[dict[int, tuple[in
         place = at + 8 if number * size <= 4 else int.from_bytes(take(data, at + 8, 4), order)
         if place + number * size > len(data):
             raise CaptchaLabError(CUT)
-        if tag in _NAMED and kind in (1, 3, 4):
+        if tag in _NAMED and kind in (1, 3, 4) and number:
             if tag in facts or number > MAX_PARTS:
                 raise damaged("it names a part twice, or more of them than any picture has")
             ends = range(place + size, place + size + number * size, size)

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.store.containers import avif, bmp, gif, jpeg, netpbm, png, tiff, webp
-from captcha_lab.store.containers.container import Container
+from captcha_lab.store.containers.container import Container, damaged
 
 
 class _Format(Protocol):
@@ -44,7 +44,10 @@ def walk(data: bytes) -> Container:
         raise CaptchaLabError("the file is empty")
     for module in _FORMATS:
         if module.matches(data):
-            return module.walk(data)
+            try:
+                return module.walk(data)
+            except (ArithmeticError, LookupError, ValueError) as error:
+                raise damaged(str(error) or type(error).__name__) from error
     name = next((name for start, name in _REFUSED.items() if data.startswith(start)), None)
     if name is None:
         raise CaptchaLabError("not an image of a known format")
