@@ -127,7 +127,11 @@ class Workspace:
 def _read_config(path: Path) -> WorkspaceConfig:
     try:
         values = tomllib.loads(read_file(path).decode("utf-8-sig"))
-    except (CaptchaLabError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except (
+        CaptchaLabError,
+        ValueError,
+        RecursionError,
+    ) as error:  # a TOML error is a ValueError, as one in UTF-8 is
         raise CaptchaLabError(f"{path} can't be read as TOML: {error}. Mend or remove it.") from error
     known = {field.name: type(field.default) for field in fields(WorkspaceConfig)}
     for key, value in values.items():
@@ -172,6 +176,6 @@ def set_config(workspace: Workspace, key: str, value: str | int | tuple[str, ...
 def _is_toml(lines: list[str]) -> bool:
     try:
         tomllib.loads("\n".join(lines))
-    except tomllib.TOMLDecodeError:
+    except ValueError:
         return False
     return True

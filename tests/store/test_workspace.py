@@ -50,7 +50,14 @@ def test_a_dataset_name_is_no_path(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a = " + "[" * 20_000, "a = " + "{b = " * 20_000, "dataset = 'x'\0", "length = 1e999"]
+    "text",
+    [
+        "a = " + "[" * 20_000,
+        "a = " + "{b = " * 20_000,
+        "dataset = 'x'\0",
+        "length = 1e999",
+        "length = " + "9" * 5000,
+    ],
 )
 def test_a_configuration_of_any_depth_is_one_clear_error(text: str, tmp_path: Path) -> None:
     (tmp_path / "captcha-lab.toml").write_text(text)
