@@ -8,6 +8,7 @@ import os
 import statistics
 import tempfile
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -26,6 +27,7 @@ from captcha_lab.generate.training.trainer import Trainer
 from captcha_lab.store.packed.bare import lay_out
 from captcha_lab.store.packed.packed import PackedSet, write_attributes
 from captcha_lab.store.packed.rows import RowReader
+from captcha_lab.store.packed.seal import seal
 from scripts.benchmarks._machine import facts
 
 SIDE, BATCH = 128, 64
@@ -48,9 +50,14 @@ def write_sets(folder: Path, pictures: int) -> tuple[np.ndarray, dict[str, Path]
     paths = {name: folder / f"{name}.h5" for name in ("bare", "chunk1", "chunk64")}
     split = np.zeros(pictures, np.uint8)
     columns = PackedSet(images[:0], split)
+    layout = lay_out(columns, pictures)
+    head = bytearray(layout.head[: layout.images])
+    sums = np.array([zlib.crc32(image) for image in images], np.uint32).tobytes()
+    head[layout.crc : layout.crc + len(sums)] = sums
     with paths["bare"].open("wb") as file:
-        file.write(lay_out(columns, pictures).head)  # pixels follow at once
+        file.write(head)
         file.write(images.data)
+        file.write(seal(bytes(head)))
     for name, rows in (("chunk1", 1), ("chunk64", 64)):
         with h5py.File(paths[name], "w") as file:
             file.create_dataset("images", data=images, chunks=(rows, SIDE, SIDE, 3))
