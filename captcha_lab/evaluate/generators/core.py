@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.evaluate.config import EvalConfig
 from captcha_lab.evaluate.generators.attributes import AttributeJudge, AttributeResult, measure_attributes
-from captcha_lab.evaluate.generators.candidate import Candidate
-from captcha_lab.evaluate.generators.check import check_candidate, check_reader
+from captcha_lab.evaluate.generators.candidate import Candidate, check_candidate, check_reader
 from captcha_lab.evaluate.generators.distances import Comparison, RealSide
 from captcha_lab.evaluate.generators.figures import Tally, Value, pool
 from captcha_lab.evaluate.generators.gan_train import can_train, gan_train, train_and_read

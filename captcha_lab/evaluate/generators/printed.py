@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.evaluate.generators.candidate import Candidate
-from captcha_lab.evaluate.generators.check import size_text
+from captcha_lab.evaluate.generators.candidate import Candidate, size_text
 from captcha_lab.evaluate.readers import SampleReader
 from captcha_lab.evaluate.real import RealData
 from captcha_lab.evaluate.subject import Images

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.pipeline.common import find_model
-from captcha_lab.pipeline.models import choose_run
+from captcha_lab.pipeline.models import choose_run, dataset_of
 from captcha_lab.store.runs import Run, all_runs
 from captcha_lab.store.workspace import DatasetFolder, Workspace
 
@@ -33,7 +33,7 @@ def generator_candidates(
     repeated: Callable[[Run], list[Run]],
 ) -> tuple[list[Candidate], list[str]]:
     """Candidates of the runs asked for, each with those that `repeated` gives for it, and notes on those left out."""
-    from captcha_lab.evaluate.generators.check import check_candidate
+    from captcha_lab.evaluate.generators.candidate import check_candidate
 
     if request.runs:
         runs = [Run.open(find_model(workspace, name, "generator")) for name in request.runs]
@@ -43,8 +43,8 @@ def generator_candidates(
         if request.figures is not None:
             return [], []
         chosen = choose_run(workspace, "generator", folder.name)
-        if chosen is None:
-            return [], ["There is no generator yet: `captcha-lab train-gen` trains one."]
+        if chosen is None or dataset_of(chosen.run) != folder.name:
+            return [], [f"There is no generator of {folder.name} yet: `captcha-lab train-gen` trains one."]
         notes = [chosen.message] if chosen.worse else []
         return [run_candidate(run) for run in repeated(chosen.run)], notes
     candidates, notes = [], []

@@ -13,7 +13,7 @@ from captcha_lab.errors import CaptchaLabError
 from captcha_lab.pipeline.common import Say, find_model
 from captcha_lab.pipeline.evaluation.candidates import generator_candidates
 from captcha_lab.pipeline.evaluation.repetition import repeated_runs
-from captcha_lab.pipeline.models import choose_run
+from captcha_lab.pipeline.models import choose_run, dataset_of
 from captcha_lab.pipeline.whole import WholeData, stacked, whole_data
 from captcha_lab.progress import PhaseProgress
 from captcha_lab.store.runs import Run, all_runs
@@ -47,7 +47,7 @@ def asks_for_whole(workspace: Workspace, folder: DatasetFolder, request: EvalReq
         runs = all_runs(workspace.models, "generator")
         return bool(runs) and all(draws_whole(run) for run in runs)
     chosen = choose_run(workspace, "generator", folder.name)
-    return chosen is not None and draws_whole(chosen.run)
+    return chosen is not None and dataset_of(chosen.run) == folder.name and draws_whole(chosen.run)
 
 
 def measure_whole(
