@@ -39,7 +39,10 @@ class Segmenter:
         if type(self.glyphs) is not int or type(self.size) is not int:  # it may come from a file
             raise UsageError(f"--glyphs {self.glyphs!r} and --size {self.size!r} must be whole numbers.")
         if self.glyphs > MAX_GLYPHS or self.size > MAX_SIZE:
-            raise UsageError(f"Captchas of at most {MAX_GLYPHS} glyphs of {MAX_SIZE} pixels are cut.")
+            raise UsageError(
+                f"--glyphs {self.glyphs} and --size {self.size}: a captcha is cut into at most {MAX_GLYPHS} glyphs of "
+                f"at most {MAX_SIZE} pixels."
+            )
         if self.glyphs < 0 or (self.glyphs == 0 and self.method == "equal"):
             raise UsageError(f"--glyphs is {self.glyphs}, but a captcha has at least 1 glyph.")
         if self.threshold != "otsu" and not (isinstance(self.threshold, int) and 0 <= self.threshold <= 254):

@@ -122,7 +122,7 @@ def test_reading_goes_on_past_a_damaged_file(cli: Cli, workspace: Path, captcha_
 
 
 def test_more_cells_than_pixels(cli: Cli, workspace: Path) -> None:
-    refused(cli, workspace, "segment", "--glyphs", "200", says="cut into 200 cells")
+    refused(cli, workspace, "segment", "--glyphs", "200", says="at most 64 glyphs")
 
 
 def test_the_name_of_a_run_is_used_once(cli: Cli, workspace: Path) -> None:

@@ -63,7 +63,7 @@ def test_lfw_cropped_to_the_faces_comes_as_pgm(tmp_path: Path) -> None:
     packed = read_packed(report.path)
     assert len(packed) == 2
     assert (packed.images == grey).all()
-    assert "is damaged" in dict(report.skipped)["Person/odd.tif"]
+    assert "must be one picture" in dict(report.skipped)["Person/odd.tif"]
     assert (
         dict(report.skipped)["Person/deep.tif"] == "a TIFF packed this way, or of such colours, is not taken"
     )

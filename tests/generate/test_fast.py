@@ -109,7 +109,9 @@ def test_every_conditioning(conditioning: str) -> None:
     images = build_generator(made, 0)(torch.randn(6, 16), condition)
     judged = build_critic(made, 0)(images, condition)
     assert judged.score.shape == (6,)
-    assert (judged.class_logits is None) == (conditioning == "none")
+    assert (judged.class_logits is None) == (
+        conditioning in ("none", "concat")
+    )  # those are asked for no class
 
 
 def test_too_little_noise_is_refused() -> None:

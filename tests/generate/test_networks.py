@@ -129,7 +129,7 @@ def test_every_family_in_every_conditioning(family: str, conditioning: str) -> N
     assert seen.score.shape == (4,)
     assert seen.features.shape[0] == 4
     assert seen.features.ndim == 2
-    assert (seen.class_logits is not None) == (conditioning == "auxiliary")
+    assert (seen.class_logits is not None) == (conditioning in ("auxiliary", "semi-supervised"))
     if seen.class_logits is not None:
         assert seen.class_logits.shape == (4, 5)
     (
