@@ -7,7 +7,13 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from captcha_lab.errors import UsageError
+from captcha_lab.extras import require
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
     from matplotlib.figure import Figure
 
 
@@ -34,6 +40,31 @@ class Plot:
         """Write it as PNG, SVG or PDF, by the path's ending."""
         self.figure.savefig(path, dpi=150)
         return Path(path)
+
+
+def pictures_plot(images: Sequence[np.ndarray] | np.ndarray, titles: Sequence[str], columns: int = 8) -> Plot:
+    """Pictures uint8 [H, W] or [H, W, 3] under their titles, `columns` in a row.
+
+    Raises:
+        CaptchaLabError: matplotlib is not installed.
+        UsageError: fewer than one picture or column.
+    """
+    require("matplotlib")
+    from matplotlib.figure import Figure
+
+    if not len(images) or columns < 1:
+        raise UsageError("Give at least 1 picture and 1 column.")
+    columns = min(columns, len(images))
+    rows = -(-len(images) // columns)
+    wide = max(1.0, images[0].shape[1] / images[0].shape[0] / 2)
+    figure = Figure(figsize=(1.3 * wide * columns, 1.3 * rows), layout="constrained")
+    panels = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axes in panels:
+        axes.axis("off")
+    for axes, image, title in zip(panels, images, titles, strict=False):
+        axes.imshow(image, cmap="gray", vmin=0, vmax=255)
+        axes.set_title(title)
+    return Plot(figure)
 
 
 def picture_html(png: bytes, caption: str = "", *, scale: int = 1) -> str:

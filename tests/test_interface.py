@@ -129,6 +129,9 @@ def test_whole_steps(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     generator = captcha_lab.load_generator(made.run)
     assert repr(generator) == "Generator(draft: pictures of 20x20, 2 classes)"
     assert generator._repr_html_().count("<img") == 2
+    assert repr(generator.plot(count=3)) == "Plot(A, B, A)"
+    with pytest.raises(UsageError, match="at least 1 picture"):
+        generator.plot(count=0)
     assert repr(made).startswith("GeneratorReport(made, draft: 2 iterations. ")
     assert made.verdict in made._repr_html_()
     assert made.plot()._repr_png_().startswith(PNG)

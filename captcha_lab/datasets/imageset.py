@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from captcha_lab.errors import UsageError
-from captcha_lab.extras import require
-from captcha_lab.plot import Plot, picture_html
+from captcha_lab.plot import Plot, picture_html, pictures_plot
 from captcha_lab.store.packed.packed import SPLITS, PackedSet
 from captcha_lab.store.packed.texts import TextSet
 
@@ -91,21 +90,12 @@ class ImageSet:
             CaptchaLabError: matplotlib is not installed.
             UsageError: fewer than one picture or column.
         """
-        require("matplotlib")
-        from matplotlib.figure import Figure
-
-        if count < 1 or columns < 1:
+        if count < 1:
             raise UsageError("Give at least 1 picture and 1 column.")
         count = min(count, len(self))
-        columns = max(min(columns, count), 1)
-        rows = max(-(-count // columns), 1)
-        figure = Figure(figsize=(1.3 * columns, 1.3 * rows), layout="constrained")
-        for k, axes in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
-            axes.axis("off")
-            if k < count:
-                axes.imshow(self.images[k], cmap="gray", vmin=0, vmax=255)
-                axes.set_title(self._label(k))
-        return Plot(figure)
+        return pictures_plot(
+            [self.images[k] for k in range(count)], [self._label(k) for k in range(count)], columns
+        )
 
     def _repr_html_(self) -> str:
         """The first pictures with their labels, for notebooks."""

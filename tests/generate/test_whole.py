@@ -107,6 +107,8 @@ def test_each_character_draws_in_its_own_window_alone(generator: Generator) -> N
 def test_a_text_of_any_length_is_sampled(generator: Generator) -> None:
     assert generator.sample(["A", "ABCA", "CC"], seed=1).shape == (3, 20, 40)
     assert "3 characters" in repr(generator)
+    assert generator._repr_html_().count("<img") == 36
+    assert generator.plot(count=2)._repr_png_().startswith(b"\x89PNG")
     with pytest.raises(UsageError, match="can't be drawn"):
         generator.sample(["ABCAB"])
     with pytest.raises(UsageError, match="texts or conditions"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -19,7 +19,7 @@ from captcha_lab.generate.networks.base import GeneratorNetwork
 from captcha_lab.generate.noise import draw_noise
 from captcha_lab.generate.pixels import to_images
 from captcha_lab.generate.recipe import Recipe
-from captcha_lab.plot import picture_html
+from captcha_lab.plot import Plot, picture_html, pictures_plot
 from captcha_lab.recognise.restore import described
 from captcha_lab.store.images import encode
 from captcha_lab.store.runs import load_weights, save_weights
@@ -54,13 +54,36 @@ class Generator:
         kind = "characters" if self.places else "classes"
         return f"Generator({name}: pictures of {shape}, {len(self.classes) or 'no'} {kind})"
 
+    def _some(self, count: int) -> tuple[np.ndarray, Sequence[str]]:
+        """Samples to show and what they were asked for: classes in turn, random texts, or nothing."""
+        if self.places:
+            texts = self.texts.draw(count, self.lengths, 0)
+            return self.sample(texts), texts
+        if self.classes and not self.exclusive:
+            columns = np.arange(count) % len(self.classes)
+            names = [self.classes[k] for k in columns]
+            return self.sample(np.eye(len(self.classes), dtype=np.float32)[columns]), names
+        if self.classes:
+            names = [self.classes[k % len(self.classes)] for k in range(count)]
+            return self.sample(names), names
+        return self.sample(count=count), [""] * count
+
+    def plot(self, count: int = SHOWN, columns: int = 8) -> Plot:
+        """Samples with what they were asked for, `columns` in a row.
+
+        Raises:
+            CaptchaLabError: matplotlib is not installed.
+            UsageError: fewer than one picture or column.
+        """
+        if count < 1:
+            raise UsageError("Give at least 1 picture and 1 column.")
+        return pictures_plot(*self._some(count), columns)
+
     def _repr_html_(self) -> str:
-        """A sample of each class, or some where there are none, for notebooks."""
-        exclusive = self.classes[:SHOWN] if self.exclusive else ()
-        if self.classes and not exclusive:
-            return f"<p>{escape(repr(self))}</p>"
-        drawn = self.sample(labels=exclusive) if exclusive else self.sample(count=SHOWN)
-        names = exclusive or [""] * len(drawn)
+        """A sample of each class, or some of what it draws, for notebooks."""
+        drawn, names = self._some(
+            min(len(self.classes), SHOWN) if self.classes and not self.places else SHOWN
+        )
         cells = [picture_html(encode(one), name, scale=2) for one, name in zip(drawn, names, strict=True)]
         return f"<p>{escape(repr(self))}</p>{''.join(cells)}"
 
