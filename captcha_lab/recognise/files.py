@@ -12,6 +12,7 @@ import numpy as np
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.recognise.contract import CaptchaReader
 from captcha_lab.store.images import read_image
+from captcha_lab.store.listing import list_files
 
 
 @dataclass(frozen=True)
@@ -77,13 +78,13 @@ def files_in(path: Path) -> list[Path]:
     """The path itself, or all files under a folder in the order of their names.
 
     Raises:
-        CaptchaLabError: it does not exist, or the folder is empty.
+        CaptchaLabError: it does not exist, the folder is empty, or one in it can't be read.
     """
     if not path.exists():
         raise CaptchaLabError(f"{path} does not exist: name image files or folders of them.")
     if not path.is_dir():
         return [path]
-    found = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
+    found = sorted(path / name for name, _ in list_files(path))
     if not found:
         raise CaptchaLabError(f"The folder {path} holds no files.")
     return found

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.recognise.classifier import Classifier
 from captcha_lab.recognise.config import ClassifierConfig
 from captcha_lab.recognise.contract import CaptchaReader
-from captcha_lab.recognise.files import read_files
+from captcha_lab.recognise.files import files_in, read_files
 from captcha_lab.recognise.readers.glyph import GlyphReader, train_glyph_reader
 from captcha_lab.recognise.registry import load_reader, reader_kind, reader_kinds
 from captcha_lab.store.images import encode, write_image
@@ -169,3 +170,23 @@ def test_a_model_made_before_is_read(
     save_weights(tmp_path / "before.safetensors", tensors, before)
     texts = [reading.text for reading in load_reader(tmp_path / "before.safetensors").read(drawn[1])]
     assert texts == [reading.text for reading in load_reader(run).read(drawn[1])]
+
+
+def test_a_folder_that_cannot_be_read_is_named_and_none_is_left_out_silently(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open" / "a.png").write_bytes(b"x")
+    (tmp_path / "locked").mkdir()
+    (tmp_path / "circle").symlink_to(tmp_path, target_is_directory=True)
+    assert files_in(tmp_path) == [tmp_path / "open" / "a.png"]
+    scan = os.scandir
+
+    def refuse(path: Path) -> object:
+        if Path(path).name == "locked":
+            raise PermissionError(13, "Permission denied")
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(CaptchaLabError, match="locked can't be read: Permission denied"):
+        files_in(tmp_path)
