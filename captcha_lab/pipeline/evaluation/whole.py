@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 KIND = "text-judge"
 SEED = 7_919_002  # far from every seed that a user would give
 FEW_HELD_OUT = 20
+TAUGHT_STEPS = (
+    800  # of the reader that learns from samples alone, and of the one that learns from real captchas
+)
 
 
 def asks_for_whole(workspace: Workspace, folder: DatasetFolder, request: EvalRequest) -> bool:
@@ -125,7 +128,9 @@ def text_judge(workspace: Workspace, data: WholeData, progress: PhaseProgress) -
 
     def teach(images: np.ndarray, texts: Sequence[str], what: str, progress: PhaseProgress) -> SequenceReader:
         # From nothing: the base reader knows most captchas without having learned from these.
-        config = SequenceConfig(from_base=False, unlabelled=False, seed=SEED + 1)
+        config = SequenceConfig(
+            steps=TAUGHT_STEPS, from_base=False, unlabelled=False, tensorboard=False, seed=SEED + 1
+        )
         return _trained(_as_texts(images, texts), config, f"{what}: training a reader on it", progress)
 
     lengths = sorted(set(map(len, data.training.texts)))
@@ -156,7 +161,7 @@ def _ensure_reader(
     from captcha_lab.recognise.sequence.reader import SequenceReader
     from captcha_lab.store.runs import save_weights
 
-    config = SequenceConfig(unlabelled=False, seed=SEED)
+    config = SequenceConfig(unlabelled=False, tensorboard=False, seed=SEED)
     half = _half(data.training)
     wanted = {"training": asdict(config), "captchas": _digest(data), "learned": len(half)}
     for run in reversed(all_runs(workspace.models, KIND)):
