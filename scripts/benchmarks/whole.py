@@ -42,7 +42,7 @@ from scripts.benchmarks._machine import facts, shared_data
 from scripts.benchmarks.texts import TEST, captchas, split
 
 FEW = 100  # labelled captchas, where a reader could do with more
-PICTURE = 8, 5  # captchas across and down, of real and of generated ones
+PICTURE = 8, 5  # captchas across and down
 KEYS = "texts", "characters", "text_train", "frechet", "recall", "coverage", "neighbour"
 
 
@@ -118,14 +118,12 @@ def with_generated(few: TextSet, generator: Generator, count: int, seed: int, co
     )
 
 
-def picture(path: Path, data: WholeData, run: Run) -> None:
-    """Real captchas above, generated ones of random texts below."""
+def picture(path: Path, run: Run) -> None:
+    """Generated captchas of random texts; real ones may not be published with the project."""
     across, down = PICTURE
     generator = load_generator(run.root)
     made = generator.sample(generator.texts.draw(across * down, generator.lengths, 1), seed=1)
-    real = data.images[: across * down]
-    line = np.full((8, across * made.shape[2], *made.shape[3:]), 128, np.uint8)
-    save_picture(path, np.concatenate([grid(real, across), line, grid(made, across)]), 1)
+    save_picture(path, grid(made, across), 1)
 
 
 def main(options: argparse.Namespace) -> None:
@@ -146,7 +144,7 @@ def main(options: argparse.Namespace) -> None:
                     data = WholeData(workspace.dataset(name), texts)
                     run = generator_of(data, workspace, options, seed)
                     if options.picture:
-                        picture(options.picture / f"whole-{name}.png", data, run)
+                        picture(options.picture / f"whole-{name}.png", run)
                     found = measured(data, run, workspace, options)
                 results.append({"set": name, "seed": seed, **found})
                 print(json.dumps(results[-1]), flush=True)
