@@ -85,7 +85,7 @@ class FastGenerator(GeneratorNetwork):
         self.options, self.low_high = options, spec.output_range
         self.shape_size = spec.noise_size // 2
         self.codebook = Codebook(self.shape_size, options.codes, options.books) if options.codes else None
-        self.body = _stack(self.shape_size + spec.classes, options.generator, options.slope)
+        self.body = stack(self.shape_size + spec.classes, options.generator, options.slope)
         self.stencil = nn.Linear(options.generator[-1], height * width)
         self.ink = nn.Linear(options.generator[-1] + self.shape_size, channels)
         # At first: dark ink on light paper or the reverse, grain as the options say.
@@ -112,7 +112,7 @@ class FastGenerator(GeneratorNetwork):
             ink = ink + self.log_grain.exp() * grain
         paper = self.options.paper
         low, high = self.low_high
-        return (paper + mask * (_held(ink) - paper)) * (high - low) + low
+        return (paper + mask * (held(ink) - paper)) * (high - low) + low
 
     def _mask(self, logits: Tensor) -> Tensor:
         """The stencil in [0, 1]; crisp: rounded, with the gradient of the unrounded (Bengio et al. 2013, section 4)."""
@@ -133,7 +133,7 @@ class FastCritic(CriticNetwork):
         channels, height, width = spec.image_shape
         self.options, self.low_high = options, spec.output_range
         pixels = channels * height * width
-        self.body = _stack(pixels + INK_FIGURES + self.conditions, options.critic, options.slope)
+        self.body = stack(pixels + INK_FIGURES + self.conditions, options.critic, options.slope)
         features = options.critic[-1]
         self.score = nn.Linear(features, 1)
         self.projection = Projection(spec.classes, features) if spec.conditioning == "projection" else None
@@ -176,12 +176,13 @@ def _mean(values: Tensor, where: Tensor) -> Tensor:
     return (values * where).flatten(1).sum(1) / where.flatten(1).sum(1).clamp_min(1)
 
 
-def _held(ink: Tensor) -> Tensor:
+def held(ink: Tensor) -> Tensor:
     """Clamped to [0, 1] going forward, the identity going back, so that grain outside still teaches the tone."""
     return ink + (ink.clamp(0, 1) - ink).detach()
 
 
-def _stack(inputs: int, widths: Sequence[int], slope: float) -> nn.Sequential:
+def stack(inputs: int, widths: Sequence[int], slope: float) -> nn.Sequential:
+    """Fully connected hidden layers of these widths, each with a leaky ReLU."""
     layers: list[nn.Module] = []
     for width in widths:
         layers += [nn.Linear(inputs, width), nn.LeakyReLU(slope)]

@@ -25,11 +25,8 @@ from captcha_lab.generate.networks.base import (
     GeneratorNetwork,
     NetworkSpec,
 )
-from captcha_lab.generate.networks.fast import Codebook, _held, _mean, _stack
+from captcha_lab.generate.networks.fast import INK_FIGURES, TEXTURE_SEED, Codebook, held, ink_figures, stack
 from captcha_lab.generate.networks.parts.heads import Projection
-
-TEXTURE_SEED = 20  # of the fixed matrix that spreads the noise over the pixels
-INKED = 0.3  # of the way from paper to full ink
 
 
 @dataclass(frozen=True)
@@ -126,11 +123,11 @@ class WholeGenerator(GeneratorNetwork):
         self.codebook = Codebook(32, options.codes, 1) if options.codes else None
         shape = 32 if options.codes else self.own
         inputs = 3 * options.embedding + 2 * layout.places + 1 + shape + self.common
-        self.body = _stack(inputs, options.generator, options.slope)
+        self.body = stack(inputs, options.generator, options.slope)
         self.stencil = nn.Linear(options.generator[-1], height * layout.window)
         self.ink = nn.Linear(options.generator[-1] + self.common, channels)
         self.first_ink = 0.2 if options.paper > 0.5 else 0.8
-        self.scene = _stack(self.common, options.scene, options.slope) if options.backdrop else None
+        self.scene = stack(self.common, options.scene, options.slope) if options.backdrop else None
         if options.backdrop:
             self.small = (-(-height // 8), -(-width // 8))
             self.paper = nn.Linear(options.scene[-1], channels * self.small[0] * self.small[1])
@@ -182,7 +179,7 @@ class WholeGenerator(GeneratorNetwork):
         if self.scene is not None:
             scene = self.scene(common)
             small = self.paper(scene).view(n, channels, *self.small)
-            paper = _held(self.options.paper + 0.1 * F.interpolate(small, (height, width), mode="bilinear"))
+            paper = held(self.options.paper + 0.1 * F.interpolate(small, (height, width), mode="bilinear"))
             strokes = torch.sigmoid(self.options.gain * (self.strokes(scene).view(n, height, width) - 0.3))
             mean_ink = ink.mean(1)[:, :, None, None]
             tone = (tone * weight[:, None] + mean_ink * strokes[:, None]) / (weight + strokes).clamp_min(
@@ -197,7 +194,7 @@ class WholeGenerator(GeneratorNetwork):
                 noise[:, self.common + self.own * places :] @ self.texture
             ).view(n, *self.drawn)
         low, high = self.low_high
-        made: Tensor = (paper + mask * (_held(tone) - paper)) * (high - low) + low
+        made: Tensor = (paper + mask * (held(tone) - paper)) * (high - low) + low
         if self.options.coarse > 1:
             made = F.interpolate(made, self.image_shape[1:], mode="bilinear")
         return made
@@ -213,13 +210,13 @@ class WholeCritic(CriticNetwork):
         self.layout = layout = Layout(spec, options)
         pixels = channels * height * layout.window
         places = 2 * layout.places + 1
-        self.body = _stack(pixels + 2 + places, options.critic, options.slope)
+        self.body = stack(pixels + INK_FIGURES + places, options.critic, options.slope)
         features = options.critic[-1]
         self.score = nn.Linear(features, 1)
         self.projection = Projection(3 * layout.characters, features)
         self.classifier = nn.Linear(features, layout.characters)
         small = channels * -(-height // 2) * -(-width // 2)
-        self.scene = _stack(small, options.scene, options.slope)
+        self.scene = stack(small, options.scene, options.slope)
         self.scene_score = nn.Linear(options.scene[-1], 1)
 
     def forward(self, images: Tensor, condition: Tensor | None = None) -> Criticism:
@@ -237,7 +234,7 @@ class WholeCritic(CriticNetwork):
         index = columns.reshape(n, 1, 1, -1).expand(-1, channels, height, -1)
         windows = padded.gather(3, index).view(n, channels, height, layout.places, layout.window)
         windows = windows.permute(0, 3, 1, 2, 4).reshape(n * layout.places, channels, height, layout.window)
-        seen = torch.cat([windows.flatten(1), _figures(windows), text.where.flatten(0, 1)], dim=1)
+        seen = torch.cat([windows.flatten(1), ink_figures(windows), text.where.flatten(0, 1)], dim=1)
         features = self.body(seen)
         neighbours = Text.beside(text.characters).flatten(0, 1)
         scores = self.score(features).squeeze(1) + (self.projection(neighbours) * features).sum(1)
@@ -246,15 +243,6 @@ class WholeCritic(CriticNetwork):
         scene = self.scene(small)
         logits = self.classifier(features).view(n, -1)
         return Criticism(scores + self.scene_score(scene).squeeze(1), scene, logits)
-
-
-def _figures(ink: Tensor) -> Tensor:
-    """Mean tone and roughness of inked pixels [N, 2]."""
-    inked = (ink.abs() > INKED).to(ink)
-    both = inked[..., 1:] * inked[..., :-1]
-    return torch.stack(
-        [10 * _mean(ink.abs() - 0.8, inked), 20 * _mean((ink[..., 1:] - ink[..., :-1]).square(), both)], dim=1
-    )
 
 
 FAMILY = Family(
