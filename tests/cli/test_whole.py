@@ -104,3 +104,9 @@ def test_captchas_of_other_sizes_and_a_few_in_colour_become_one_array() -> None:
     assert two_levels(np.stack(grey)) > 0.99
     rng = np.random.default_rng(0)
     assert two_levels(rng.integers(0, 256, (5, 20, 60), np.uint8)) < 0.9
+
+
+def test_what_measures_generated_captchas_is_not_left_away_silently(captchas: Path) -> None:
+    call("train", "--reader", "sequence", "--steps", "1", "--name", "reader")
+    call("train-gen", "--whole", "--iterations", "2", "--evaluations", "1", *SMALL, "--name", "w")
+    assert "leave --no-judge away" in call("eval", "--model", "w", "--no-judge", code=2).output

@@ -98,7 +98,7 @@ def evaluate(
     captchas = captcha_reader(workspace, folder, request, say)
     how = _Measuring(workspace, folder, request, config, say, progress, notes)
     if asks_for_whole(workspace, folder, request):
-        measured = _Measured(*measure_whole(workspace, folder, request, config, say, progress, notes))
+        measured = _Measured(*measure_whole(workspace, folder, request, config, say, progress, notes, extra))
     else:
         measured = how.singles(captchas is not None, extra)
     reading = texts = None

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from captcha_lab.errors import CaptchaLabError
+from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.pipeline.common import Say, find_model
 from captcha_lab.pipeline.evaluation.candidates import generator_candidates
 from captcha_lab.pipeline.evaluation.repetition import repeated_runs
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from captcha_lab.evaluate.generators.texts import TextJudge
     from captcha_lab.evaluate.real import RealData
     from captcha_lab.evaluate.request import EvalRequest
+    from captcha_lab.evaluate.subject import Extractor
     from captcha_lab.recognise.sequence.config import SequenceConfig
     from captcha_lab.recognise.sequence.reader import SequenceReader
     from captcha_lab.store.packed.texts import TextSet
@@ -61,13 +62,18 @@ def measure_whole(
     say: Say,
     progress: PhaseProgress,
     notes: list[str],
+    extra: list[Extractor],
 ) -> tuple[list[Candidate], Evaluation]:
     """Measure generators of whole captchas beside real ones; what the report should say besides is added to `notes`.
 
     Raises:
         CaptchaLabError: too few labelled captchas, or a run that does not fit them.
+        UsageError: without the judge nothing could be measured.
     """
     from captcha_lab.evaluate.generators.core import Evaluator
+
+    if not config.judge:
+        raise UsageError("Generated captchas are measured by their judge: leave --no-judge away.")
 
     def repeated(run: Run) -> list[Run]:
         return repeated_runs(workspace, run, config.seeds, say, progress) if request.retrain else [run]
@@ -77,7 +83,9 @@ def measure_whole(
     candidates, skipped = generator_candidates(workspace, folder, request, real, repeated)
     judge, said = text_judge(workspace, data, progress)
     notes += [*skipped, *said]
-    return candidates, Evaluator(real, {}, config, texts=judge, progress=progress).run(candidates)
+    return candidates, Evaluator(real, {}, config, extra=extra, texts=judge, progress=progress).run(
+        candidates
+    )
 
 
 def real_captchas(data: WholeData) -> RealData:
