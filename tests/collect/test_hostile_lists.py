@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from captcha_lab.collect.exchange import tables
 from captcha_lab.collect.exchange.options import ImportOptions
 from captcha_lab.collect.exchange.sources import find_items
 from captcha_lab.errors import CaptchaLabError
@@ -34,6 +35,37 @@ def test_a_table_of_more_columns_than_any_is_refused_before_it_is_filled(name: s
     """Twenty thousand records with a key of their own each were four hundred million cells."""
     with pytest.raises(CaptchaLabError, match="more than 500 columns"):
         find_items(folder(tmp_path, name, WIDE[name]), ImportOptions())
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("labels.json", "[" + "[]," * 3000 + "[]]"),
+        ("labels.jsonl", "{}\n" * 3000),
+        ("labels.csv", "a.png,AB\n" * 3000),
+        ("labels.csv", "\r" * 3000),
+        ("labels.csv", "a.png" + ",AB" * 3000),
+        ("labels.txt", "a.png AB\n" * 3000),
+    ],
+)
+def test_what_becomes_an_object_is_counted_before_it_is_made(
+    name: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thirty megabytes of `[],` were two gigabytes in memory."""
+    monkeypatch.setattr(tables, "MAX_ROWS", 1000)
+    monkeypatch.setattr(tables, "MAX_CELLS", 1000)
+    monkeypatch.setattr(tables, "Sheet", lambda *parts: pytest.fail("it was made"))
+    monkeypatch.setattr("json.loads", lambda *parts, **options: pytest.fail("it was parsed"))
+    path = folder(tmp_path, name, text) / name
+    with pytest.raises(CaptchaLabError, match="1,000 cells"):
+        find_items(path, ImportOptions())
+
+
+def test_the_ways_to_read_a_list_end(tmp_path: Path) -> None:
+    """Five megabytes of objects in an object were half a million tables."""
+    text = '{"version": 1, ' + ",".join(f'"{k}": {{"a": 1}}' for k in range(3000)) + "}"
+    sheets, _ = tables.read_sheets(folder(tmp_path, "labels.json", text) / "labels.json")
+    assert len(list(sheets)) == tables.MAX_WAYS
 
 
 @pytest.mark.parametrize("depth", [30, 450, 5000])

@@ -5,6 +5,7 @@ import random
 import struct
 import sys
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -207,6 +208,54 @@ def test_a_file_that_crashes_the_library_is_refused(tmp_path: Path, monkeypatch:
         read_arrays(tmp_path / "a.h5")
 
 
+def strings(file: h5py.File, name: str, rows: int, **options: object) -> None:
+    file.create_dataset(name, (rows,), h5py.string_dtype(), **options)
+
+
+def linked_images(file: h5py.File) -> None:
+    group = file.create_group("images")
+    group["0"] = np.zeros((8, 8), np.uint8)
+    for k in range(1, 400):
+        group[f"{k}"] = group["0"]
+
+
+def claimed_images(file: h5py.File) -> None:
+    for k in range(100):
+        file.create_dataset(f"images/{k}", (6000, 10_000), "u1", chunks=(1000, 1000), fillvalue=7)
+
+
+HDF5_BOMBS: dict[str, tuple[Callable[[h5py.File], object], str]] = {
+    "one picture under many names": (linked_images, "second name"),
+    "many pictures that are not there": (claimed_images, "more than the file can hold"),
+    "a long text that fills all rows": (
+        lambda file: strings(file, "texts", 50_000, chunks=(1000,), fillvalue="A" * 60_000),
+        "longer than any",
+    ),
+    "millions of texts that are not there": (
+        lambda file: strings(file, "texts", 4_000_000, chunks=(1000,)),
+        "more than the file can hold",
+    ),
+    "a chunk of gigabytes": (
+        lambda file: file.create_dataset("images", (2, 30, 90), "u1", chunks=(1, 30_000, 60_000), maxshape=(None,) * 3),
+        "chunks of more",
+    ),
+    "rows of any length": (
+        lambda file: file.create_dataset("images", (9,), h5py.vlen_dtype(np.uint8)),
+        "neither numbers nor texts",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", HDF5_BOMBS)
+def test_a_small_hdf5_file_takes_little_memory(what: str, tmp_path: Path) -> None:
+    make, said = HDF5_BOMBS[what]
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        make(file)
+    assert (tmp_path / "a.h5").stat().st_size < 200_000
+    with pytest.raises(CaptchaLabError, match=said), open_hdf5(tmp_path / "a.h5") as file:
+        read_strings(file["texts"])
+
+
 def element(kind: int, body: bytes) -> bytes:
     return struct.pack("<II", kind, len(body)) + body + bytes(-len(body) % 8)
 
@@ -214,6 +263,11 @@ def element(kind: int, body: bytes) -> bytes:
 def mat_array(kind: int, shape: tuple[int, int], body: bytes, name: bytes = b"") -> bytes:
     head = element(6, struct.pack("<II", kind, 0)) + element(5, struct.pack("<ii", *shape)) + element(1, name)
     return element(14, head + body)
+
+
+def packed_array(kind: int, shape: tuple[int, int], body: bytes, name: bytes) -> bytes:
+    data = zlib.compress(mat_array(kind, shape, body, name))
+    return struct.pack("<II", 15, len(data)) + data
 
 
 def nested(depth: int) -> bytes:
@@ -234,6 +288,12 @@ MAT_FILES = {
     "a sparse array": mat_array(5, (10**6, 10**6), b"", b"images"),
     "an object": mat_array(3, (1, 1), b"", b"images"),
     "a bomb": element(15, zlib.compress(bytes(200 << 20))),
+    "a million texts of a character": packed_array(4, (10**6, 1), element(16, b"a" * 10**6), b"alphabet"),
+    "a million pictures of a pixel": packed_array(9, (10**6, 1), element(2, bytes(10**6)), b"images"),
+    "a million empty cells": packed_array(1, (10**6, 1), struct.pack("<II", 14, 0) * 10**6, b"texts"),
+    "a million texts in a cell": packed_array(
+        1, (1, 1), mat_array(4, (10**6, 1), element(16, b"a" * 10**6)), b"texts"
+    ),
 }
 
 

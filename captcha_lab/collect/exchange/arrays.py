@@ -110,6 +110,9 @@ def read_arrays(path: Path) -> list[Item]:
     read: Callable[[Path], CaptchaArrays] = _read_mat if path.suffix.lower() == ".mat" else _read_h5
     try:
         data = read(path)
+        columns = (data.images, data.texts, data.splits, data.originals)
+        if len({len(column) for column in columns}) > 1:
+            raise ValueError("images, texts, splits and sha256 are not as many")
         splits = [split_name(split) for split in data.splits]
         rows = list(zip(data.images, data.texts, splits, data.originals, strict=True))
     except Exception as error:  # a damaged .mat makes scipy raise nearly anything

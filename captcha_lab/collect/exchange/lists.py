@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, replace
@@ -131,10 +131,13 @@ def read_list(path: Path, name: str, pictures: Pictures) -> LabelList | None:
         CaptchaLabError: the disk refuses.
     """
     sheets, encoding = read_sheets(path)
-    choices = [choice for sheet in sheets if (choice := _columns(sheet, pictures))]
-    if not choices:
-        return _in_order(sheets, name, pictures) if path.suffix.lower() == ".txt" else None
-    best = max(choices, key=lambda choice: choice.named)
+    best, sheet = None, None
+    for sheet in sheets:
+        choice = _columns(sheet, pictures)
+        if choice is not None and (best is None or choice.named > best.named):
+            best = choice
+    if best is None:
+        return _in_order(sheet, name, pictures) if sheet and path.suffix.lower() == ".txt" else None
     notes = [] if encoding.startswith("utf-8") else [f"{name} was read as {encoding.upper()}."]
     return _collect(best, name, pictures, notes)
 
@@ -163,8 +166,7 @@ def _header(sheet: Sheet, start: int) -> list[str]:
 def _columns(sheet: Sheet, pictures: Pictures) -> _Choice | None:
     """The columns of names and of texts: by what their cells name, then by what they are called."""
     width = max((len(row) for row in sheet.rows), default=0)
-    cells = [[row[c] for row in sheet.rows if c < len(row)] for c in range(width)]
-    found = [{pictures.find(cell) for cell in column} - {None} for column in cells]
+    found = [{pictures.find(row[c]) for row in sheet.rows if c < len(row)} - {None} for c in range(width)]
     first = list(map(str, sheet.rows[0])) if sheet.rows else []
     most = max(map(len, found), default=0) >= 0.5 * (len(sheet.rows) - 1) > 0
     start = int(not sheet.header and _is_header(first, pictures, most))
@@ -282,20 +284,20 @@ def _lost_zeros(choice: _Choice) -> int:
     cells = [row[choice.text] for row in rows if choice.text is not None and choice.text < len(row)]
     numbers = [len(str(int(c))) for c in cells if type(c) is int or (isinstance(c, float) and c.is_integer())]
     lengths = [*numbers, *(len(c) for c in cells if isinstance(c, str))]
-    usual = max(set(lengths), key=lengths.count, default=0)
+    usual = Counter(lengths).most_common(1)[0][0] if lengths else 0
     short = sum(length < usual for length in numbers)
     return short if max(lengths, default=0) == usual and short < 0.5 * len(numbers) else 0
 
 
-def _in_order(sheets: list[Sheet], name: str, pictures: Pictures) -> LabelList | None:
+def _in_order(sheet: Sheet, name: str, pictures: Pictures) -> LabelList | None:
     """One text a line, in the order of the pictures' names: sure where there are as many, and one order."""
-    rows = [str(row[0]) for row in sheets[-1].rows]
+    rows = [str(row[0]) for row in sheet.rows]
     if len(rows) != len(pictures.names) or not rows or max(map(len, rows)) > 20:
         return None
     order = sorted(range(len(rows)), key=lambda k: natural(pictures.names[k]))
     plain = sorted(range(len(rows)), key=lambda k: pictures.names[k])
     said = {}
-    for k, line, row in zip(order, sheets[-1].lines, rows, strict=True):
+    for k, line, row in zip(order, sheet.lines, rows, strict=True):
         try:
             said[k] = Said(text_of(row), why=f"{name}, line {line}, in the order of the names")
         except CaptchaLabError as error:

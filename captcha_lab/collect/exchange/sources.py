@@ -198,7 +198,7 @@ def _read_list(path: Path, name: str, files: Files) -> LabelList:
         found = read_list(path, name, files.index.beside(name))
     except (CaptchaLabError, ValueError) as error:
         raise CaptchaLabError(
-            f"{path} can't be read: {error}. Mend that line and import again, or leave the list out with --labels none."
+            f"{path} can't be read: {error}. Mend it and import again, or leave the list out with --labels none."
         ) from error
     if found is None or not (found.said or found.strays):
         raise CaptchaLabError(
