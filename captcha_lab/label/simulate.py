@@ -209,6 +209,8 @@ def simulate_texts(
     engine = TextEngine(images, memory_log(places_of(len(truth), 1)), alphabet, config)
     engine.proposer = proposer
     engine.read(lambda done, total: None)
+    if engine.due(0):  # the labeller waits until the reader has learned by itself
+        engine.retrain()
     return play(engine, Labeller(truth, alphabet, error_rate, seed), most_keys, ASKED_TEXTS, engine.check)
 
 

@@ -6,17 +6,17 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.label.questions.texts.proposer import Pixels, TrainedProposer
 from captcha_lab.pipeline.common import Say
-from captcha_lab.progress import no_progress
 
 if TYPE_CHECKING:
     import numpy as np
 
     from captcha_lab.recognise.contract import CaptchaReader
+    from captcha_lab.recognise.sequence.reader import SequenceReader
     from captcha_lab.store.workspace import DatasetFolder, Workspace
 
 KIND = "sequence"  # the kind of reader that learns whole pictures
@@ -37,12 +37,14 @@ class Starts:
         own: names of those that were trained on this dataset, which know the labels of its training split.
         say: told which reader is taken, and why.
         chosen: name of the run taken; empty for the base reader.
+        taught: the base reader trained on the captchas that it reads surely, once that has helped.
     """
 
     runs: Mapping[str, Path] = field(default_factory=dict)
     own: frozenset[str] = frozenset()
     say: Say = lambda message: None
     chosen: str = ""
+    taught: SequenceReader | None = None
 
     def choose(self, pictures: Sequence[np.ndarray], texts: Sequence[str], names: Sequence[str]) -> None:
         """Take the reader of these runs, or the base reader, that reads most of these labelled captchas right.
@@ -66,6 +68,15 @@ class Starts:
         """The reader taken, before it learns from labels."""
         return self._reader(self.chosen, pictures)
 
+    def teach(self, pictures: Sequence[np.ndarray]) -> CaptchaReader | None:
+        """The base reader trained on what it reads surely; None where that does not help, or another is taken."""
+        from captcha_lab.recognise.sequence.adapt import ENOUGH, self_taught
+        from captcha_lab.recognise.sequence.reader import base_reader
+
+        if not self.chosen and len(pictures) >= ENOUGH:
+            self.taught = self_taught(base_reader(), pictures)
+        return None if self.chosen else self.taught
+
     def learned(self, images: list[np.ndarray], texts: list[str]) -> CaptchaReader:
         """The reader taken, trained on labelled captchas and on those without a label ("") that it reads surely."""
         if self.chosen not in self.own:  # no label of this dataset is known to the others
@@ -74,7 +85,7 @@ class Starts:
             self.choose([images[k] for k in known], [texts[k] for k in known], strangers)
         path = self.runs.get(self.chosen)
         start = str(path) if path is not None and self.start(images[:1]).kind == KIND else ""
-        return _trained(images, texts, start)
+        return _trained(images, texts, start, self.taught)
 
     def _right(self, name: str, pictures: Sequence[np.ndarray], texts: Sequence[str]) -> int:
         readings = self._reader(name, pictures).read(pictures)
@@ -100,7 +111,8 @@ def text_proposer(pixels: Pixels, starts: Starts | None = None) -> TrainedPropos
     if KIND not in reader_kinds():
         return None
     starts = starts or Starts()
-    return TrainedProposer(pixels, starts.start, starts.learned, starts.chosen or "the base reader")
+    name = starts.chosen or "the base reader"
+    return TrainedProposer(pixels, starts.start, starts.learned, name, starts.teach)
 
 
 def starts_of(
@@ -144,16 +156,24 @@ def starts_of(
     return starts
 
 
-def _trained(images: list[np.ndarray], texts: list[str], start: str) -> CaptchaReader:
-    """A sequence reader that learned from the captchas with a text, from a run's folder or from the base reader."""
+def _trained(
+    images: list[np.ndarray], texts: list[str], start: str, base: SequenceReader | None
+) -> CaptchaReader:
+    """A sequence reader that learned from the captchas with a text.
+
+    Args:
+        images: uint8 [H, W] or [H, W, 3] each.
+        texts: of each; "" where it is not known.
+        start: run folder of a reader to start from, all of whose characters stay readable; empty for none.
+        base: the reader to start from elsewhere; None for the base reader.
+    """
     import numpy as np
 
-    from captcha_lab.recognise.registry import CaptchaViews, reader_kind
-    from captcha_lab.store.packed.packed import SPLITS, PackedSet
+    from captcha_lab.recognise.registry import load_reader
+    from captcha_lab.recognise.sequence.config import SequenceConfig
+    from captcha_lab.recognise.sequence.train import train
+    from captcha_lab.store.packed.packed import SPLITS
     from captcha_lab.store.packed.texts import TextSet
-
-    def no_glyphs() -> PackedSet:
-        raise AssertionError("a reader of whole pictures asks for no glyphs")
 
     split = np.full(len(texts), SPLITS.index("train"), np.uint8)
     known = [row for row, text in enumerate(texts) if text]
@@ -161,8 +181,6 @@ def _trained(images: list[np.ndarray], texts: list[str], start: str) -> CaptchaR
         split[known[HELD_OUT - 1 :: HELD_OUT]] = SPLITS.index("validation")
     rows, unmarked = np.arange(len(texts)), np.zeros(len(texts), np.uint8)
     data = TextSet(images, tuple(texts), split, rows, unmarked, {"dataset": "labelling"})
-    kind = reader_kind(KIND)
-    settings: dict[str, Any] = {"steps": STEPS, "tensorboard": False, "start": start}
+    config = SequenceConfig(steps=STEPS, tensorboard=False, start=start)
     with tempfile.TemporaryDirectory(prefix="captcha-lab-") as place:
-        report = kind.train(CaptchaViews(data, no_glyphs), Path(place), settings, None, no_progress)
-        return kind.load(report.run.root)
+        return load_reader(train(data, Path(place), config, base=base).run.root)

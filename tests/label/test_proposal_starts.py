@@ -70,7 +70,7 @@ def test_training_starts_from_the_reader_taken(
 ) -> None:
     started: list[str] = []
 
-    def trained(images: list[np.ndarray], texts: list[str], start: str) -> Reads:
+    def trained(images: list[np.ndarray], texts: list[str], start: str, base: Any) -> Reads:
         started.append(start)
         return Reads(40)
 
@@ -115,3 +115,25 @@ def test_runs_of_the_workspace_are_held_against_captchas_they_have_not_learned(
     ((count, names),) = judged
     assert names == ["mine", "other"]
     assert 0 < count < 20  # those of the validation and test split
+
+
+def test_the_base_reader_learns_by_itself_where_it_is_the_one_taken(
+    starts: tuple[Starts, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it has learned is what a later training on labels starts from."""
+    taught, bases = Reads(39), []
+
+    def trained(images: list[np.ndarray], texts: list[str], start: str, base: Any) -> Reads:
+        bases.append(base)
+        return Reads(40)
+
+    monkeypatch.setattr(proposing, "_trained", trained)
+    monkeypatch.setattr("captcha_lab.recognise.sequence.adapt.self_taught", lambda reader, pictures: taught)
+    found, _ = starts
+    assert found.teach(PICTURES) is None  # too few captchas to learn from
+    many = PICTURES * 4
+    assert found.teach(many) is taught
+    found.learned(PICTURES, [*TEXTS[:9], *[""] * 31])  # too few labels to prefer a reader of the workspace
+    assert bases == [taught]
+    found.choose(PICTURES, TEXTS, ["good"])
+    assert found.teach(many) is None

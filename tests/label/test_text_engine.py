@@ -49,6 +49,9 @@ class Apprentice:
         read = "".join("a" if slip else character for slip, character in zip(wrong, text, strict=True))
         return Reading(read, float(np.prod(sure)), tuple(sure))
 
+    def read(self, images: Sequence[int], progress: Progress) -> Readings:
+        return {k: self._read(k, {}) for k in images}
+
     def propose(self, images: Sequence[int], texts: Mapping[int, str], progress: Progress) -> Readings:
         self.trainings += 1
         return {k: self._read(k, texts) for k in images}
@@ -278,13 +281,22 @@ def test_a_reader_is_trained_only_on_what_is_known() -> None:
         told.append(texts)
         return Silent()
 
+    taught: list[int] = []
+
+    def teach(images: list[np.ndarray]) -> Silent | None:
+        taught.append(len(images))
+        return Silent() if len(taught) == 2 else None
+
     picture = np.zeros((4, 8), np.uint8)
     proposer = TrainedProposer(
-        lambda k: None if k == 3 else picture, lambda pictures: Silent(), train, "silent"
+        lambda k: None if k == 3 else picture, lambda pictures: Silent(), train, "silent", teach
     )
     images = range(1, 21)
-    assert set(proposer.propose(images, {1: "a"}, lambda done, total: None)) == set(images) - {3}
-    assert told == []  # too few to learn from
+    readable = set(images) - {3}
+    assert set(proposer.read(images, lambda done, total: None)) == readable
+    assert proposer.propose(images, {1: "a"}, lambda done, total: None) == {}  # it learned nothing by itself
+    assert set(proposer.propose(images, {1: "a"}, lambda done, total: None)) == readable
+    assert (taught, told) == ([19, 19], [])  # of labels too few to learn from
     known = dict.fromkeys(range(4, 20), "ab")
     proposer.propose(images, known, lambda done, total: None)
     assert len(told[0]) == 19  # the damaged picture is left out
@@ -309,3 +321,26 @@ def test_pages_and_retraining_follow_the_settings(texts: list[str]) -> None:
     play(engine, Labeller(texts, engine.alphabet), 300, ("captcha",))
     assert 2 <= apprentice.trainings < 12  # each later than the last
     assert all(len(page.members) <= 5 for page in engine.questions("grid", COUNT))
+
+
+def test_a_reader_learns_by_itself_before_the_first_label(texts: list[str]) -> None:
+    """Its better readings are taken, and where it learned nothing the first ones stay."""
+
+    class ByItself(Apprentice):
+        def propose(self, images: Sequence[int], texts: Mapping[int, str], progress: Progress) -> Readings:
+            self.trainings += 1
+            return {k: Reading(self.texts[k - 1], 0.9) for k in images} if self.trainings == 1 else {}
+
+    images = range(1, COUNT + 1)
+    engine = TextEngine(images, memory_log([(k, 0) for k in images]), Alphabet(CHARACTERS))
+    assert not engine.due(0)
+    engine.proposer = reader = ByItself(texts)
+    engine.read(lambda done, total: None)
+    assert engine.best_labels() != texts
+    assert engine.due(0)
+    engine.retrain()
+    assert engine.best_labels() == texts
+    assert not engine.due(0)
+    engine.retrain()
+    assert reader.trainings == 2
+    assert engine.best_labels() == texts

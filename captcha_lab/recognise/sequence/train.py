@@ -58,6 +58,7 @@ def train(
     name: str | None = None,
     progress: PhaseProgress = no_progress,
     group: Group = ALONE,
+    base: SequenceReader | None = None,
 ) -> ReaderReport:
     """Train on a text set's training split and leave a run folder with the best weights.
 
@@ -71,6 +72,7 @@ def train(
         name: of the run; by date where None.
         progress: called with the phase, the steps done and planned in it, and the loss.
         group: the processes that train it together; the first one's run folder is the one to keep.
+        base: the reader to start from; None for what the configuration says.
 
     Raises:
         CaptchaLabError: too few labelled captchas to train on, the disk refuses, or another process has ended.
@@ -82,7 +84,10 @@ def train(
             f"Only {len(labelled[0])} labelled captchas to train on: give labels with `captcha-lab label` or "
             "`captcha-lab import PATH --labels filename`."
         )
-    base = SequenceReader.load(config.start) if config.start else base_reader() if config.from_base else None
+    if config.start:
+        base = SequenceReader.load(config.start)
+    elif base is None and config.from_base:
+        base = base_reader()
     both = data.take(np.isin(data.image_ids, np.concatenate([part.image_ids for part in labelled])))
     facts = facts_of(both.images, both.texts, base)
     if base and config.start:

@@ -324,12 +324,15 @@ class TextEngine:
         if proposer is None:
             return
         step = 1 if most is None else max(1, len(images) // most)
-        readings = proposer.propose(images[::step], {}, progress)
+        readings = proposer.read(images[::step], progress)
         with self._lock:
-            self._state.take(readings, 0)
+            self._state.take(readings)
 
     def retrain(self, progress: Progress = lambda done, total: None) -> None:
-        """Train the reader on the labels so far and read all captchas; other methods go on meanwhile."""
+        """Train the reader on the labels so far and read all captchas; other methods go on meanwhile.
+
+        While labels are few it learns from what it reads surely, if that helps.
+        """
         with self._training:
             with self._lock:
                 proposer, texts = self.proposer, self._state.known()
@@ -338,7 +341,9 @@ class TextEngine:
                 return
             readings = proposer.propose(images, texts, progress)
             with self._lock:
-                self._state.take(readings, labelled)
+                self._state.trained_with(labelled)
+                if readings:
+                    self._state.take(readings)
 
     def check(self) -> None:
         """Read the labelled captchas by readers that did not learn their labels, where labels have become many more."""

@@ -12,13 +12,17 @@ from captcha_lab.recognise.contract import CaptchaReader
 
 # Makes a reader of captchas and their texts, "" where a text is not known.
 Train = Callable[[list[np.ndarray], list[str]], CaptchaReader]
-Start = Callable[[list[np.ndarray]], CaptchaReader]  # makes one of captchas alone
+Start = Callable[[list[np.ndarray]], CaptchaReader]  # makes one of captchas alone, at once
+Teach = Callable[
+    [list[np.ndarray]], CaptchaReader | None
+]  # trains one on what it reads surely; None: in vain
 Pixels = Callable[[int], "np.ndarray | None"]  # of a captcha by its id: uint8 [H, W] or [H, W, 3]
 
 FEWEST = 8  # texts below which a reader is not trained
 FOLDS = 2
 BATCH = 64  # captchas read at once
 AT_START = 400  # captchas shown to what makes the reader before there are labels
+TAUGHT = 800  # captchas that it may learn from by itself
 
 
 class TextProposer(Protocol):
@@ -30,8 +34,14 @@ class TextProposer(Protocol):
     def learns(self) -> bool:
         """Whether the proposals get better with labels."""
 
+    def read(self, images: Sequence[int], progress: Progress) -> Readings:
+        """Read captchas before anything was learned from them."""
+
     def propose(self, images: Sequence[int], texts: Mapping[int, str], progress: Progress) -> Readings:
-        """Learn from the texts known so far and read all captchas."""
+        """Learn from the texts known so far, or from the captchas alone while these are few, and read all captchas.
+
+        Nothing where nothing was learned.
+        """
 
     def cross_read(self, images: Sequence[int], texts: Mapping[int, str]) -> Readings:
         """Read labelled captchas by readers that did not learn these labels (out of fold)."""
@@ -45,19 +55,28 @@ class TrainedProposer:
         start: makes the reader before there are enough labels to train one; None where there is none.
         train: makes a reader; None where `start` is all there is.
         name: of the reader.
+        teach: makes one that learned from captchas without labels; None where there is none.
     """
 
-    def __init__(self, pixels: Pixels, start: Start | None, train: Train | None, name: str) -> None:
+    def __init__(
+        self, pixels: Pixels, start: Start | None, train: Train | None, name: str, teach: Teach | None = None
+    ) -> None:
         self._pixels, self._start, self._train, self.name = pixels, start, train, name
-        self._started: CaptchaReader | None = None
+        self._teach = teach
 
     @property
     def learns(self) -> bool:
         """Whether the proposals get better with labels."""
         return self._train is not None
 
+    def read(self, images: Sequence[int], progress: Progress) -> Readings:
+        """Read captchas before anything was learned from them."""
+        if self._start is None:
+            return {}
+        return self._read(self._start(self._some(images, AT_START)), images, progress)
+
     def propose(self, images: Sequence[int], texts: Mapping[int, str], progress: Progress) -> Readings:
-        """Learn from the texts known so far and read all captchas."""
+        """Learn from the texts known so far, or from the captchas alone while these are few, and read all captchas."""
         reader = self._reader(images, texts)
         return {} if reader is None else self._read(reader, images, progress)
 
@@ -75,15 +94,14 @@ class TrainedProposer:
 
     def _reader(self, images: Sequence[int], texts: Mapping[int, str]) -> CaptchaReader | None:
         if self._train is None or len(texts) < FEWEST:
-            return self._untrained(images)
+            return self._teach(self._some(images, TAUGHT)) if self._teach else None
         known = [(picture, texts.get(k, "")) for k in images if (picture := self._pixels(k)) is not None]
         return self._train([picture for picture, _ in known], [text for _, text in known])
 
-    def _untrained(self, images: Sequence[int]) -> CaptchaReader | None:
-        if self._started is None and self._start is not None:
-            some = images[:: max(len(images) // AT_START, 1)][:AT_START]
-            self._started = self._start([picture for k in some if (picture := self._pixels(k)) is not None])
-        return self._started
+    def _some(self, images: Sequence[int], most: int) -> list[np.ndarray]:
+        """Pictures of so many captchas at most, spread evenly."""
+        some = images[:: max(len(images) // most, 1)][:most]
+        return [picture for k in some if (picture := self._pixels(k)) is not None]
 
     def _read(self, reader: CaptchaReader, images: Sequence[int], progress: Progress) -> Readings:
         found: Readings = {}

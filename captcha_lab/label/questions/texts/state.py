@@ -52,7 +52,8 @@ class TextState:
         self._raw: Readings = {}  # as the reader gave them
         self._believed: Readings = {}  # as the answers so far suggest to believe them
         self._calibration, self._observed = Calibration(), 0
-        self._trained_with = self._checked_with = 0  # labels
+        self._trained_with: int | None = None  # labels; None before the reader has learned anything
+        self._checked_with = 0  # labels
         self._settled: set[int] = set()
         self._choice: TextChoice | None = None
 
@@ -62,9 +63,13 @@ class TextState:
         """Take the proposals from here whenever labels change, instead of from a trained reader."""
         self._source, self._choice = source, None
 
-    def take(self, readings: Readings, labelled: int) -> None:
-        """A reader that learned from so many labels has read all captchas."""
-        self._raw, self._trained_with = readings, labelled
+    def trained_with(self, labelled: int) -> None:
+        """The reader has learned from so many labels, or from captchas alone."""
+        self._trained_with = labelled
+
+    def take(self, readings: Readings) -> None:
+        """A reader has read captchas anew."""
+        self._raw = readings
         self._calibration.new_reader()
         self.calibrate()
         self.choice()
@@ -153,9 +158,11 @@ class TextState:
         return self._source is None and self.proposer is not None
 
     def stale(self) -> bool:
-        """Whether labels have become so many more that the reader should learn again."""
+        """Whether the reader should learn: it has not yet, or labels have become so many more."""
         if self._source is not None or self.proposer is None or not self.proposer.learns:
             return False
+        if self._trained_with is None:
+            return True
         due = max(self.config.retrain_after, RETRAIN_GROWTH * self._trained_with)
         return len(self.labels) >= FEWEST and len(self.labels) - self._trained_with >= due
 
