@@ -8,18 +8,16 @@ from itertools import islice
 
 from captcha_lab.alphabet import Alphabet
 from captcha_lab.errors import UsageError
-from captcha_lab.label.questions.advice import advise, labels_to_go
-from captcha_lab.label.questions.audit import audit_estimate, audit_order
+from captcha_lab.label.questions.audit import audit_order
 from captcha_lab.label.questions.meaning import marks_of
 from captcha_lab.label.questions.protocol import Progress, Readings
-from captcha_lab.label.questions.texts.panel import character_counts, text_confusions, text_estimate
+from captcha_lab.label.questions.texts.panel import text_panel
 from captcha_lab.label.questions.texts.proposer import TextProposer
 from captcha_lab.label.questions.texts.state import TextState
 from captcha_lab.label.questions.texts.typed import typed_text
 from captcha_lab.label.questions.types import (
     EVEN_ODDS,
     Answer,
-    CurvePoint,
     LabelConfig,
     LabelPanel,
     Outcome,
@@ -185,45 +183,7 @@ class TextEngine:
     def panel(self) -> LabelPanel:
         """Where the work stands and when to stop."""
         with self._lock:
-            self._state.choice()
-            queues, target = self.queues(), self.config.stop_at
-            estimate = text_estimate(self.images, self._state.labels, self._state.readings)
-            audits = list(self._state.audits.values())
-            audit = audit_estimate(audits.count(False), len(audits), len(self._state.labels))
-            by_hand = self._state.by_hand()
-            curve = tuple(p for p in self._state.history if p.labels < by_hand)
-            if estimate.trials:
-                curve += (CurvePoint(by_hand, estimate.value),)
-            waiting = self._state.waiting()
-            best, stop, advice = advise(
-                queues, estimate, audit, len(self._state.labels), len(self.images), target, "captchas"
-            )
-            pairs = [
-                (self._state.labels[k].value, r.text)
-                for k, r in self._state.crossed.items()
-                if k in self._state.labels
-            ]
-            return LabelPanel(
-                revision=self._state.revision,
-                unit="captcha",
-                total=len(self.images),
-                labelled=len(self._state.labels),
-                by_hand=by_hand,
-                keystrokes=self.log.keystrokes(),
-                estimate=estimate,
-                audit=audit,
-                curve=curve,
-                target=target,
-                labels_to_go=labels_to_go(curve, estimate.value, target) if estimate.trials else None,
-                waiting=len(waiting),
-                waiting_right=sum(waiting.values()) / len(waiting) if waiting else 1.0,
-                confusions=text_confusions(pairs),
-                characters=character_counts("" if self.assumed else self.alphabet, self._state.labels),
-                best_queue=best,
-                stop=stop,
-                advice=advice,
-                stale=self._state.stale(),
-            )
+            return text_panel(self._state, self.queues(), "" if self.assumed else self.alphabet)
 
     # Answers
 

@@ -2,58 +2,46 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
-import numpy as np
-
-from captcha_lab.label.questions.advice import Z
-from captcha_lab.label.questions.types import NOTHING_KNOWN, CharacterCount, Confusion, Estimate
-from captcha_lab.recognise.contract import Reading
-from captcha_lab.store.catalog.labels import Label
+from captcha_lab.label.questions.advice import advise, labels_to_go
+from captcha_lab.label.questions.audit import audit_estimate
+from captcha_lab.label.questions.texts.figures import character_counts, text_confusions, text_estimate
+from captcha_lab.label.questions.texts.state import TextState
+from captcha_lab.label.questions.types import CurvePoint, LabelPanel, Queue
 
 
-def text_estimate(
-    images: Sequence[int], labels: Mapping[int, Label], readings: Mapping[int, Reading]
-) -> Estimate:
-    """Share of right texts by the reader's own confidence; labels count as right."""
-    if not readings:
-        return NOTHING_KNOWN
-    right = np.array(
-        [1.0 if k in labels else readings[k].confidence if k in readings else 0.0 for k in images]
+def text_panel(state: TextState, queues: Sequence[Queue], alphabet: Iterable[str]) -> LabelPanel:
+    """The panel of a state whose choice is up to date, with its queues; `alphabet` is counted even where unused."""
+    images, labels, target = state.images, state.labels, state.config.stop_at
+    estimate = text_estimate(images, labels, state.readings)
+    audits = list(state.audits.values())
+    audit = audit_estimate(audits.count(False), len(audits), len(labels))
+    by_hand, waiting = state.by_hand(), state.waiting()
+    curve = tuple(p for p in state.history if p.labels < by_hand)
+    if estimate.trials:
+        curve += (CurvePoint(by_hand, estimate.value),)
+    best, stop, advice = advise(queues, estimate, audit, len(labels), len(images), target, "captchas")
+    return LabelPanel(
+        revision=state.revision,
+        unit="captcha",
+        total=len(images),
+        labelled=len(labels),
+        by_hand=by_hand,
+        keystrokes=state.log.keystrokes(),
+        estimate=estimate,
+        audit=audit,
+        curve=curve,
+        target=target,
+        labels_to_go=labels_to_go(curve, estimate.value, target) if estimate.trials else None,
+        waiting=len(waiting),
+        waiting_right=sum(waiting.values()) / len(waiting) if waiting else 1.0,
+        confusions=text_confusions(
+            (labels[k].value, r.text) for k, r in state.crossed.items() if k in labels
+        ),
+        characters=character_counts(alphabet, labels),
+        best_queue=best,
+        stop=stop,
+        advice=advice,
+        stale=state.stale(),
     )
-    value, half = float(right.mean()), Z * float(np.sqrt((right * (1 - right)).sum())) / len(right)
-    return Estimate(value, max(0.0, value - half), min(1.0, value + half), "model", len(right))
-
-
-def disputes(
-    labels: Mapping[int, Label], crossed: Mapping[int, Reading], least: float
-) -> list[tuple[int, Reading]]:
-    """Labelled captchas that a reader which did not learn their label reads otherwise, the surest first."""
-    found = [
-        (k, reading)
-        for k, reading in crossed.items()
-        if k in labels and labels[k].value and reading.text not in ("", labels[k].value)
-        if reading.confidence >= least
-    ]
-    return sorted(found, key=lambda pair: (-pair[1].confidence, pair[0]))
-
-
-def character_counts(alphabet: Iterable[str], labels: Mapping[int, Label]) -> tuple[CharacterCount, ...]:
-    """How often each character stands in the labels: those of the alphabet, then others."""
-    alphabet = tuple(alphabet)
-    counts = Counter("".join(label.value for label in labels.values()))
-    others = sorted(set(counts) - set(alphabet))
-    return tuple(CharacterCount(character, counts[character]) for character in (*alphabet, *others))
-
-
-def text_confusions(pairs: Iterable[tuple[str, str]], most: int = 8) -> tuple[Confusion, ...]:
-    """Pairs of characters (label, reading) that differ between texts of equal length, most frequent first."""
-    found = Counter(
-        (given, read)
-        for label, text in pairs
-        if len(label) == len(text)
-        for given, read in zip(label, text, strict=True)
-        if given != read
-    )
-    return tuple(Confusion(given, read, count) for (given, read), count in found.most_common(most))

@@ -8,7 +8,7 @@ from captcha_lab.label.questions.audit import audits_in
 from captcha_lab.label.questions.protocol import Readings
 from captcha_lab.label.questions.texts.calibration import Calibration
 from captcha_lab.label.questions.texts.choice import TextChoice
-from captcha_lab.label.questions.texts.panel import disputes, text_estimate
+from captcha_lab.label.questions.texts.figures import disputes, text_estimate
 from captcha_lab.label.questions.texts.proposer import FEWEST, TextProposer
 from captcha_lab.label.questions.types import CurvePoint, LabelConfig, Member, Target
 from captcha_lab.store.catalog.labels import Label, LabelEvent, LabelLog
