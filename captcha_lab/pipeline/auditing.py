@@ -280,8 +280,8 @@ def _classifier(workspace: Workspace, data: PackedSet, named: Path | None, say: 
     Where there is none, one is trained on the labels at hand.
     """
     from captcha_lab.recognise.classifier import Classifier
+    from captcha_lab.recognise.glyph.train import train_glyph_reader
     from captcha_lab.recognise.networks.lenet import ARCHITECTURE
-    from captcha_lab.recognise.readers.glyph import train_glyph_reader
 
     if named is not None and load_weights(named)[1]["architecture"] == ARCHITECTURE:
         found = Classifier.load(named)

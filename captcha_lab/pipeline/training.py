@@ -217,7 +217,8 @@ def _train_single(
     progress: PhaseProgress,
 ) -> Training:
     from captcha_lab.parallel import join_group
-    from captcha_lab.recognise.readers.glyph import settings_of, train_glyph_reader
+    from captcha_lab.recognise.glyph.train import train_glyph_reader
+    from captcha_lab.recognise.readers.glyph import settings_of
 
     config, group = settings_of(settings), join_group()
     data = _packed(workspace, folder, say, group)

@@ -22,7 +22,7 @@ from captcha_lab.cli.output import table
 from captcha_lab.collect.exchange.importer import import_path
 from captcha_lab.collect.exchange.options import ImportOptions
 from captcha_lab.metrics.intervals import share_of
-from captcha_lab.recognise.readers.glyph import GlyphReader
+from captcha_lab.recognise.glyph.reader import GlyphReader
 from captcha_lab.store.workspace import Workspace
 from scripts.benchmarks._machine import facts, shared_data
 

@@ -17,7 +17,7 @@ from captcha_lab.evaluate.generators.core import Evaluator
 from captcha_lab.evaluate.judging.inception import load_inception
 from captcha_lab.evaluate.real import RealData
 from captcha_lab.recognise.config import ClassifierConfig
-from captcha_lab.recognise.readers.glyph import train_glyph_reader
+from captcha_lab.recognise.glyph.train import train_glyph_reader
 from captcha_lab.store.packed.packed import PackedSet, write_packed
 from tests.evaluate.drawn_world import CLASSES, CONFIG, draw_glyphs
 

@@ -19,7 +19,7 @@ from captcha_lab.evaluate.real import RealData
 from captcha_lab.evaluate.report.board import board_lines
 from captcha_lab.evaluate.report.report import verdict_sentence
 from captcha_lab.recognise.config import ClassifierConfig
-from captcha_lab.recognise.readers.glyph import train_glyph_reader
+from captcha_lab.recognise.glyph.train import train_glyph_reader
 from captcha_lab.store.packed.packed import PackedSet, write_packed
 from tests.helpers import present
 

@@ -27,7 +27,7 @@ from captcha_lab.evaluate.judging.judge import (
 from captcha_lab.evaluate.real import RealData
 from captcha_lab.recognise.classifier import Classifier
 from captcha_lab.recognise.config import ClassifierConfig
-from captcha_lab.recognise.readers.glyph import train_glyph_reader
+from captcha_lab.recognise.glyph.train import train_glyph_reader
 from captcha_lab.store import runs
 from captcha_lab.store.packed.packed import PackedSet, write_packed
 from tests.evaluate.drawn_world import CLASSES, quicker

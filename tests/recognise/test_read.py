@@ -11,7 +11,8 @@ from captcha_lab.recognise.classifier import Classifier
 from captcha_lab.recognise.config import ClassifierConfig
 from captcha_lab.recognise.contract import CaptchaReader
 from captcha_lab.recognise.files import files_in, read_files
-from captcha_lab.recognise.readers.glyph import GlyphReader, train_glyph_reader
+from captcha_lab.recognise.glyph.reader import GlyphReader
+from captcha_lab.recognise.glyph.train import train_glyph_reader
 from captcha_lab.recognise.registry import load_reader, reader_kind, reader_kinds
 from captcha_lab.store.images import encode, write_image
 from captcha_lab.store.packed.packed import PackedSet

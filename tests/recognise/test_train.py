@@ -13,8 +13,9 @@ from captcha_lab.recognise import classify
 from captcha_lab.recognise.classifier import Classifier
 from captcha_lab.recognise.classify import build_lenet, shifted, train_classifier
 from captcha_lab.recognise.config import ClassifierConfig
+from captcha_lab.recognise.glyph.reader import GlyphReader
+from captcha_lab.recognise.glyph.train import train_glyph_reader, warnings_for
 from captcha_lab.recognise.networks.lenet import LeNet
-from captcha_lab.recognise.readers.glyph import GlyphReader, train_glyph_reader, warnings_for
 from captcha_lab.recognise.tensors import to_tensor
 from captcha_lab.store.packed.packed import PackedSet
 from captcha_lab.store.runs import Run, load_weights

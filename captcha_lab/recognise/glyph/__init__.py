@@ -1,0 +1,1 @@
+"""The glyph reader: captchas cut into cells, each read by the thesis's LeNet."""
