@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from captcha_lab.errors import UsageError
+from captcha_lab.store.shapes import misfit
 
 SEMI = "semi-supervised"
 OPTIMISERS = ("adam", "rmsprop", "rmsprop-tensorflow", "sgd")
@@ -210,13 +211,25 @@ class Recipe:
         Fields of earlier versions are accepted where they said nothing.
 
         Raises:
-            UsageError: a field that no recipe has.
+            UsageError: a field that no recipe has, or of another type than it has.
         """
+        if not isinstance(values, Mapping):
+            raise UsageError(f"A recipe is an object of fields, not {values!r:.40}.")
         values = {k: v for k, v in values.items() if k not in _REMOVED or v != _REMOVED[k]}
         unknown = sorted(set(values) - {f.name for f in fields(cls)})
         if unknown:
             raise UsageError(f"A recipe has no field {', '.join(unknown)}.")
-        return cls(**{key: _frozen(value) for key, value in values.items()})
+        # A field is of its default's type; what has none, or None, is checked by what it is used for.
+        shapes: dict[str, type] = {
+            f.name: type(f.default) for f in fields(cls) if isinstance(f.default, bool | int | float | str)
+        }
+        shapes |= {f.name: dict for f in fields(cls) if isinstance(f.default_factory, type)}
+        if wrong := misfit(dict(values), shapes):
+            raise UsageError(f"A field of the recipe is of another type than it has: {wrong}.")
+        try:
+            return cls(**{key: _frozen(value) for key, value in values.items()})
+        except (TypeError, AttributeError, ArithmeticError, ValueError) as error:
+            raise UsageError(f"A field of the recipe is of another type than it has ({error}).") from error
 
     def with_label(self, conditioning: str = "concat") -> Recipe:
         """The conditional form of an unconditional recipe; a conditional one as it is."""

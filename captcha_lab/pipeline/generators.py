@@ -156,6 +156,12 @@ def resume_generator(
     stored = run.config()
     if stored.get("kind") != "generator":
         raise CaptchaLabError(f"{run.name} is a {stored.get('kind')}, not a generator's run.")
+    needed = {"train": ("device", "seed"), "recipe": (), "dataset": (), "attributes": (), "judge": ()}
+    missing = [
+        key for key, inner in needed.items() if key not in stored or any(k not in stored[key] for k in inner)
+    ]
+    if missing:
+        raise CaptchaLabError(f"{run.root / 'config.json'} says no {missing[0]}, as a generator's run does.")
     group = join_group(choose_device(stored["train"]["device"]))
     folder = workspace.dataset(stored["dataset"])
     data = run_data(

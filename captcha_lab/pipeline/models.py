@@ -89,7 +89,7 @@ def score_of(run: Run) -> Score | None:
 
 def _is_share(value: Any) -> bool:
     """Whether a figure of `metrics.jsonl` is a share that was tried at least once."""
-    return isinstance(value, list) and len(value) == 5 and bool(value[4])
+    return isinstance(value, list) and len(value) == 5 and 0 <= value[3] <= value[4] and bool(value[4])
 
 
 def _cells(config: dict[str, Any]) -> int:

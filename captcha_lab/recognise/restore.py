@@ -62,11 +62,20 @@ def restore(
     if metadata["architecture"] != architecture or metadata.get("scaling") != scaling:
         raise CaptchaLabError(f"{path} holds a {metadata['architecture']}, not {what} this version reads.")
     with described(path):
-        # On this device nothing takes memory, whatever size the metadata claim; torch warns of none.
-        with torch.device("meta"), warnings.catch_warnings(action="ignore"):
-            claimed = build(metadata).state_dict()
-        if {key: tensor.shape for key, tensor in claimed.items()} != {k: t.shape for k, t in tensors.items()}:
-            raise ValueError("its tensors are not of the sizes it says")
-        network = build(metadata)
-        network.load_state_dict(tensors)
-    return network, metadata
+        return rebuilt(lambda: build(metadata), tensors), metadata
+
+
+def rebuilt(build: Callable[[], Network], tensors: dict[str, torch.Tensor]) -> Network:
+    """The network that `build` makes, with these tensors.
+
+    Raises:
+        ValueError: they are not of its sizes.
+    """
+    # On this device nothing takes memory, whatever size is claimed; torch warns of none.
+    with torch.device("meta"), warnings.catch_warnings(action="ignore"):
+        claimed = build().state_dict()
+    if {key: tensor.shape for key, tensor in claimed.items()} != {k: t.shape for k, t in tensors.items()}:
+        raise ValueError("its tensors are not of the sizes it says")
+    network = build()
+    network.load_state_dict(tensors)
+    return network

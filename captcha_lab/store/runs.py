@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.store.files import atomic_path, read_file, write_bytes
 from captcha_lab.store.locks import hold, is_held
+from captcha_lab.store.shapes import CONFIG, is_sound, misfit
 from captcha_lab.store.sums import CHECKSUM, check_archive, check_weights, digest
 from captcha_lab.store.workspace import check_name
 
@@ -166,9 +167,10 @@ class Run:
             value = json.loads(read_file(self.root / "config.json"))
         except (CaptchaLabError, ValueError, RecursionError) as error:
             raise CaptchaLabError(f"{self.root / 'config.json'} can't be read: {error}.") from error
-        if not isinstance(value, dict):
-            raise CaptchaLabError(f"{self.root / 'config.json'} holds no JSON object.")
-        return value
+        if wrong := misfit(value, CONFIG):
+            raise CaptchaLabError(f"{self.root / 'config.json'} is no run's: {wrong}.")
+        checked: dict[str, Any] = value
+        return checked
 
     def log(self, **scalars: Any) -> None:
         """Append one line to `metrics.jsonl`."""
@@ -176,7 +178,7 @@ class Run:
             file.write(json.dumps(scalars) + "\n")
 
     def history(self) -> list[dict[str, Any]]:
-        """All whole lines of `metrics.jsonl`; a line cut off by a kill is left out."""
+        """All whole lines of `metrics.jsonl`; a line cut off by a kill, or of impossible figures, is left out."""
         return list(_whole_lines(self.metrics))
 
     def cut_history(self, key: str, last: float) -> None:
@@ -195,8 +197,7 @@ def all_runs(models: Path, kind: str | None = None) -> list[Run]:
         except CaptchaLabError:
             continue
         if kind is None or config.get("kind") == kind:
-            created = config.get("created", 0.0)
-            runs.append((float(created) if isinstance(created, int | float) else 0.0, run.name, run))
+            runs.append((float(config.get("created", 0.0)), run.name, run))
     return [run for _, _, run in sorted(runs, key=lambda entry: entry[:2])]
 
 
@@ -308,5 +309,5 @@ def _whole_lines(path: Path) -> Iterator[dict[str, Any]]:
                 value = json.loads(line)
             except (ValueError, RecursionError):
                 continue
-            if isinstance(value, dict):
+            if isinstance(value, dict) and is_sound(value):
                 yield value

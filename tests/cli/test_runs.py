@@ -3,18 +3,20 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from captcha_lab.cli.output import size_text
 from captcha_lab.errors import CaptchaLabError, UsageError
+from captcha_lab.pipeline.generators import resume_generator
 from captcha_lab.pipeline.models import choose_run, dataset_of, list_runs, score_of, sort_models
 from captcha_lab.store.runs import Run
 from captcha_lab.store.workspace import Workspace, set_config
 from tests.cli.conftest import Cli
 
 
-def make_run(root: Path, name: str, right: int, trials: int = 250, **config: object) -> Run:
+def make_run(root: Path, name: str, right: int, trials: int = 250, **config: Any) -> Run:
     """A finished run with a validation; no network in it."""
     facts = {"created": float(len(list(root.glob("models/*")))), **config}
     kind = str(facts.pop("kind", "recogniser"))
@@ -189,3 +191,52 @@ def test_sizes() -> None:
         "2.5 MB",
         "10000.0 GB",
     ]
+
+
+ODD: dict[str, tuple[object, ...]] = {
+    "kind": (5, None, ["generator"]),
+    "created": ("x", None, 10**400, float("nan"), float("inf"), True),
+    "data": (5, float("inf"), ["x"], {"dataset": 5}, {"segmenter": 5}, {"segmenter": {"glyphs": "x"}}),
+    "train": (None, 5, {"seed": "x"}, {"device": 5}),
+    "recipe": (5, ["x"]),
+    "dataset": (5, ["x"]),
+    "attributes": (5, [5]),
+}
+
+
+@pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in ODD.items() for value in values])
+def test_a_run_whose_facts_are_of_other_types_hinders_no_other(
+    key: str, value: object, tmp_path: Path
+) -> None:
+    make_run(tmp_path, "sound", 249)
+    odd = make_run(tmp_path, "odd", 250)
+    (odd.root / "config.json").write_text(json.dumps(odd.config() | {key: value}))
+    workspace = Workspace(tmp_path)
+    assert [facts.name for facts in list_runs(workspace)] == ["sound"]
+    with pytest.raises(CaptchaLabError, match=r"is no run's: \w"):
+        odd.config()
+
+
+@pytest.mark.parametrize("value", ["x", None, [], {}, 10**400, True])
+def test_figures_that_are_no_numbers_are_no_figures(value: object, tmp_path: Path) -> None:
+    run = make_run(tmp_path, "odd", 250, kind="generator")
+    for key in ("iteration", "score", "train_loss", "seconds"):
+        run.log(kind="evaluation", **{"iteration": 2, "score": 0.5, key: value})
+    run.log(summary=True, validation=value)
+    assert score_of(run) == score_of(make_run(tmp_path, "sound", 250, kind="generator"))
+    run.cut_history("iteration", 1)
+    assert all("iteration" not in line or line["iteration"] <= 1 for line in run.history())
+
+
+@pytest.mark.parametrize("key", ["train", "recipe", "dataset", "attributes", "judge"])
+def test_a_generators_run_that_lacks_a_fact_is_not_resumed(key: str, tmp_path: Path) -> None:
+    facts: dict[str, Any] = {
+        "recipe": {},
+        "train": {"device": "cpu", "seed": 0},
+        "dataset": "x",
+        "attributes": [],
+        "judge": "",
+    }
+    make_run(tmp_path, "odd", 250, kind="generator", **{k: v for k, v in facts.items() if k != key})
+    with pytest.raises(CaptchaLabError, match=f"says no {key}"):
+        resume_generator(Workspace(tmp_path), "odd")

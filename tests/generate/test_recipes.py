@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 import torch
 
-from captcha_lab.errors import UsageError
-from captcha_lab.generate.networks import build_generator
+from captcha_lab.errors import CaptchaLabError, UsageError
+from captcha_lab.generate.networks import NetworkSpec, build_generator
 from captcha_lab.generate.players.penalties import clipped_parameters, gradient_penalty, squared_gradients
 from captcha_lab.generate.recipe import Recipe
 from captcha_lab.generate.recipes import get_recipe, recipes
 from captcha_lab.generate.sampling.sample import Generator, load_generator, save_generator
 from captcha_lab.generate.training.overview import overview
 from captcha_lab.generate.training.trainer import Trainer
+from captcha_lab.store.runs import load_weights, save_weights
 from tests.generate.generator_tools import data, shrunk
 
 UNLABELLED = [name for name, recipe in recipes().items() if not recipe.labelled]
@@ -191,3 +192,31 @@ def test_build_from_metadata_alone() -> None:
     assert [p.shape for p in rebuilt.parameters()] == [
         p.shape for p in trainer.players.generator.parameters()
     ]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"critic_steps": {}},
+        {"beta2": "x"},
+        {"opening": 5},
+        {"learning_rate": None},
+        {"options": ""},
+        None,
+    ],
+)
+def test_a_stored_recipe_of_other_types_is_one_error(changed: dict[str, object] | None) -> None:
+    stored = get_recipe("dcgan").as_json()
+    with pytest.raises(UsageError, match="recipe"):
+        Recipe.from_json(changed if changed is None else stored | changed)  # type: ignore[arg-type]
+
+
+def test_a_model_file_that_claims_a_large_network_is_refused_before_it_is_made(tmp_path: Path) -> None:
+    spec = NetworkSpec("dcgan", (1, 20, 20), 4)
+    generator = Generator(build_generator(spec, 0), spec, "uniform", (), True)
+    save_generator(tmp_path / "w.safetensors", generator, {})
+    tensors, metadata = load_weights(tmp_path / "w.safetensors")
+    metadata["network"]["noise_size"] = 10**9
+    save_weights(tmp_path / "w.safetensors", tensors, metadata)
+    with pytest.raises(CaptchaLabError, match="not of the sizes it says"):
+        load_generator(tmp_path / "w.safetensors")

@@ -9,6 +9,7 @@ import pytest
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.recognise.networks.lenet import ARCHITECTURE, LeNet
 from captcha_lab.recognise.registry import load_reader
+from captcha_lab.recognise.sequence.reader import SequenceFacts
 from captcha_lab.recognise.tensors import SCALING
 from captcha_lab.segment import Segmenter
 from captcha_lab.store.runs import load_resume, save_weights
@@ -40,6 +41,31 @@ def test_a_description_that_does_not_fit_is_one_error(key: str, value: Any, tmp_
     save_weights(path, tensors, SOUND)
     load_reader(path)
     save_weights(path, tensors, SOUND | {key: value})
+    with pytest.raises(CaptchaLabError):
+        load_reader(path)
+
+
+NO_CHARACTERS: list[Any] = [5, [], ["a"], ["a", 1.5], ["a", ""], ["a", "a"]]
+SEQUENCE: list[tuple[str, Any]] = [
+    *[("classes", value) for value in NO_CHARACTERS],
+    *[("forms", value) for value in NO_CHARACTERS if value != ["a", "a"]],
+    *[("lengths", value) for value in ([0], [10**9], ["x"], 5)],
+    *[("stretch", value) for value in (0, -1, 10**9, float("nan"), "x")],
+    *[("temperature", value) for value in (0, -1, float("nan"), float("inf"), None)],
+    *[("residuals", value) for value in (-1, 10**9, 2**70, "x")],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "value"), SEQUENCE)
+def test_a_sequence_readers_description_that_does_not_fit_is_one_error(
+    key: str, value: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "weights.safetensors"
+    facts = SequenceFacts(("a", "b"), ("aA", "bB"))
+    tensors = facts.network().state_dict()
+    save_weights(path, tensors, facts.metadata())
+    load_reader(path)
+    save_weights(path, tensors, facts.metadata() | {key: value})
     with pytest.raises(CaptchaLabError):
         load_reader(path)
 

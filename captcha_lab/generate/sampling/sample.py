@@ -20,7 +20,7 @@ from captcha_lab.generate.noise import draw_noise
 from captcha_lab.generate.pixels import to_images
 from captcha_lab.generate.recipe import Recipe
 from captcha_lab.plot import Plot, picture_html, pictures_plot
-from captcha_lab.recognise.restore import described
+from captcha_lab.recognise.restore import described, rebuilt
 from captcha_lab.store.images import encode
 from captcha_lab.store.runs import load_weights, save_weights
 
@@ -220,8 +220,7 @@ def load_generator(path: Path, device: str = "cpu") -> Generator:
         )
     with described(path):
         spec = NetworkSpec.from_json(metadata["network"])
-        network = build_generator(spec, 0)
-        network.load_state_dict(tensors)
+        network = rebuilt(lambda: build_generator(spec, 0), tensors)
         recipe = metadata.get("recipe")
         return Generator(
             network.to(device).eval(),

@@ -117,7 +117,7 @@ def resume(
     try:
         recipe, config = Recipe.from_json(stored["recipe"]), GeneratorConfig(**stored["train"])
         iterations, shape = int(stored["iterations"]), tuple(stored["image_shape"])
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise CaptchaLabError(f"{run.root / 'config.json'} is not a generator's run ({error}).") from error
     if shape != tuple(stream.image_shape):
         raise CaptchaLabError(

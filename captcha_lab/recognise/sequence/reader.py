@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
@@ -21,6 +22,7 @@ from captcha_lab.recognise.restore import described, restore
 from captcha_lab.recognise.sequence.columns import SCALING, columns_of, scaled, to_batch
 from captcha_lab.store.pixels import pictures
 
+MAX_LENGTH, MAX_STRETCH, MAX_RESIDUALS = 1000, 100.0, 100  # beyond any reader that is trained here
 KIND = "sequence"
 ARCHITECTURE = "crnn-ctc"
 BATCH = 32  # captchas through the network at a time: their activations stay in a core's cache
@@ -51,8 +53,12 @@ class SequenceFacts:
 
     @classmethod
     def from_metadata(cls, metadata: dict[str, Any]) -> SequenceFacts:
-        """The facts as `metadata` wrote them."""
-        return cls(
+        """The facts as `metadata` wrote them.
+
+        Raises:
+            ValueError: they are no reader's. (KeyError, TypeError: one is missing or of another type.)
+        """
+        facts = cls(
             tuple(metadata["classes"]),
             tuple(metadata["forms"]),
             tuple(int(n) for n in metadata["lengths"]),
@@ -60,6 +66,16 @@ class SequenceFacts:
             float(metadata["temperature"]),
             int(metadata.get("residuals", 0)),
         )
+        characters = facts.classes + facts.forms
+        if not facts.classes or not all(isinstance(each, str) and each for each in characters):
+            raise ValueError("its classes are no characters")
+        if len(set(facts.classes)) != len(facts.classes) or len(facts.forms) != len(facts.classes):
+            raise ValueError("its classes are not all different, or have not a form each")
+        if not all(0 < n <= MAX_LENGTH for n in facts.lengths) or not 0 <= facts.residuals <= MAX_RESIDUALS:
+            raise ValueError(f"its lengths are {facts.lengths}, its residual layers {facts.residuals}")
+        if not (0 < facts.stretch <= MAX_STRETCH and 0 < facts.temperature < math.inf):
+            raise ValueError(f"its stretch is {facts.stretch}, its temperature {facts.temperature}")
+        return facts
 
     def metadata(self) -> dict[str, Any]:
         """What a model file keeps."""
