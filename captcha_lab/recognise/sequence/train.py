@@ -44,6 +44,7 @@ BASE_RATE, FRESH_RATE, SECOND_RATE = 1.5e-3, 2e-3, 5e-4
 BASE_STEPS, FRESH_STEPS = 200, 800
 MOST_CYCLES = 4  # of training on labelled captchas, each twice as long as the one before
 GAIN = 0.05  # share by which a cycle must lower the validation loss for another one to follow
+LEARNED = 0.02  # validation loss per captcha (nats) below which nothing is left to learn
 SHORTEST = 5.0  # seconds of a time limit that are worth another cycle
 FIRST_SHARE = 0.6  # of the time limit, for the labelled captchas where there are others
 SURE = 0.95  # confidence from which a reading is taken for a label
@@ -182,7 +183,7 @@ class _Training:
         for cycle in range(1, cycles):
             left = self.group.first(limit - self.seconds)
             judged = self._judged()
-            if judged.accuracy == 1 or (limit and left < SHORTEST):
+            if judged.loss < LEARNED or (limit and left < SHORTEST):
                 break
             later = partial(_later, batches, self.steps)
             self._fit("labelled captchas", later, steps << cycle, rate, max(left, 0), cycle)
