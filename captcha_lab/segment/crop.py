@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from captcha_lab.segment.method import Box
 
+MOST_SIDE = 2000  # pixels of a square that a cell is laid on
+
 
 def by_shape(images: Sequence[np.ndarray]) -> list[list[int]]:
     """Numbers of the images, those of one shape together, so that they can be worked on as one array."""
@@ -61,6 +63,12 @@ def fit_square(cell: NDArray[np.uint8], size: int, fit: str = "pad") -> NDArray[
         return np.full((size, size), 255, np.uint8)
     if fit == "pad" and height != width:
         side = max(height, width)
+        if side > MOST_SIDE:  # a line of 60,000 pixels would lie on a square of gigabytes
+            width, height = (max(1, n * MOST_SIDE // side) for n in (width, height))
+            cell = cv2.resize(cell, (width, height), interpolation=cv2.INTER_AREA).astype(
+                np.uint8, copy=False
+            )
+            side = MOST_SIDE
         top, left = (side - height) // 2, (side - width) // 2
         cell = cv2.copyMakeBorder(
             cell, top, side - height - top, left, side - width - left, cv2.BORDER_CONSTANT, value=255

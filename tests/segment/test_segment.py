@@ -1,6 +1,7 @@
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -83,6 +84,25 @@ def test_a_tall_cell_keeps_its_proportions_or_is_stretched() -> None:
     assert (stretched == 0).all()
     assert (padded[:, :5] == 255).all()
     assert (padded[:, 5:15] == 0).all()
+
+
+@pytest.mark.parametrize("shape", [(60_000, 8), (8, 60_000)])
+def test_a_line_is_shrunk_before_it_is_laid_on_a_square(
+    shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a square of its own length it took 3.6 gigabytes."""
+    squares: list[np.ndarray] = []
+    border = cv2.copyMakeBorder
+
+    def recorded(*parts: Any, **how: Any) -> Any:
+        squares.append(border(*parts, **how))
+        return squares[-1]
+
+    monkeypatch.setattr(cv2, "copyMakeBorder", recorded)
+    glyph = fit_square(np.zeros(shape, np.uint8), 20)
+    assert max(square.nbytes for square in squares) <= 2000 * 2000
+    assert glyph.shape == (20, 20)
+    assert glyph.min() < 255
 
 
 def test_images_of_several_sizes_come_back_in_order() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,8 @@ from captcha_lab.store.files import atomic_path
 from captcha_lab.store.packed.packed import SPLITS, new_hdf5
 from captcha_lab.store.packed.safe import open_hdf5
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+PADDED = 1  # the version of before, which is still read
 PADDING = -1  # in `/text` after the last character
 
 
@@ -77,30 +79,24 @@ class TextSet:
 def write_texts(path: Path, data: TextSet) -> None:
     """Write a text view: to a temporary file, reopened, verified, renamed.
 
-    `/images` is padded with zeros to the widest and highest; `/width`, `/height` and `/colour` say what is picture;
-    `/text` int32 [N, L] holds code points, padded with -1.
+    `/pixels` uint8 holds all pictures one after another, whose sizes `/height`, `/width` and `/colour` give: padded to
+    the largest, a single picture of 60,000 x 10 pixels among ordinary ones took gigabytes. `/text` int32 [N, L] holds
+    code points, padded with -1.
 
     Raises:
         CaptchaLabError: the disk refuses, or what was read back differs.
     """
-    height = max((image.shape[0] for image in data.images), default=0)
-    width = max((image.shape[1] for image in data.images), default=0)
-    colour = np.array([image.ndim == 3 for image in data.images], np.uint8)
-    channels = (3,) if colour.any() else ()
-    pixels = np.zeros((len(data), height, width, *channels), np.uint8)
-    for row, image in enumerate(data.images):
-        own = image[..., None] if channels and image.ndim == 2 else image
-        pixels[row, : image.shape[0], : image.shape[1]] = own
+    flat = [np.ascontiguousarray(image).reshape(-1) for image in data.images]
     codes = np.full((len(data), max(map(len, data.texts), default=0)), PADDING, np.int32)
     for row, text in enumerate(data.texts):
         codes[row, : len(text)] = [ord(character) for character in text]
     with atomic_path(path) as temporary:
         with new_hdf5(temporary) as file:
             columns = {
-                "images": pixels,
+                "pixels": np.concatenate([np.empty(0, np.uint8), *flat]),
                 "height": np.array([image.shape[0] for image in data.images], np.int32),
                 "width": np.array([image.shape[1] for image in data.images], np.int32),
-                "colour": colour,
+                "colour": np.array([image.ndim == 3 for image in data.images], np.uint8),
                 "text": codes,
                 "length": np.array([len(text) for text in data.texts], np.int32),
                 "split": data.split,
@@ -127,16 +123,12 @@ def read_texts(path: Path) -> TextSet:
     """
     try:
         with open_hdf5(path) as file:
-            if file.attrs.get("schema_version") != SCHEMA_VERSION:
+            if file.attrs.get("schema_version") not in (PADDED, SCHEMA_VERSION):
                 raise ValueError(f"schema version {file.attrs.get('schema_version')!r}")
             read = {name: file[name][()] for name in file}
             info = json.loads(file.attrs["info"])
-        images = [
-            (pixels[:height, :width] if colour or pixels.ndim == 2 else pixels[:height, :width, 0]).copy()
-            for pixels, height, width, colour in zip(
-                read["images"], read["height"], read["width"], read["colour"], strict=True
-            )
-        ]
+        sizes = list(zip(*(read[name].tolist() for name in ("height", "width", "colour")), strict=True))
+        images = _of_padded(read["images"], sizes) if "images" in read else _of_flat(read["pixels"], sizes)
         texts = tuple(
             "".join(map(chr, codes[:length]))
             for codes, length in zip(read["text"].tolist(), read["length"].tolist(), strict=True)
@@ -147,6 +139,25 @@ def read_texts(path: Path) -> TextSet:
             f"The packed texts {path} can't be read ({error}). They are rebuildable: delete the file and run the "
             "command again."
         ) from error
+
+
+def _of_flat(pixels: np.ndarray, sizes: Sequence[tuple[int, int, int]]) -> list[np.ndarray]:
+    shapes = [(height, width, 3) if colour else (height, width) for height, width, colour in sizes]
+    ends = np.cumsum([0, *map(math.prod, shapes)])
+    if pixels.ndim != 1 or ends[-1] != len(pixels) or any(min(shape) < 0 for shape in shapes):
+        raise ValueError("its pictures are not of the sizes it says")
+    return [
+        pixels[start:end].reshape(shape).copy()
+        for start, end, shape in zip(ends, ends[1:], shapes, strict=False)
+    ]
+
+
+def _of_padded(pixels: np.ndarray, sizes: Sequence[tuple[int, int, int]]) -> list[np.ndarray]:
+    """As files made before hold them."""
+    return [
+        (padded[:height, :width] if colour or padded.ndim == 2 else padded[:height, :width, 0]).copy()
+        for padded, (height, width, colour) in zip(pixels, sizes, strict=True)
+    ]
 
 
 def texts_info(path: Path) -> dict[str, Any] | None:
