@@ -173,9 +173,18 @@ class Run:
         return checked
 
     def log(self, **scalars: Any) -> None:
-        """Append one line to `metrics.jsonl`."""
-        with self.metrics.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(scalars) + "\n")
+        """Append one line to `metrics.jsonl`.
+
+        Raises:
+            CaptchaLabError: the disk refuses.
+        """
+        try:
+            with self.metrics.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(scalars) + "\n")
+        except OSError as error:
+            raise CaptchaLabError(
+                f"Can't write {self.metrics}: {error.strerror}. Free space and continue the run."
+            ) from error
 
     def history(self) -> list[dict[str, Any]]:
         """All whole lines of `metrics.jsonl`; a line cut off by a kill, or of impossible figures, is left out."""
