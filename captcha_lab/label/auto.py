@@ -38,7 +38,7 @@ def label_by_model(
 ) -> AutoReport:
     """Label everything that has no label, or one of an earlier model, in one act (one undo).
 
-    Labels of people, batches and imports stay whatever the model says.
+    Labels of people, batches and imports stay whatever the model says, those too that are given while it reads.
 
     Args:
         folder: the dataset.
@@ -52,20 +52,24 @@ def label_by_model(
     from captcha_lab.datasets.cutting import captchas
 
     with Catalog(folder.catalog_path, create=False) as catalog:
-        log = LabelLog(catalog)
-        revision, current, texts, cuts = log.revision, log.current(), log.text_labels(), catalog.cuts()
-        run_id = register_run(catalog, run)
-        rows, kept, unchanged = catalog.images(), 0, 0
-        events: list[LabelEvent] = []
-        sure: list[float] = []
+        rows, read = catalog.images(), list[tuple[int, Reading]]()
         for start in range(0, len(rows), BATCH):
-            read = list(captchas(folder, rows[start : start + BATCH]))
-            readings = reader.read([image for _, image in read])
-            for (row, _), reading in zip(read, readings, strict=True):
-                _check(reading, run, alphabet)
-                cells = len(cuts.get(row.id, ()))
-                for position, value, confidence in _labels(reading, cells):
-                    known = _known(row.id, position, current, texts)
+            pictures = list(captchas(folder, rows[start : start + BATCH]))
+            readings = reader.read([image for _, image in pictures])
+            read += [(row.id, reading) for (row, _), reading in zip(pictures, readings, strict=True)]
+        for _, reading in read:
+            _check(reading, run, alphabet)
+        # Others may have labelled meanwhile: what stands now decides, and nobody else writes until all is written.
+        with catalog.transaction():
+            log = LabelLog(catalog)
+            current, texts, cuts = log.current(), log.text_labels(), catalog.cuts()
+            run_id = register_run(catalog, run)
+            events: list[LabelEvent] = []
+            sure: list[float] = []
+            kept = unchanged = 0
+            for image_id, reading in read:
+                for position, value, confidence in _labels(reading, len(cuts.get(image_id, ()))):
+                    known = _known(image_id, position, current, texts)
                     if known is not None and known.source != "model":
                         kept += 1
                         continue
@@ -73,9 +77,9 @@ def label_by_model(
                     if known is not None and (known.value, known.confidence) == (value, confidence):
                         unchanged += 1
                     else:
-                        events.append(LabelEvent(row.id, position, value, "model", run_id, confidence))
-        if events:
-            log.record("auto", events, expected_revision=revision)
+                        events.append(LabelEvent(image_id, position, value, "model", run_id, confidence))
+            if events:
+                log.record("auto", events)
     return AutoReport(
         run,
         labelled=len(events),

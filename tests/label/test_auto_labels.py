@@ -67,6 +67,19 @@ def test_only_what_nobody_labelled_is_labelled(cut: Any) -> None:
     assert len(labels) == len(read_glyphs(cut).places)
 
 
+def test_labels_that_are_given_while_the_model_reads_stay_and_its_work_too(cut: Any) -> None:
+    class Slow(Model):
+        def read(self, images: Iterable[Any]) -> list[Reading]:
+            with Catalog(cut.catalog_path) as catalog:
+                LabelLog(catalog).record("given", [LabelEvent(1, 2, "H", "human")])
+            return super().read(images)
+
+    report = label_by_model(cut, Slow("A", 0.75), "run-1", ALPHABET)
+    assert (report.labelled, report.kept) == (119, 1)
+    labels = current(cut)
+    assert (labels[1, 2].value, labels[1, 3].value) == ("H", "A")
+
+
 def test_a_better_model_replaces_a_model_and_the_same_changes_nothing(cut: Any) -> None:
     label_by_model(cut, Model("A", 0.4), "run-1", ALPHABET)
     again = label_by_model(cut, Model("A", 0.4), "run-1", ALPHABET)
