@@ -136,6 +136,29 @@ def test_connections_that_keep_silent_keep_nobody_out(served: Client) -> None:
         assert served.state()["revision"] == 0
 
 
+def test_requests_that_hold_back_their_bodies_keep_nobody_out(served: Client) -> None:
+    """`/hello` is open to pages of an earlier start: it waits for a body before anyone has proved anything."""
+    head = f"POST /hello HTTP/1.1\r\nHost: {served.host}\r\nOrigin: http://{served.host}\r\n"
+    head += "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+    with ExitStack() as stack:
+        for sock in idle(served.port, connections.MAX_CONNECTIONS + 10, stack):
+            sock.sendall(head.encode())
+        time.sleep(0.3)  # until all of them are being waited for
+        for _ in range(5):
+            assert served.state()["revision"] == 0
+
+
+def test_replies_that_nobody_takes_keep_nobody_out(served: Client) -> None:
+    ask = f"GET /trust/trust.js HTTP/1.1\r\nHost: {served.host}\r\n\r\n".encode()
+    with ExitStack() as stack:
+        for sock in idle(served.port, connections.MAX_CONNECTIONS + 10, stack):
+            sock.settimeout(0.2)
+            with suppress(TimeoutError, ConnectionError):
+                sock.sendall(ask * 5000)
+        for _ in range(5):
+            assert served.state()["revision"] == 0
+
+
 def test_a_connection_without_a_whole_head_is_closed(dataset: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "HEADER_SECONDS", 0.3)
     folder, texts = dataset
