@@ -222,3 +222,16 @@ def test_the_secret_is_its_owners_alone_and_lasts(tmp_path: Path) -> None:
 
     with pytest.raises(CaptchaLabError, match="review-secret"):
         load_secret(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "request_", [b"\x16\x03\x01\r\n\r\n", b"GET /\xff HTTP/1.1\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\n"]
+)
+def test_malformed_requests_fill_no_terminal(
+    request_: bytes, served: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(3):
+        served.raw(request_)
+    upgrade = f"GET {served.room} HTTP/1.1\r\nHost: {served.host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+    served.raw(upgrade.encode())
+    assert not caplog.records

@@ -100,6 +100,7 @@ def _server(desk: Desk, config: ReviewConfig, sock: socket.socket) -> tuple[uvic
         ws="none",
         lifespan="off",
         log_config=None,
+        log_level="error",  # strangers' malformed requests are warnings, a line each, thousands of them
         access_log=False,
         server_header=False,
         proxy_headers=False,
