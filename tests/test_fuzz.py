@@ -281,7 +281,8 @@ def test_damage_is_read_or_refused(name: str, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", READERS)
 def test_much_damage_is_read_or_refused(name: str, tmp_path: Path) -> None:
-    fuzz(name, tmp_path, 3000, always_the_same=False)
+    # A damaged HDF5 file is first opened by a process of its own, which takes a third of a second.
+    fuzz(name, tmp_path, 300 if name.endswith(".h5") else 3000, always_the_same=False)
 
 
 def test_what_scipy_writes_is_a_mat_file(tmp_path: Path) -> None:

@@ -263,6 +263,19 @@ def test_export_refuses_what_it_would_overwrite(
         export_dataset(DatasetFolder(tmp_path / "none"), tmp_path / "out", "csv")
 
 
+@pytest.mark.parametrize("format", ["folders", "filenames"])
+def test_a_text_too_long_for_a_name_is_listed_and_the_rest_is_written(
+    format: str, folder_of_captchas: Path, dataset: DatasetFolder, tmp_path: Path
+) -> None:
+    """Thirty Chinese characters in a name are 270 bytes; one such label made every export fail."""
+    run(folder_of_captchas, dataset)
+    with Catalog(dataset.catalog_path) as catalog:
+        LabelLog(catalog).record("given", [LabelEvent(1, None, "猫" * 30, "human")])
+    report = export_dataset(dataset, tmp_path / "out", format)
+    assert [name for name, why in report.skipped if "--format csv" in why] == ["captcha 1"]
+    assert sum(path.is_file() for path in (tmp_path / "out").rglob("*")) == report.captchas > 0
+
+
 def test_h5_export_is_plain(folder_of_captchas: Path, dataset: DatasetFolder, tmp_path: Path) -> None:
     run(folder_of_captchas, dataset)
     export_dataset(dataset, tmp_path / "out", "h5")

@@ -24,6 +24,9 @@ from captcha_lab.store.images import FORMATS as PICTURE_FORMATS
 from captcha_lab.store.images import decode
 from captcha_lab.store.workspace import DatasetFolder
 
+MAX_NAME = 255  # bytes of a file's or folder's name
+_IN_NAMES = ("folders", "filenames")  # formats that hold the text in a name
+
 
 @dataclass
 class ExportReport:
@@ -72,7 +75,8 @@ def export_dataset(
 
     `folders`, `filenames`, `csv` and `jsonl` hold the images' own bytes; `mat` and `h5` their pixels.
     Characters other than letters and digits stand in names of files and folders as %XX. A captcha of which only
-    some places are labelled has no text, in any format; pictures set aside are left out, and damaged ones listed.
+    some places are labelled has no text, in any format; pictures set aside are left out. Damaged ones are listed, and
+    those whose text makes no name.
 
     Raises:
         UsageError: there is no such format.
@@ -109,7 +113,12 @@ def export_dataset(
             text, known = texts.get(row.id), places.get(row.id, {})
             cells = max(max(known, default=-1) + 1, cells_of.get(row.id, 0) if known else 0)
             own = tuple(text) if text else tuple(known.get(p) for p in range(cells))
-            report.count(captcha := _Captcha(row, text, own, data))
+            captcha = _Captcha(row, text, own, data)
+            if format in _IN_NAMES and len(_quoted(text or "")) + len(captcha.number) >= MAX_NAME:
+                why = "its text makes a name longer than file systems take: --format csv or jsonl keeps it"
+                report.skipped.append((f"captcha {row.id}", why))
+                continue
+            report.count(captcha)
             yield captcha
 
     with _whole_folder(target) as temporary:
