@@ -14,6 +14,7 @@ from captcha_lab.label.questions.mixed import MixedEngine
 from captcha_lab.label.questions.protocol import Progress
 
 LEARNING = "learning from your labels"
+LEARNING_ALONE = "learning from what is read surely"
 
 
 WORKER_THREAD = "label-worker"  # name of the thread that works behind the questions
@@ -109,10 +110,11 @@ class Worker:
 
     def train_if_due(self) -> None:
         """Train if enough has changed or somebody asked."""
-        if not (self._asked or self._engine.panel().stale):
+        panel = self._engine.panel()
+        if not (self._asked or panel.stale):
             return
         self._asked = False
-        self._begin(LEARNING)
+        self._begin(LEARNING if panel.labelled else LEARNING_ALONE)
         self._engine.retrain()
         self.changes += 1
         self._begin("")
