@@ -181,14 +181,18 @@ def _lines(reports: list[Any], best: Any) -> list[str]:
 
 
 def _list(json: bool) -> None:
-    from captcha_lab.generate.recipes import recipes
+    from captcha_lab.generate.recipes import reached, recipes
 
-    known = list(recipes().values())
-    rows = [(r.name, r.summary, r.source) for r in known]
+    figures = reached()
+    rows = [(r.name, r.summary, r.source, figures.get(r.name, "")) for r in recipes().values()]
+    rows.sort(
+        key=lambda row: not row[3]
+    )  # a newcomer picks by what a recipe reached: those measured come first
+    keys = ("name", "summary", "source", "reached")
     emit(
-        {"recipes": [{"name": n, "summary": summary, "source": source} for n, summary, source in rows]},
+        {"recipes": [dict(zip(keys, row, strict=True)) for row in rows]},
         json,
-        table(("recipe", "what it is", "source"), rows),
+        table(("recipe", "what it is", "source", "what it reached"), rows),
     )
     suggest(
         "captcha-lab train-gen --recipe NAME --dry-run",

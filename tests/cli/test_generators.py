@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 from captcha_lab.cli import app
 from captcha_lab.generate.choose import Choice
+from captcha_lab.generate.recipes import reached
 from captcha_lab.pipeline.generator_data import packed_condition
 from captcha_lab.store.packed.packed import PackedSet, write_packed
 from captcha_lab.store.runs import load_weights
@@ -160,8 +162,12 @@ def test_classes_of_a_few_images_each_are_a_condition_only_where_one_is_asked_fo
 
 
 def test_list_and_dry_run(workspace: Path) -> None:
-    names = {recipe["name"] for recipe in json.loads(call("train-gen", "--list", "--json").stdout)["recipes"]}
-    assert {"gan-fc", "wdcgan-update-label", "face-dcgan", "pml-vae", "slides-dcgan"} <= names
+    listed = json.loads(call("train-gen", "--list", "--json").stdout)["recipes"]
+    shown = {recipe["name"]: recipe["reached"] for recipe in listed}
+    assert {"gan-fc", "wdcgan-update-label", "face-dcgan", "pml-vae", "slides-dcgan"} <= set(shown)
+    assert {name: text for name, text in shown.items() if text} == reached()
+    assert all(re.search(r"\d (min|s)\b", text) for text in reached().values())  # each says in which time
+    assert listed[0]["reached"]
     assert "wdcgan-update" in call("train-gen", "--list").stdout
     shown = call("train-gen", "--dry-run", "--recipe", "wdcgan-label", *SMALL).stdout
     assert "ConvTranspose2d" in shown

@@ -1,4 +1,7 @@
-"""The registry of recipes: every module of this package with a `RECIPES` tuple is in it. No torch here."""
+"""The registry of recipes: every module of this package with a `RECIPES` tuple is in it. No torch here.
+
+A module may also have `REACHED`: by name, one line with what a recipe was measured to reach and in which time.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,12 @@ def recipes() -> dict[str, Recipe]:
             raise ValueError(f"two recipes are called {recipe.name}")
         found[recipe.name] = recipe
     return found
+
+
+@cache
+def reached() -> dict[str, str]:
+    """By a recipe's name, what it was measured to reach and in which time: where that is known, one line."""
+    return {name: text for module in discover(__name__, "REACHED").values() for name, text in module.items()}
 
 
 def get_recipe(name: str) -> Recipe:

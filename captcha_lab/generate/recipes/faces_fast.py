@@ -45,4 +45,9 @@ FACES_FAST_LABEL = replace(
     auxiliary_on_fake=False,
 )
 
+REACHED = {  # on 4,104 pictures of CelebA; see models/README.md
+    "face-fast": "64x64, 15 min of one core: attribute-Fréchet 1.47 (real 0.33), recall 96 % (real 97)",
+    "face-fast-label": "64x64, 14 min of one core: attribute-Fréchet 1.03 (real 0.33), 95 % of attributes as asked",
+}
+
 RECIPES = (FACES_FAST, FACES_FAST_LABEL)

@@ -28,4 +28,8 @@ SOFT = replace(
     options={"places": 4, "crisp": False, "backdrop": True, "grain": 0.0, "codes": 0},
 )
 
+REACHED = {  # on the thesis's captchas; see models/README.md
+    "whole": "5 min of one busy core: 81 % of captchas read as asked (real 98.6), recall 84 % (real 98)",
+}
+
 RECIPES: tuple[Recipe, ...] = (WHOLE, SOFT)
