@@ -163,9 +163,9 @@ def test_classes_of_a_few_images_each_are_a_condition_only_where_one_is_asked_fo
 
 def test_list_and_dry_run(workspace: Path) -> None:
     listed = json.loads(call("train-gen", "--list", "--json").stdout)["recipes"]
-    shown = {recipe["name"]: recipe["reached"] for recipe in listed}
-    assert {"gan-fc", "wdcgan-update-label", "face-dcgan", "pml-vae", "slides-dcgan"} <= set(shown)
-    assert {name: text for name, text in shown.items() if text} == reached()
+    lines = {recipe["name"]: recipe["reached"] for recipe in listed}
+    assert {"gan-fc", "wdcgan-update-label", "face-dcgan", "pml-vae", "slides-dcgan"} <= set(lines)
+    assert {name: text for name, text in lines.items() if text} == reached()
     assert all(re.search(r"\d (min|s)\b", text) for text in reached().values())  # each says in which time
     assert listed[0]["reached"]
     assert "wdcgan-update" in call("train-gen", "--list").stdout

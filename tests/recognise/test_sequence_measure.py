@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from captcha_lab.recognise.sequence.measure import TEMPERATURES, calibrated, evaluation, share_right
+from captcha_lab.recognise.sequence.measure import (
+    LEAST_LIKELY,
+    TEMPERATURES,
+    calibrated,
+    evaluation,
+    share_right,
+)
 from captcha_lab.recognise.sequence.reader import SequenceFacts, SequenceReader
 from tests.recognise.captchas import draw_set, random_texts
 
@@ -57,3 +63,10 @@ def test_characters_it_does_not_know_count_as_read_wrong() -> None:
     assert found is not None
     assert found.value == 0.25
     assert evaluation(FixedReader(0.9), draw_set([])) == {}
+
+
+def test_a_wrong_label_counts_no_more_the_surer_a_reader_is() -> None:
+    """Else the weights chosen by the loss are those that are unsure of everything."""
+    wrong = draw_set(["6"])
+    losses = [evaluation(FixedReader(sure), wrong)["validation_loss"] for sure in (0.5, 0.999, 1 - 1e-9)]
+    assert losses[0] < losses[1] == losses[2] == -LEAST_LIKELY

@@ -18,11 +18,14 @@ MOST = 1000  # captchas of a split that are read to measure it
 TEMPERATURES = np.geomspace(0.6, 4, 25)
 USUAL_TEMPERATURE = 1.2  # where nothing is held out to measure it on
 PRIOR_WIDTH = 0.3  # of the temperature's logarithm
-LEAST_LIKELY = -100.0  # nats: a text without a path does not make a mean infinite
+LEAST_LIKELY = -3.0  # nats of a text: a few wrong labels must not outweigh all that is read right
 
 
 def evaluation(reader: SequenceReader, part: TextSet) -> dict[str, float]:
-    """Share of whole captchas read right and CTC's loss per captcha (nats), of at most a thousand; none of none."""
+    """Share of whole captchas read right and CTC's loss per captcha (nats, of each at most 3), of at most a thousand.
+
+    None of none.
+    """
     part = part.take(np.arange(min(len(part), MOST)))
     if not len(part):
         return {}
