@@ -54,7 +54,7 @@ def run(
         int, typer.Option(help="Epochs at most of the glyph reader; training stops early.")
     ] = ClassifierConfig.epochs,
     steps: Annotated[
-        int | None, typer.Option(help="Batches of the sequence reader [default: 200 and twice over all].")
+        int | None, typer.Option(help="Batches of the sequence reader [default: as many as help].")
     ] = None,
     time_limit: Annotated[
         float | None, typer.Option(help="Seconds for the sequence reader to learn in [default: none].")
@@ -65,7 +65,7 @@ def run(
         int, typer.Option(help="Move each training glyph by up to so many pixels.")
     ] = ClassifierConfig.shift,
     patience: Annotated[
-        int | None, typer.Option(help="Stop after so many evaluations without improvement.")
+        int | None, typer.Option(help="Stop the glyph reader after so many epochs without a better one.")
     ] = None,
     seed: SeedOption = ClassifierConfig.seed,
     name: Annotated[

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from captcha_lab.collect.endpoint.config import EndpointConfig
-from captcha_lab.collect.endpoint.faults import huge_png
+from captcha_lab.collect.endpoint.faults import ODD_WAITS, huge_png
 from captcha_lab.collect.endpoint.painter import Painter
 from captcha_lab.collect.endpoint.server import running_endpoint
 from captcha_lab.collect.scrape.config import ScrapeConfig, ScrapeStopped
@@ -57,6 +57,10 @@ PASSING = {
     "damaged=endless": ("refused", 200, "cut short"),
     "damaged=claims": ("refused", 200, "cut short"),
     "429=3.5": ("failed", 429, "429 Too Many Requests"),
+    "wait": ("failed", 429, "429 Too Many Requests"),
+    "wait=list": ("failed", 429, "429 Too Many Requests"),
+    "wait=twice": ("failed", 429, "429 Too Many Requests"),
+    "wait=plus": ("failed", 429, "429 Too Many Requests"),
     "413=2": ("failed", 413, "413 "),
     "exotic=apng": ("refused", 200, "an animated PNG is not taken"),
     "exotic=tiff": ("refused", 200, "TIFF images are not taken"),
@@ -128,6 +132,7 @@ ENDING = {
     "503=date:9999": ("503 Service Unavailable and asks to come back after 2", "failed", 503, 0),
     "503=99999999999999999999": ("asks to come back after 2343", "failed", 503, 0),
     "ok,elsewhere": ("redirects to another origin, http://127.0.0.1:9/captcha", "refused", None, 1),
+    "digits": ("redirects", "refused", None, 0),
     "elsewhere=file:///etc/passwd": ("redirects to another origin", "refused", None, 0),
     "loop": ("redirects in a circle", "refused", None, 0),
     "elsewhere=/private": ("/private, which robots.txt forbids", "refused", None, 0),
@@ -224,6 +229,13 @@ def test_a_redirect_that_asks_for_time_gets_it(scraping: Scraping) -> None:
     with running_endpoint(seed=1, faults="later=25") as url:
         scraping(url, count=1)
     assert max(scraping.sleeps) >= 25
+
+
+@pytest.mark.parametrize("form", ODD_WAITS)
+def test_a_wait_is_understood_however_it_is_written(form: str, scraping: Scraping) -> None:
+    with running_endpoint(seed=1, faults=f"wait={form}") as url:
+        scraping(url, count=1)
+    assert max(scraping.sleeps) >= 9
 
 
 @pytest.mark.parametrize("form", ["base64", "url"])

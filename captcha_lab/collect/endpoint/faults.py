@@ -48,6 +48,8 @@ FAULTS = {
     "json": "send a captcha in JSON, in the field data.image, as VALUE: base64 (default) or url",
     "hints": "send 103 Early Hints before the captcha",
     "length": "give VALUE (default a superscript) as the Content-Length",
+    "wait": "answer 429 and ask for nine seconds in an odd way, as VALUE: words (default), list, twice or plus",
+    "digits": "redirect to a port whose number has thousands of digits",
     "later": "redirect to another path of this endpoint, with VALUE (default 2) as Retry-After",
     "utf8": "redirect to a path of this endpoint whose name is in UTF-8, which serves the captcha",
     "disallow": "robots: forbid everything",
@@ -116,7 +118,8 @@ def _check(fault: Fault, step: str, on_robots: bool) -> None:
         raise UsageError(f"--faults: no fault {step!r}; {where} 400 to 599, {', '.join(sorted(known))}.")
     if fault.name in {"stall", "drip", "bomb"} and not re.fullmatch(r"|\d+(\.\d*)?|\.\d+", fault.value):
         raise UsageError(f"--faults: {step!r}: the value is a number.")
-    for name, values in (("exotic", EXOTIC), ("damaged", DAMAGED), ("json", ("base64", "url"))):
+    chosen = (("exotic", EXOTIC), ("damaged", DAMAGED), ("json", ("base64", "url")), ("wait", ODD_WAITS))
+    for name, values in chosen:
         if fault.name == name and fault.value not in {"", *values}:
             raise UsageError(f"--faults: {step!r}: the values are {', '.join(values)}.")
 
@@ -237,6 +240,15 @@ DAMAGED: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+# Nine seconds in ways that the standard does not know: the lines of a header.
+ODD_WAITS = {
+    "words": "Retry-After: 9 seconds",
+    "list": "Retry-After: 9, 9",
+    "twice": "Retry-After: 1\r\nRetry-After: 9",
+    "plus": "Retry-After: +9",
+}
+
+
 def _in_json(picture: bytes, media_type: str, form: str) -> bytes:
     text = base64.b64encode(picture).decode()
     return json.dumps(
@@ -280,6 +292,8 @@ def faulty_response(fault: Fault, picture: bytes, media_type: str, path: str, no
         "length": lambda: response(
             200, {**typed, "Content-Length": fault.value or "\xb2"}, picture, length=-1
         ),
+        "wait": lambda: response(429, {"Connection": "close\r\n" + ODD_WAITS[fault.value or "words"]}),
+        "digits": lambda: response(302, {"Location": f"http://127.0.0.1:{'9' * 5000}/captcha"}),
         "later": lambda: response(302, {"Location": "/moved/captcha", "Retry-After": fault.value or "2"}),
         "utf8": lambda: response(302, {"Location": "/verschoben/é".encode().decode("latin-1")}),
         "version": lambda: response(

@@ -20,7 +20,6 @@ class SequenceConfig:
     batch_size: int = 32
     learning_rate: float = 0.0  # at its highest; 0: 1.5e-3 from the base reader, 2e-3 from nothing
     time_limit: float = 0.0  # seconds for all of it; 0: none, and the same weights on every machine
-    patience: int = 20  # evaluations (one every 5 % of a cycle's steps) without a better one before stopping
     from_base: bool = True
     start: str = ""  # run folder of a sequence reader to start from instead; what it can read stays readable
     augment: bool = True  # see `Augmentation`
@@ -29,7 +28,7 @@ class SequenceConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, least in (("batch_size", 1), ("patience", 1), ("steps", 0)):
+        for name, least in (("batch_size", 1), ("steps", 0)):
             if getattr(self, name) < least:
                 raise UsageError(
                     f"--{name.replace('_', '-')} is {getattr(self, name)}: it must be at least {least}."

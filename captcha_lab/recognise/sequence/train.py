@@ -37,9 +37,7 @@ from captcha_lab.store.packed.texts import TextSet
 from captcha_lab.store.runs import Run, load_resume, save_weights
 
 LEAST = 2  # labelled captchas, below which there is nothing to train on
-MIN_VALIDATION = (
-    30  # captchas, below which the best weights would be chosen by chance: the last ones are kept
-)
+MIN_VALIDATION = 30  # captchas, below which they cannot say whether another cycle helps: there is one
 BASE_RATE, FRESH_RATE, SECOND_RATE = 1.5e-3, 2e-3, 5e-4
 BASE_STEPS, FRESH_STEPS = 200, 800
 MOST_CYCLES = 4  # of training on labelled captchas, each twice as long as the one before
@@ -63,8 +61,9 @@ def train(
 ) -> ReaderReport:
     """Train on a text set's training split and leave a run folder with the best weights.
 
-    Best is by the loss on the validation split: of a hundred captchas a few more or fewer are read right by chance.
-    Where few are held out the last weights are taken.
+    They are the last ones of a cycle of the learning rate, and of these the best by the loss on the validation split:
+    of a hundred captchas a few more or fewer are read right by chance, and weights on the way are the better ones by
+    chance, too.
 
     Args:
         data: captchas and texts; those without a text may be learned from as well (see `SequenceConfig`).
@@ -257,10 +256,6 @@ class _Training:
     ) -> None:
         config, run, group, before = self.config, self.run, self.group, self.steps
         resume = run.resume.with_stem(f"resume-{phase.split()[0]}" + (f"-{cycle}" if cycle else ""))
-        enough = len(self.validation) >= MIN_VALIDATION
-
-        def score(figures: Figures) -> tuple[float, ...]:
-            return (-figures["validation_loss"] if enough else figures["step"],)
 
         def part(step: int) -> TextBatch:
             batch = batches(step)
@@ -285,11 +280,11 @@ class _Training:
                 max_norm=5.0,
                 time_limit=limit,
                 evaluate_every=max(25, steps // 20),
-                patience=config.patience,
+                patience=steps,
                 seed=config.seed,
             ),
             lambda: evaluation(self._plain(), self.validation),
-            score,
+            lambda figures: (figures["step"],),
             resume,
             evaluated,
             lambda done, total, loss: self.progress(
