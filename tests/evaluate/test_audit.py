@@ -372,6 +372,8 @@ def test_traits_are_measured_alike_for_each_style() -> None:
         (True, 95, 90, False, 0.05),
         (False, 30, 90, True, 0.6),
         (False, 90, 99, False, 0.09),
+        (False, 55, 93, True, 0.38),
+        (True, 55, 44, False, 0.11),  # within chance
     ],
 )
 def test_a_trait_helps_where_it_keeps_a_trained_reader_out(

@@ -9,6 +9,7 @@ from captcha_lab.evaluate.audit.table_attack import NAME as TABLE
 from captcha_lab.evaluate.audit.traits import Guess, TraitResult
 from captcha_lab.evaluate.grade import Grade
 
+RESISTS = 0.2  # share of the captchas that a trait keeps from a trained reader, from which it helps
 WORKS = 0.5  # of what a reader that trained on the change still reads: below this it helps
 HARMLESS = 0.95  # share of glyphs that an unprepared reader still reads, from which a change does nothing
 FEW_SHAPES = 0.5  # chance of a new shape below which shapes are worth a table
@@ -162,12 +163,10 @@ def _trait(result: TraitResult) -> Advice:
     reader = f"a reader trained on {result.captchas} such captchas reads"
     if result.added:
         text = f"{result.text}: {reader} {after:.0f} % of them, and {own:.0f} % of the captchas as they are."
-        helps = result.learned.value < WORKS
     else:
         text = f"The {result.trait} of the captchas: with {result.text} instead, {reader} {after:.0f} %, "
         text += f"not {own:.0f} %."
-        helps = result.own.value < WORKS and result.gain > 0 and result.sure
-    return Advice(text[0].upper() + text[1:], helps, result.gain)
+    return Advice(text[0].upper() + text[1:], result.sure and result.gain >= RESISTS, result.gain)
 
 
 def _guess(guess: Guess) -> Advice:
