@@ -85,7 +85,9 @@ class Starts:
             self.choose([images[k] for k in known], [texts[k] for k in known], strangers)
         path = self.runs.get(self.chosen)
         start = str(path) if path is not None and self.start(images[:1]).kind == KIND else ""
-        return _trained(images, texts, start, self.taught)
+        taught = self.taught  # which has forgotten the characters that it did not see, unlike the base reader
+        forgotten = taught is not None and not set("".join(texts)) <= set(taught.classes)
+        return _trained(images, texts, start, None if forgotten else taught)
 
     def _right(self, name: str, pictures: Sequence[np.ndarray], texts: Sequence[str]) -> int:
         readings = self._reader(name, pictures).read(pictures)

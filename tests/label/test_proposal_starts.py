@@ -134,6 +134,7 @@ def test_the_base_reader_learns_by_itself_where_it_is_the_one_taken(
     many = PICTURES * 4
     assert found.teach(many) is taught
     found.learned(PICTURES, [*TEXTS[:9], *[""] * 31])  # too few labels to prefer a reader of the workspace
-    assert bases == [taught]
+    found.learned(PICTURES, [*TEXTS[:8], "0x", *[""] * 31])  # it has not learned this character
+    assert bases == [taught, None]
     found.choose(PICTURES, TEXTS, ["good"])
     assert found.teach(many) is None

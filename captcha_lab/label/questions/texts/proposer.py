@@ -13,9 +13,8 @@ from captcha_lab.recognise.contract import CaptchaReader
 # Makes a reader of captchas and their texts, "" where a text is not known.
 Train = Callable[[list[np.ndarray], list[str]], CaptchaReader]
 Start = Callable[[list[np.ndarray]], CaptchaReader]  # makes one of captchas alone, at once
-Teach = Callable[
-    [list[np.ndarray]], CaptchaReader | None
-]  # trains one on what it reads surely; None: in vain
+# Trains one on what it reads surely; None where that does not help.
+Teach = Callable[[list[np.ndarray]], CaptchaReader | None]
 Pixels = Callable[[int], "np.ndarray | None"]  # of a captcha by its id: uint8 [H, W] or [H, W, 3]
 
 FEWEST = 8  # texts below which a reader is not trained
