@@ -42,7 +42,7 @@ class Classifier:
         Raises:
             CaptchaLabError: the file is absent, damaged, or another kind of model.
         """
-        network, facts = restore(Path(path), "a classifier of glyphs", ARCHITECTURE, SCALING, lenet_of)
+        network, facts = restore(Path(path), "a classifier of glyphs", ARCHITECTURE, {SCALING}, lenet_of)
         with described(Path(path)):
             return cls(network, tuple(facts["classes"]), int(facts["size"]))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -44,7 +44,11 @@ def described(path: Path) -> Iterator[None]:
 
 
 def restore(
-    path: Path, what: str, architecture: str, scaling: str, build: Callable[[dict[str, Any]], Network]
+    path: Path,
+    what: str,
+    architecture: str,
+    scalings: Container[str],
+    build: Callable[[dict[str, Any]], Network],
 ) -> tuple[Network, dict[str, Any]]:
     """A trained network and the metadata of its file.
 
@@ -52,14 +56,14 @@ def restore(
         path: model file or run folder.
         what: what a reader of the error message expects there, such as "a recogniser".
         architecture: the one whose weights these must be.
-        scaling: how pixels must have been scaled for it.
+        scalings: how pixels may have been scaled for it.
         build: makes the untrained network from the metadata.
 
     Raises:
         CaptchaLabError: the file is absent, damaged or holds another model.
     """
     tensors, metadata = load_weights(path)
-    if metadata["architecture"] != architecture or metadata.get("scaling") != scaling:
+    if metadata["architecture"] != architecture or metadata.get("scaling") not in scalings:
         raise CaptchaLabError(f"{path} holds a {metadata['architecture']}, not {what} this version reads.")
     with described(path):
         return rebuilt(lambda: build(metadata), tensors), metadata

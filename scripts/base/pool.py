@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from captcha_lab.recognise.codec.ctc import columns_needed
-from captcha_lab.recognise.sequence.columns import columns_of, scaled
+from captcha_lab.recognise.sequence.columns import Scaling, columns_of
 from captcha_lab.store.files import atomic_path
 from scripts.base.draw import captcha
 from scripts.base.fonts import Fonts
@@ -39,7 +39,7 @@ def draw_chunk(folder: Path, number: int, fonts: Fonts, seed: int) -> None:
     texts: list[str] = []
     while len(pictures) < CHUNK:
         image, text = captcha(fonts, rng)
-        picture = scaled(image)
+        picture = Scaling()(image)
         if columns_of(picture.shape[1]) >= columns_needed(text):
             pictures.append(picture)
             texts.append(text)

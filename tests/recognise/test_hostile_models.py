@@ -52,6 +52,7 @@ SEQUENCE: list[tuple[str, Any]] = [
     *[("lengths", value) for value in ([0], [10**9], ["x"], 5)],
     *[("stretch", value) for value in (0, -1, 10**9, float("nan"), "x")],
     *[("temperature", value) for value in (0, -1, float("nan"), float("inf"), None)],
+    *[("height", value) for value in (0, 8, 33, 264, 10**9, "x", None)],
     *[("residuals", value) for value in (-1, 10**9, 2**70, "x")],
 ]  # fmt: skip
 

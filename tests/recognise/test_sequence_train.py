@@ -235,6 +235,30 @@ def test_it_trains_on_only_while_the_validation_loss_falls(
     assert steps[-1] == first * (2**cycles - 1)
 
 
+@pytest.mark.parametrize(("height", "learned"), [(40, 48), (32, 32)])
+def test_captchas_high_enough_are_learned_finer_than_the_base_reader_saw_them(
+    height: int, learned: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What has no label is read beforehand as the base reader reads best."""
+    monkeypatch.setattr(training, "LEAST_SURE", 5)
+    heights: list[int] = []
+
+    def kept(reader: SequenceReader, images: Any) -> Any:
+        heights.append(reader.facts.height)
+        return read(reader, images)
+
+    read = SequenceReader.read
+    monkeypatch.setattr(SequenceReader, "read", kept)
+    texts = random_texts(20, "2478", (4,))
+    rng = np.random.default_rng(0)
+    images = [draw_text(text, rng, height) for text in texts]
+    given = tuple(text if k < 10 else "" for k, text in enumerate(texts))
+    report = train(tiny(given, images), tmp_path, replace(QUICK, steps=2, unlabelled=True))
+    assert SequenceReader.load(report.run.root).facts.height == learned
+    assert heights[0] == 32
+    assert heights[-1] == learned
+
+
 def test_too_few_labels_say_how_to_give_them(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     with pytest.raises(CaptchaLabError, match="captcha-lab label"):

@@ -240,7 +240,7 @@ def load_second(role: Role, path: Path) -> SecondReader:
     def build(facts: dict[str, Any]) -> GlyphNetwork:
         return role.build(len(facts["classes"]), int(facts["size"]), int(facts["channels"]))
 
-    network, facts = restore(path, f"a {role.kind}", role.architecture, SCALING, build)
+    network, facts = restore(path, f"a {role.kind}", role.architecture, {SCALING}, build)
     captchas, glyphs = facts["learned"]
     return SecondReader(
         network, tuple(facts["classes"]), int(facts["size"]), Share(*facts["accuracy"]), (captchas, glyphs)

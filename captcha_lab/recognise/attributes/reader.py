@@ -99,7 +99,7 @@ class AttributeReader:
             path,
             "a network for attributes",
             ARCHITECTURE,
-            SCALING,
+            {SCALING},
             lambda facts: AttributeNet(len(facts["attributes"]), facts["channels"]),
         )
         with described(path):

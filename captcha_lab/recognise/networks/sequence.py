@@ -1,8 +1,9 @@
 """The network of the sequence reader: a picture of a text to class scores for each of its columns.
 
-A convolutional recurrent network (Shi et al. 2015) for pictures 32 pixels high: four convolutions that leave four rows
-and a quarter of the columns, residual ones (He et al. 2016), one that turns the rows into channels, one along the
-columns, a bidirectional GRU, and scores of every character and of the blank that CTC (Graves et al. 2006) needs.
+A convolutional recurrent network (Shi et al. 2015): four convolutions that leave an eighth of the rows and a quarter of
+the columns, residual ones (He et al. 2016), one that turns four rows into channels, of whose places the best counts,
+one along the columns, a bidirectional GRU, and scores of every character and of the blank that CTC (Graves et al. 2006)
+needs. The same weights take pictures of any height from 32 pixels on: 32 have one place of four rows, 48 have three.
 """
 
 from __future__ import annotations
@@ -15,16 +16,18 @@ from torch.nn import functional as F
 
 from captcha_lab.recognise.networks.batch_norm import BatchNorm
 
-HEIGHT = 32  # pixels; pictures are scaled to it
+LEAST_HEIGHT = 32  # pixels
+ROWS = 8  # pixels of height to one row after the convolutions
 STRIDE = 4  # pixels of width to one column of scores
-ROWS_UNTIL = 15  # layers of the convolutions that keep several rows
+ROWS_UNTIL = 15  # layers of the convolutions that keep all rows
+JOINED_UNTIL = 18  # layers up to the one that joins four rows
 BLANK = 0  # the class that separates characters
 # Whether the processor computes in bfloat16: the convolutions then take half the time, at the same accuracy.
 BFLOAT16 = bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
 
 
 class SequenceNetwork(nn.Module):
-    """Pictures [N, 3, 32, W] to scores [N, W / 4, 1 + K], class 0 being CTC's blank.
+    """Pictures [N, 3, H, W] to scores [N, W / 4, 1 + K], class 0 being CTC's blank.
 
     A class may be drawn in several forms (a label folded to `a` stands for the pictures of `a` and of `A`): the
     output layer has a row for each form, and a class scores the log of its forms' summed exponentials.
@@ -34,7 +37,7 @@ class SequenceNetwork(nn.Module):
         widths: channels of the four convolutions.
         features: channels of each column that the recurrent layer takes.
         hidden: units of the recurrent layer in each direction.
-        residuals: residual convolutions on the four rows; a new one leaves its input as it is until it is trained.
+        residuals: residual convolutions on these rows; a new one leaves its input as it is until it is trained.
     """
 
     members: Tensor
@@ -50,14 +53,14 @@ class SequenceNetwork(nn.Module):
         super().__init__()
         a, b, c, d = widths
         self.columns = nn.Sequential(
-            *_block(3, a, 3, 1),  # [N, a, 32, W]
-            nn.MaxPool2d(2),  # [N, a, 16, W / 2]
+            *_block(3, a, 3, 1),  # [N, a, H, W]
+            nn.MaxPool2d(2),  # [N, a, H / 2, W / 2]
             *_block(a, b, 3, 1),
-            nn.MaxPool2d(2),  # [N, b, 8, W / 4]
+            nn.MaxPool2d(2),  # [N, b, H / 4, W / 4]
             *_block(b, c, 3, 1),
-            nn.MaxPool2d((2, 1)),  # [N, c, 4, W / 4]
+            nn.MaxPool2d((2, 1)),  # [N, c, H / 8, W / 4]
             *_block(c, d, 3, 1),
-            *_block(d, features, (4, 1), 0),  # [N, features, 1, W / 4]
+            *_block(d, features, (4, 1), 0),  # [N, features, H / 8 - 3, W / 4]
             *_block(features, features, (1, 3), (0, 1)),
         )
         self.residuals = nn.ModuleList(_residual(d) for _ in range(residuals))
@@ -67,7 +70,7 @@ class SequenceNetwork(nn.Module):
         self.register_buffer("members", _members(forms), persistent=False)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Scores before the softmax: float32 [N, 3, 32, W] (standardised) to float32 [N, W // 4, 1 + K]."""
+        """Scores before the softmax: float32 [N, 3, H, W] (standardised) to float32 [N, W // 4, 1 + K]."""
         context, _ = self.recurrent(self.described(pictures))  # [N, T, 2 * hidden]
         scores: Tensor = self.output(self.dropout(context))  # [N, T, 1 + R]
         if self.members.shape[1] == 1:
@@ -76,12 +79,13 @@ class SequenceNetwork(nn.Module):
         return torch.cat([scores, absent], 2)[..., self.members].logsumexp(-1)  # [N, T, 1 + K]
 
     def described(self, pictures: Tensor) -> Tensor:
-        """What the convolutions make of each column: float32 [N, 3, 32, W] to float32 [N, W // 4, F]."""
+        """What the convolutions make of each column: float32 [N, 3, H, W] to float32 [N, W // 4, F]."""
         with torch.autocast("cpu", torch.bfloat16, enabled=BFLOAT16):
-            rows = self.columns[:ROWS_UNTIL](pictures)  # [N, D, 4, T]
+            rows = self.columns[:ROWS_UNTIL](pictures)  # [N, D, H / 8, T]
             for residual in self.residuals:
                 rows = F.relu(rows + residual(rows))
-            columns = self.columns[ROWS_UNTIL:](rows)  # [N, F, 1, T]
+            places = self.columns[ROWS_UNTIL:JOINED_UNTIL](rows)  # [N, F, H / 8 - 3, T]
+            columns = self.columns[JOINED_UNTIL:](places.amax(2, keepdim=True))  # [N, F, 1, T]
         described: Tensor = columns.squeeze(2).transpose(1, 2).float()
         return described
 

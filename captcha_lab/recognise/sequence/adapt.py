@@ -15,9 +15,8 @@ from captcha_lab.recognise.contract import Reading
 from captcha_lab.recognise.fit import FitConfig, fit
 from captcha_lab.recognise.sequence.augment import Augmentation
 from captcha_lab.recognise.sequence.batches import TextBatches, ctc_objective
-from captcha_lab.recognise.sequence.columns import scaled
 from captcha_lab.recognise.sequence.reader import SequenceReader
-from captcha_lab.recognise.sequence.start import start_from
+from captcha_lab.recognise.sequence.start import height_of, start_from
 
 LEAST = 30  # captchas, below which they say nothing of a set
 MOST = 400  # captchas that are read for it
@@ -102,14 +101,15 @@ def self_taught(
     taught = [k for k in sure if k not in set(held_out)]
     if len(taught) < BATCH_SIZE:
         return before
-    after = SequenceReader(start_from(before, before.facts), before.facts)
+    facts = replace(before.facts, height=height_of(images))
+    after = SequenceReader(start_from(before, facts), facts)
     fit(
         after.network,
         TextBatches(
             [images[k] for k in taught],
             [readings[k].text for k in taught],
             after.classes,
-            after.facts.stretch,
+            after.facts.scaling,
             BATCH_SIZE,
             0,
             Augmentation(),
@@ -150,7 +150,7 @@ def _lengths(
         return ()
     odd = [k for k in order if len(readings[k].text) != length]
     other = reader.restricted([length]).read([images[k] for k in odd])
-    scores = reader.scores([scaled(images[k], reader.facts.stretch) for k in odd])
+    scores = reader.scores([reader.facts.scaling(images[k]) for k in odd])
     number = {c: k + 1 for k, c in enumerate(reader.classes)}
     texts, instead = (
         [tuple(number[c] for c in reading.text) for reading in found]

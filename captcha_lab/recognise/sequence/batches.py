@@ -15,13 +15,13 @@ from torch.nn import functional as F
 from captcha_lab.recognise.codec.ctc import encode
 from captcha_lab.recognise.networks.sequence import STRIDE
 from captcha_lab.recognise.sequence.augment import Augmentation
-from captcha_lab.recognise.sequence.columns import columns_of, scaled, to_batch
+from captcha_lab.recognise.sequence.columns import Scaling, columns_of, to_batch
 
 BLANK_SHARE = 0.03  # of a batch are pictures without a text, so that a blank captcha is read as such
 
 
 class TextBatch(NamedTuple):
-    """Pictures [N, 3, 32, W], the columns each has [N], and the targets of CTC."""
+    """Pictures [N, 3, H, W], the columns each has [N], and the targets of CTC."""
 
     pictures: Tensor
     columns: Tensor
@@ -36,7 +36,7 @@ class TextBatches:
         images: uint8 [H, W] or RGB [H, W, 3] each.
         texts: of each captcha, in characters of `classes`.
         classes: the characters.
-        stretch: see `SequenceFacts`.
+        scaling: of the pictures before they are augmented.
         size: captchas in a batch.
         seed: with the step's number it determines a batch.
         augmentation: None for none.
@@ -47,12 +47,12 @@ class TextBatches:
         images: Sequence[np.ndarray],
         texts: Sequence[str],
         classes: Sequence[str],
-        stretch: float,
+        scaling: Scaling,
         size: int,
         seed: int,
         augmentation: Augmentation | None,
     ) -> None:
-        self.images, self.texts, self.classes, self.stretch = images, texts, classes, stretch
+        self.images, self.texts, self.classes, self.scaling = images, texts, classes, scaling
         self.size, self.seed, self.augmentation = size, seed, augmentation
         self._epoch, self._order = -1, np.empty(0, np.int64)
 
@@ -61,7 +61,7 @@ class TextBatches:
         rng = np.random.default_rng([self.seed, step])
         pictures, texts = [], []
         for row in self._rows(step):
-            picture, text = scaled(self.images[row], self.stretch), self.texts[row]
+            picture, text = self.scaling(self.images[row]), self.texts[row]
             if rng.random() < BLANK_SHARE:
                 picture, text = _without_text(picture, rng), ""
             pictures.append(self.augmentation(picture, rng) if self.augmentation else picture)

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from captcha_lab.metrics.intervals import Share, share_of
 from captcha_lab.recognise.codec.ctc import decode, log_probabilities
-from captcha_lab.recognise.sequence.columns import scaled
 from captcha_lab.recognise.sequence.reader import SequenceReader
 from captcha_lab.store.packed.texts import TextSet
 
@@ -66,7 +65,7 @@ def calibrated(reader: SequenceReader, held_out: TextSet) -> float:
 
 
 def _scores(reader: SequenceReader, part: TextSet) -> list[NDArray[np.float32]]:
-    return reader.scores([scaled(image, reader.facts.stretch) for image in part.images])
+    return reader.scores([reader.facts.scaling(image) for image in part.images])
 
 
 def _numbers(texts: Sequence[str], classes: Sequence[str]) -> list[tuple[int, ...]]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from captcha_lab.recognise.codec.ctc import columns_needed
 from captcha_lab.recognise.contract import Reading
-from captcha_lab.recognise.sequence.columns import columns_of, scaled_width
+from captcha_lab.recognise.sequence.columns import columns_of
 from captcha_lab.recognise.sequence.reader import SequenceFacts
 from captcha_lab.store.packed.texts import TextSet
 
@@ -21,7 +21,7 @@ def fitting_in(part: TextSet, facts: SequenceFacts) -> TextSet:
     return part.take(
         np.array(
             [
-                columns_of(scaled_width(image, facts.stretch)) >= columns_needed(text)
+                columns_of(facts.scaling.width(image)) >= columns_needed(text)
                 for image, text in zip(part.images, part.texts, strict=True)
             ],
             bool,

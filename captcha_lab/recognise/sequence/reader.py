@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from captcha_lab.recognise.codec.ctc import Decoded, decode
 from captcha_lab.recognise.contract import Box, Reading
-from captcha_lab.recognise.networks.sequence import STRIDE, SequenceNetwork
+from captcha_lab.recognise.networks.sequence import LEAST_HEIGHT, STRIDE, SequenceNetwork
 from captcha_lab.recognise.restore import described, restore
-from captcha_lab.recognise.sequence.columns import SCALING, columns_of, scaled, to_batch
+from captcha_lab.recognise.sequence.columns import HEIGHTS, Scaling, columns_of, to_batch
 from captcha_lab.store.pixels import pictures
 
 MAX_LENGTH, MAX_STRETCH, MAX_RESIDUALS = 1000, 100.0, 100  # beyond any reader that is trained here
@@ -40,6 +40,7 @@ class SequenceFacts:
         forms: of each class, the characters whose pictures it stands for, such as "aA" where labels are folded.
         lengths: numbers of characters that texts have; any where empty. The empty text is always possible.
         stretch: factor of the pictures' width, for texts that need more columns than their pictures have.
+        height: pixels that pictures are scaled to; the more, the finer they are seen and the longer it takes.
         temperature: divides the scores; makes confidences probabilities.
         residuals: residual convolutions of the network; a reader started from another one has as many.
     """
@@ -50,6 +51,7 @@ class SequenceFacts:
     stretch: float = 1.0
     temperature: float = 1.0
     residuals: int = 0
+    height: int = LEAST_HEIGHT
 
     @classmethod
     def from_metadata(cls, metadata: dict[str, Any]) -> SequenceFacts:
@@ -65,6 +67,7 @@ class SequenceFacts:
             float(metadata["stretch"]),
             float(metadata["temperature"]),
             int(metadata.get("residuals", 0)),
+            int(metadata.get("height", LEAST_HEIGHT)),
         )
         characters = facts.classes + facts.forms
         if not facts.classes or not all(isinstance(each, str) and each for each in characters):
@@ -75,11 +78,18 @@ class SequenceFacts:
             raise ValueError(f"its lengths are {facts.lengths}, its residual layers {facts.residuals}")
         if not (0 < facts.stretch <= MAX_STRETCH and 0 < facts.temperature < math.inf):
             raise ValueError(f"its stretch is {facts.stretch}, its temperature {facts.temperature}")
+        if facts.height not in HEIGHTS:
+            raise ValueError(f"its pictures are {facts.height} pixels high")
         return facts
+
+    @property
+    def scaling(self) -> Scaling:
+        """How captchas are scaled for it."""
+        return Scaling(self.height, self.stretch)
 
     def metadata(self) -> dict[str, Any]:
         """What a model file keeps."""
-        return {"architecture": ARCHITECTURE, "scaling": SCALING, **asdict(self)}
+        return {"architecture": ARCHITECTURE, "scaling": self.scaling.name, **asdict(self)}
 
     def extended(self, other: SequenceFacts) -> SequenceFacts:
         """The same with what another reader reads besides: characters, and texts of other lengths."""
@@ -122,7 +132,7 @@ class SequenceReader:
             Path(path),
             "a sequence reader",
             ARCHITECTURE,
-            SCALING,
+            {Scaling(height).name for height in HEIGHTS},
             lambda metadata: SequenceFacts.from_metadata(metadata).network(),
         )
         with described(Path(path)):
@@ -139,7 +149,7 @@ class SequenceReader:
     def read(self, images: Iterable[Any]) -> list[Reading]:
         """Read captchas (see `CaptchaReader.read`)."""
         received = pictures(images)
-        inputs = [scaled(image, self.facts.stretch) for image in received]
+        inputs = [self.facts.scaling(image) for image in received]
         found = decode(self.scores(inputs), self.facts.lengths)
         return [
             self._reading(image, picture, decoded)
@@ -147,14 +157,14 @@ class SequenceReader:
         ]
 
     def scores(self, pictures: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
-        """Log-probabilities of the columns of scaled pictures: float32 [T, 1 + K] for each uint8 [32, w, 3]."""
+        """Log-probabilities of the columns of scaled pictures: float32 [T, 1 + K] for each uint8 [H, w, 3]."""
         return self._columns(
             pictures, lambda batch: (self.network(batch) / self.facts.temperature).log_softmax(2)
         )
 
     def features(self, images: Iterable[Any]) -> NDArray[np.float32]:
         """What the convolutions make of captchas, mean over the columns: pictures of any sizes to float32 [N, F]."""
-        inputs = [scaled(image, self.facts.stretch) for image in pictures(images)]
+        inputs = [self.facts.scaling(image) for image in pictures(images)]
         found = self._columns(inputs, self.network.described)
         return np.stack([columns.mean(0) for columns in found]) if found else np.empty((0, 0), np.float32)
 

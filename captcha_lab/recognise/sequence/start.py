@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from captcha_lab.recognise.codec.ctc import columns_needed
-from captcha_lab.recognise.networks.sequence import STRIDE, SequenceNetwork
-from captcha_lab.recognise.sequence.columns import scaled_width
+from captcha_lab.recognise.networks.sequence import LEAST_HEIGHT, STRIDE, SequenceNetwork
+from captcha_lab.recognise.sequence.columns import Scaling
 from captcha_lab.recognise.sequence.reader import SequenceFacts, SequenceReader
 
 USUAL = 0.98  # share of the texts that must have one length for it to be the only one
@@ -19,6 +19,7 @@ ENOUGH_TEXTS = 10  # labelled captchas from which their one length is taken for 
 MISSED = 1e-3  # probability that labels so many would not show a character that occurs, below which it doesn't occur
 ROOM = 1.3  # columns to each one that a text needs
 WIDEST_STRETCH = 8.0
+FINER = 48  # pixels of height at which captchas are learned that are higher than 32
 
 
 def facts_of(
@@ -32,12 +33,14 @@ def facts_of(
         base: the reader to start from, of whose characters those are kept that few labels may not have shown yet.
     """
     classes = tuple(sorted(set("".join(texts)) | _unseen(texts, base.classes if base else ())))
+    height = max(height_of(images), base.facts.height if base else 0)
     return SequenceFacts(
         classes,
         tuple(_forms(classes)),
         _lengths(texts),
-        _stretch(images, texts),
+        _stretch(images, texts, height),
         residuals=base.facts.residuals if base else 0,
+        height=height,
     )
 
 
@@ -69,10 +72,15 @@ def _lengths(texts: Sequence[str]) -> tuple[int, ...]:
     return (length,) if count >= USUAL * len(texts) and len(texts) >= ENOUGH_TEXTS else ()
 
 
-def _stretch(images: Sequence[np.ndarray], texts: Sequence[str]) -> float:
+def height_of(images: Sequence[np.ndarray]) -> int:
+    """The height in pixels at which captchas are learned: a finer one where they are high enough to gain by it."""
+    return FINER if np.median([image.shape[0] for image in images]) > LEAST_HEIGHT else LEAST_HEIGHT
+
+
+def _stretch(images: Sequence[np.ndarray], texts: Sequence[str], height: int) -> float:
     """Widening after which all but the oddest pictures have columns for their texts."""
     wanted = [
-        ROOM * STRIDE * columns_needed(text) / scaled_width(image)
+        ROOM * STRIDE * columns_needed(text) / Scaling(height).width(image)
         for image, text in zip(images, texts, strict=True)
     ]
     return float(np.clip(np.quantile(wanted, 0.99), 1.0, WIDEST_STRETCH))

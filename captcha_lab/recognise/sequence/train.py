@@ -101,7 +101,8 @@ def train(
     started = time.monotonic()
     network = start_from(base, facts) if base else start_fresh(facts, config.seed)
     others = without_text(data, config.seed) if config.unlabelled else data.take([])
-    training = _Training(network, fitting, validation, others, facts, config, run, progress, group)
+    height = base.facts.height if base else facts.height
+    training = _Training(network, fitting, validation, others, facts, config, run, progress, group, height)
     training.on_labelled(FIRST_SHARE if len(others) >= LEAST_SURE else 1.0)
     training.on_unlabelled()
     reader = training.reader()
@@ -154,6 +155,7 @@ class _Training:
     run: Run
     progress: PhaseProgress
     group: Group
+    base_height: int  # of the pictures that the network's first weights are for
     steps: int = 0  # of what is done
     seconds: float = 0.0
 
@@ -212,7 +214,8 @@ class _Training:
 
     def _guessed(self) -> TextSet:
         """The surer half of the captchas without a label as they are read; none where that is not to be trusted."""
-        reader, fitting = self._plain(), self.fitting.take(np.arange(min(len(self.fitting), MOST)))
+        reader = SequenceReader(self.network, replace(self.facts, height=self.base_height))
+        fitting = self.fitting.take(np.arange(min(len(self.fitting), MOST)))
         own = reader.read(fitting.images) if len(self.others) >= LEAST_SURE else []
         right = [own[k].text == fitting.texts[k] for k in surer(reader.classes, own)]
         if not right or np.mean(right) < TRUSTED:
@@ -242,7 +245,7 @@ class _Training:
         facts, config = self.facts, self.config
         augmentation = Augmentation() if config.augment else None
         return TextBatches(
-            part.images, part.texts, facts.classes, facts.stretch, size, config.seed, augmentation
+            part.images, part.texts, facts.classes, facts.scaling, size, config.seed, augmentation
         )
 
     def _fit(
