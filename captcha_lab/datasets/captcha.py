@@ -16,8 +16,9 @@ from captcha_lab.datasets.base import PrepareOptions, PrepareReport, Progress, c
 from captcha_lab.datasets.cutting import captchas, read_glyphs, segmenter_of, silent
 from captcha_lab.datasets.facts import alphabet_of
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.store.catalog.catalog import Catalog, ImageRow
+from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.catalog.labels import LabelLog, Place
+from captcha_lab.store.catalog.rows import ImageRow
 from captcha_lab.store.packed.packed import (
     SPLITS,
     UNLABELLED,

@@ -17,8 +17,9 @@ from captcha_lab.errors import CaptchaLabError
 from captcha_lab.segment import Segmenter
 from captcha_lab.segment.method import Box, method_names
 from captcha_lab.store.blobs import BlobStore
-from captcha_lab.store.catalog.catalog import Catalog, GlyphRow, ImageRow
+from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.catalog.labels import LabelLog, Place
+from captcha_lab.store.catalog.rows import GlyphRow, ImageRow
 from captcha_lab.store.images import decode
 from captcha_lab.store.workspace import DEFAULT_LENGTH, DatasetFolder
 

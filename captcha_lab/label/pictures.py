@@ -7,7 +7,8 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from captcha_lab.store.blobs import BlobStore
-from captcha_lab.store.catalog.catalog import Catalog, ImageRow
+from captcha_lab.store.catalog.catalog import Catalog
+from captcha_lab.store.catalog.rows import ImageRow
 from captcha_lab.store.workspace import DatasetFolder
 
 if TYPE_CHECKING:

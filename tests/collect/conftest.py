@@ -10,7 +10,8 @@ import pytest
 from captcha_lab.collect.scrape.config import ScrapeConfig, ScrapeResult
 from captcha_lab.collect.scrape.pace import Clock
 from captcha_lab.collect.scrape.scrape import scrape
-from captcha_lab.store.catalog.catalog import Catalog, FetchRow
+from captcha_lab.store.catalog.catalog import Catalog
+from captcha_lab.store.catalog.rows import FetchRow
 from captcha_lab.store.workspace import DatasetFolder, Workspace
 
 

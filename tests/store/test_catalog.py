@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.store.catalog.catalog import Catalog, GlyphRow
+from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.catalog.predictions import Prediction, predictions, put_predictions, register_run
+from captcha_lab.store.catalog.rows import GlyphRow
 from captcha_lab.store.catalog.schema import MIGRATIONS
 
 

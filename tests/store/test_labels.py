@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.store.catalog.catalog import Catalog, GlyphRow
+from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.catalog.labels import LabelEvent, LabelLog, StaleRevisionError
+from captcha_lab.store.catalog.rows import GlyphRow
 
 
 @pytest.fixture
@@ -166,7 +167,8 @@ LABELLER = """
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from captcha_lab.store.catalog.catalog import Catalog, GlyphRow
+from captcha_lab.store.catalog.catalog import Catalog
+from captcha_lab.store.catalog.rows import GlyphRow
 from captcha_lab.store.catalog.labels import LabelEvent, LabelLog
 log = LabelLog(Catalog(Path(sys.argv[1])))
 while True:

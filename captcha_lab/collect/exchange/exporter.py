@@ -18,8 +18,9 @@ from captcha_lab.collect.exchange.options import FORMATS
 from captcha_lab.datasets.facts import alphabet_of
 from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.store.blobs import BlobStore
-from captcha_lab.store.catalog.catalog import Catalog, ImageRow
+from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.catalog.labels import LabelLog
+from captcha_lab.store.catalog.rows import ImageRow
 from captcha_lab.store.images import FORMATS as PICTURE_FORMATS
 from captcha_lab.store.images import decode
 from captcha_lab.store.workspace import DatasetFolder

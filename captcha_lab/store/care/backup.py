@@ -15,7 +15,8 @@ from pathlib import Path
 from captcha_lab.errors import CaptchaLabError, UsageError
 from captcha_lab.store.blobs import BlobStore
 from captcha_lab.store.care.check import images_of
-from captcha_lab.store.catalog.catalog import Catalog, ImageRow
+from captcha_lab.store.catalog.catalog import Catalog
+from captcha_lab.store.catalog.rows import ImageRow
 from captcha_lab.store.files import MAX_BYTES, atomic_path, make_folder
 from captcha_lab.store.workspace import DatasetFolder
 from captcha_lab.version import __version__

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.store.blobs import BlobStore
-from captcha_lab.store.catalog.catalog import Catalog, ImageRow
+from captcha_lab.store.catalog.catalog import Catalog
+from captcha_lab.store.catalog.rows import ImageRow
 from captcha_lab.store.images import decode
 from captcha_lab.store.packed.packed import open_packed
 from captcha_lab.store.packed.rows import RowReader
