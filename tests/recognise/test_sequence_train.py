@@ -213,10 +213,11 @@ def test_captchas_without_a_label_are_learned_as_read_where_labels_show_that_it_
 
 
 @pytest.mark.parametrize(
-    ("loss", "factor", "cycles"), [(1.0, 1.0, 2), (1.0, 0.9, 3), (1.0, 1.1, 2), (0.01, 0.9, 1)]
+    ("loss", "factor", "cycles", "taken_back"),
+    [(1.0, 0.9, 2, False), (1.0, 1.2, 2, False), (1.0, 2.0, 2, True), (0.01, 0.9, 1, False)],
 )
-def test_it_trains_on_only_while_the_validation_loss_falls(
-    loss: float, factor: float, cycles: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_it_trains_on_where_something_is_left_to_learn_and_takes_back_what_spoils_it(
+    loss: float, factor: float, cycles: int, taken_back: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether a few captchas more or fewer are read right decides nothing."""
     monkeypatch.setattr(training, "BASE_STEPS", 4)
@@ -229,10 +230,15 @@ def test_it_trains_on_only_while_the_validation_loss_falls(
 
     monkeypatch.setattr(training, "evaluation", measured)
     data = draw_set(random_texts(10, "2345", (2,)))
-    report = train(data, tmp_path, SequenceConfig(batch_size=2, unlabelled=False))
-    steps = [line["step"] for line in report.run.history() if "step" in line]
     first = 4 + 2 * len(data.part("train")) // 2
+    one = train(data, tmp_path, SequenceConfig(steps=first, batch_size=2, unlabelled=False), "one")
+    calls = itertools.count()
+    report = train(data, tmp_path, SequenceConfig(batch_size=2, unlabelled=False), "all")
+    steps = [line["step"] for line in report.run.history() if "step" in line]
     assert steps[-1] == first * (2**cycles - 1)
+    before, after = weights_of(one.run.root), weights_of(report.run.root)
+    same = all(torch.equal(before[name], after[name]) for name in before)
+    assert same == (cycles == 1 or taken_back)
 
 
 @pytest.mark.parametrize(("height", "learned"), [(40, 48), (32, 32)])

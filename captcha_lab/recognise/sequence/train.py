@@ -37,12 +37,15 @@ from captcha_lab.store.packed.texts import TextSet
 from captcha_lab.store.runs import Run, load_resume, save_weights
 
 LEAST = 2  # labelled captchas, below which there is nothing to train on
-MIN_VALIDATION = 30  # captchas, below which they cannot say whether another cycle helps: there is one
+MIN_VALIDATION = (
+    30  # captchas, below which they cannot say whether anything is left to learn: there is one cycle
+)
 BASE_RATE, FRESH_RATE, SECOND_RATE = 1.5e-3, 2e-3, 5e-4
 BASE_STEPS, FRESH_STEPS = 200, 800
-MOST_CYCLES = 3  # of training on labelled captchas, each twice as long as the one before
-GAIN = 0.05  # share by which a cycle must lower the validation loss for another one to follow
 LEARNED = 0.02  # validation loss per captcha (nats) below which nothing is left to learn
+WORSE = (
+    1.5  # times the loss before from which a cycle is taken back: that of a hundred captchas varies by chance
+)
 SHORTEST = 5.0  # seconds of a time limit that are worth another cycle
 FIRST_SHARE = 0.6  # of the time limit, for the labelled captchas where there are others
 SURE = 0.95  # confidence from which a reading is taken for a label
@@ -61,9 +64,8 @@ def train(
 ) -> ReaderReport:
     """Train on a text set's training split and leave a run folder with the best weights.
 
-    They are the last ones of a cycle of the learning rate, and of these the best by the loss on the validation split:
-    of a hundred captchas a few more or fewer are read right by chance, and weights on the way are the better ones by
-    chance, too.
+    They are the last ones of a cycle of the learning rate: of a hundred captchas a few more or fewer are read right by
+    chance, and weights on the way are the better ones by chance, too.
 
     Args:
         data: captchas and texts; those without a text may be learned from as well (see `SequenceConfig`).
@@ -169,8 +171,8 @@ class _Training:
         """Train on the labelled captchas, in a share of the time limit.
 
         Beside them on the surer half of the others, as the base reader reads these, if it reads the surer half of the
-        labelled ones right. In cycles of the learning rate, each twice as long as the one before, as long as the
-        loss on the validation split falls for it: easy captchas take one.
+        labelled ones right. Unless the validation split shows after a cycle of the learning rate that nothing is left
+        to learn, as of easy captchas, another one follows that is twice as long.
         """
         config = self.config
         usual = BASE_STEPS if config.from_base else FRESH_STEPS
@@ -180,19 +182,16 @@ class _Training:
         batches = self._mixed(guessed)
         limit = share * config.time_limit
         self._fit("labelled captchas", batches, steps, rate, limit)
-        cycles = 1 if config.steps or len(self.validation) < MIN_VALIDATION else MOST_CYCLES
-        for cycle in range(1, cycles):
-            left = self.group.first(limit - self.seconds)
-            judged = self._judged()
-            if judged.loss < LEARNED or (limit and left < SHORTEST):
-                break
-            later = partial(_later, batches, self.steps)
-            self._fit("labelled captchas", later, steps << cycle, rate, max(left, 0), cycle)
-            now = self._judged()
-            if now.loss > judged.loss:
-                self.network.load_state_dict(judged.weights)
-            if now.loss > (1 - GAIN) * judged.loss:
-                break
+        if config.steps or len(self.validation) < MIN_VALIDATION:
+            return
+        left = self.group.first(limit - self.seconds)
+        judged = self._judged()
+        if judged.loss < LEARNED or (limit and left < SHORTEST):
+            return
+        later = partial(_later, batches, self.steps)
+        self._fit("labelled captchas", later, 2 * steps, rate, max(left, 0), cycle=2)
+        if self._judged().loss > WORSE * judged.loss:
+            self.network.load_state_dict(judged.weights)
 
     def on_unlabelled(self) -> None:
         """Train on, half of each batch being captchas without a label as they are read now, where that is sure.
@@ -255,10 +254,10 @@ class _Training:
         steps: int,
         rate: float,
         limit: float,
-        cycle: int = 0,
+        cycle: int = 1,
     ) -> None:
         config, run, group, before = self.config, self.run, self.group, self.steps
-        resume = run.resume.with_stem(f"resume-{phase.split()[0]}" + (f"-{cycle}" if cycle else ""))
+        resume = run.resume.with_stem(f"resume-{phase.split()[0]}" + (f"-{cycle}" if cycle > 1 else ""))
 
         def part(step: int) -> TextBatch:
             batch = batches(step)
