@@ -102,7 +102,7 @@ def split(data: Captchas, labels: int, seed: int) -> TextSet:
 
 
 def measure(read: Callable[[list[bytes]], list[str]], data: Captchas, rows: Sequence[int]) -> dict[str, Any]:
-    """Share read right, and captchas per CPU-second from encoded file to text."""
+    """Share read right, captchas per CPU-second from encoded file to text, and misread texts with what was read."""
     files = [data.files[k] for k in rows]
     read(files[:8])
     started = time.process_time()
@@ -118,6 +118,11 @@ def measure(read: Callable[[list[bytes]], list[str]], data: Captchas, rows: Sequ
         "low": right.low,
         "high": right.high,
         "per_cpu_second": len(files) / seconds,
+        "misread": [
+            (data.texts[k], answer)
+            for answer, k in zip(answers, rows, strict=True)
+            if not data.same(answer, data.texts[k])
+        ],
     }
 
 
