@@ -42,7 +42,7 @@ MIN_VALIDATION = (
 )
 BASE_RATE, FRESH_RATE, SECOND_RATE = 1.5e-3, 2e-3, 5e-4
 BASE_STEPS, FRESH_STEPS = 200, 800
-LEARNED = 0.02  # validation loss per captcha (nats) below which nothing is left to learn
+LEARNED = 0.005  # validation loss per captcha (nats) below which nothing is left to learn
 WORSE = (
     1.5  # times the loss before from which a cycle is taken back: that of a hundred captchas varies by chance
 )
