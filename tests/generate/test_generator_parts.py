@@ -18,7 +18,14 @@ from captcha_lab.generate.players.remedies import Average, Replay, feature_match
 from captcha_lab.generate.recipes import get_recipe
 from captcha_lab.generate.training.overview import overview
 from captcha_lab.generate.training.schedule import StepRule, falling, learning_rate_factor
-from captcha_lab.generate.watching.pictures import grid, save_animation, save_curves, save_picture, save_strip
+from captcha_lab.generate.watching.pictures import (
+    curves_figure,
+    grid,
+    save_animation,
+    save_curves,
+    save_picture,
+    save_strip,
+)
 from captcha_lab.generate.watching.quality import RecogniserQuality, harmonic_mean
 from tests.generate.generator_tools import shrunk
 
@@ -198,6 +205,33 @@ def test_animation_and_curves(tmp_path: Path) -> None:
         assert still.size == (2 * 8 + 4, 8)
     save_curves(tmp_path / "none.png", [], "nothing")
     assert not (tmp_path / "none.png").exists()
+
+
+@pytest.mark.parametrize(("critic", "scale"), [([4.0, 0.5], "log"), ([-4.0, 0.5], "symlog")])
+def test_each_quantity_has_its_own_axis_and_losses_a_logarithmic_one(critic: list[float], scale: str) -> None:
+    """Figure 4-8, whose Wasserstein losses are negative as well."""
+    estimates, real, fake = [0.1, 3.0], [0.9, 0.6], [0.1, 0.4]
+    history: list[dict[str, Any]] = [
+        {
+            "iteration": k + 1, "critic_loss": critic[k], "generator_loss": 2.0, "wasserstein": estimates[k],
+            "real_probability": real[k], "fake_probability": fake[k],
+        }
+        for k in range(2)
+    ]  # fmt: skip
+    figure = curves_figure([*history, {"kind": "switch", "iteration": 2}])
+    assert figure is not None
+    drawn = {
+        axes.get_ylabel(): {line.get_label(): np.asarray(line.get_ydata()).tolist() for line in axes.lines}
+        for axes in figure.axes
+    }
+    assert drawn["loss"]["critic"] == critic
+    assert [axes.get_yscale() for axes in figure.axes] == [scale, "linear", "linear"]
+    assert estimates in drawn["estimate"].values()
+    assert drawn["probability"]["D(x)"] == real
+    assert drawn["probability"]["D(G(z))"] == fake
+    assert all(
+        [2, 2] in [np.asarray(line.get_xdata()).tolist() for line in axes.lines] for axes in figure.axes
+    )  # the switch
 
 
 # The judge and the overview
