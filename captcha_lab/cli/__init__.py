@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import io
 import json
@@ -54,6 +55,7 @@ COMMANDS = {
     "clean": "Remove what killed commands left over: temporary files, dead runs, pictures that no catalog names.",
 }
 
+UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}  # what a device says that takes no more
 HEARD = 10.0  # seconds a silent process leaves to the one that speaks: torchrun ends all of them as soon as one ends
 _STYLE: dict[str, Any] = {
     "rich_markup_mode": None,  # Typer's Rich help doubles the start-up time
@@ -199,4 +201,28 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal of another encoding gets a ? for what it lacks
             stream.reconfigure(errors="replace")
-    app()
+    try:
+        app()
+    except OSError as error:  # of help, say, which writes by itself; a command tells it by itself
+        refused = _refused_output() or (error if error.errno in UNWRITABLE else None)
+        if refused is None:
+            raise
+    except SystemExit as end:
+        refused = _refused_output()
+        if refused is None or end.code:
+            raise
+    else:
+        return
+    sys.exit(_tell(f"The output can't be written: {refused.strerror or refused}.", 1, False))
+
+
+def _refused_output() -> OSError | None:
+    """Why stdout refuses what waits in its buffer; that is thrown away, or Python would try again and end with 120."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return None  # whoever read it has seen enough
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return error
+    return None

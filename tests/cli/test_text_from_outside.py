@@ -57,18 +57,21 @@ def test_tables_are_drawn_with_what_the_encoding_has(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device on this system")
-@pytest.mark.parametrize("more", ["", "--json"])
-def test_output_to_a_full_device_is_one_line(tmp_path: Path, more: str) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("words", ["status", "status --json", "--help", "--version", "train-gen --help"])
+def test_output_to_a_full_device_is_one_line(tmp_path: Path, words: str, unbuffered: str) -> None:
     done = subprocess.run(
-        f"{sys.executable} -m captcha_lab status {more} > /dev/full",
+        f"{sys.executable} -m captcha_lab {words} > /dev/full",
         shell=True,
         cwd=tmp_path,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 1
-    assert "Traceback" not in done.stderr
+    assert "can't be written" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a shell's way of closing a stream")

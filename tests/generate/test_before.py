@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,11 +18,14 @@ from captcha_lab.generate.training.train import resume
 from captcha_lab.store.runs import Run, load_weights
 from tests.generate.generator_tools import data
 
+# Python 3.11.2, Debian's, has no filters yet; later ones warn where none is given.
+FILTER: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+
 
 @pytest.fixture
 def before(tmp_path: Path) -> Path:
     with tarfile.open(Path(__file__).with_name("run_before.tar.xz")) as packed:
-        packed.extractall(tmp_path, filter="data")
+        packed.extractall(tmp_path, **FILTER)
     return tmp_path
 
 
