@@ -37,15 +37,11 @@ from captcha_lab.store.packed.texts import TextSet
 from captcha_lab.store.runs import Run, load_resume, save_weights
 
 LEAST = 2  # labelled captchas, below which there is nothing to train on
-MIN_VALIDATION = (
-    30  # captchas, below which they cannot say whether anything is left to learn: there is one cycle
-)
+MIN_VALIDATION = 30  # captchas, below which they do not decide on a second cycle: there is none
 BASE_RATE, FRESH_RATE, SECOND_RATE = 1.5e-3, 2e-3, 5e-4
 BASE_STEPS, FRESH_STEPS = 200, 800
 LEARNED = 0.005  # validation loss per captcha (nats) below which nothing is left to learn
-WORSE = (
-    1.5  # times the loss before from which a cycle is taken back: that of a hundred captchas varies by chance
-)
+WORSE = 1.5  # times the loss before, above which the second cycle is taken back: the loss varies by chance
 SHORTEST = 5.0  # seconds of a time limit that are worth another cycle
 FIRST_SHARE = 0.6  # of the time limit, for the labelled captchas where there are others
 SURE = 0.95  # confidence from which a reading is taken for a label
@@ -157,7 +153,7 @@ class _Training:
     run: Run
     progress: PhaseProgress
     group: Group
-    base_height: int  # of the pictures that the network's first weights are for
+    base_height: int  # pixels; the reader it starts from reads captchas at this height
     steps: int = 0  # of what is done
     seconds: float = 0.0
 
