@@ -55,12 +55,8 @@ COMMANDS = {
     "clean": "Remove what killed commands left over: temporary files, dead runs, pictures that no catalog names.",
 }
 
-UNWRITABLE = {
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EFBIG,
-    errno.EIO,
-}  # errors of a device that takes no more output
+# Errors of a device that takes no more output.
+UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 HEARD = 10.0  # seconds a silent process leaves to the one that speaks: torchrun ends all of them as soon as one ends
 _STYLE: dict[str, Any] = {
     "rich_markup_mode": None,  # Typer's Rich help doubles the start-up time

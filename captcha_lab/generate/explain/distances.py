@@ -75,10 +75,8 @@ def explain(seed: int) -> Explanation:
         middle.legend(fontsize="small")
         right.imshow(plan.plan, cmap="Blues", vmin=0)
         for (row, column), mass in np.ndenumerate(plan.plan):
-            if mass > 1e-9:
-                colour = (
-                    "white" if mass > plan.plan.max() / 2 else "black"
-                )  # the more mass, the darker the cell
+            if mass > 1e-9:  # the more mass, the darker the cell
+                colour = "white" if mass > plan.plan.max() / 2 else "black"
                 right.text(column, row, f"{mass:.1f}", ha="center", va="center", color=colour)
         right.set_title(f"transport plan, cost {plan.cost:.2f}")
         right.set_xlabel("to place (q)")
