@@ -1,8 +1,11 @@
-"""The work behind the questions: cutting what is new, comparing shapes, training; in a thread of low priority."""
+"""The work behind the questions: cutting what is new, comparing shapes, training; in a thread of its own.
+
+The thread keeps the priority of the others: the keys of the person need the locks that it holds (the engine's, the
+interpreter's), so a thread that seldom runs on a busy machine would let the page wait for it.
+"""
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import traceback
@@ -85,7 +88,6 @@ class Worker:
     def _run(self) -> None:
         try:
             self.prepare()
-            _lower_priority()
             self._wake.set()
             while not self._stopping:
                 self._wake.wait()
@@ -124,12 +126,3 @@ class Worker:
 
     def _report(self, done: int, total: int) -> None:
         self._progress = (done, total)
-
-
-def _lower_priority() -> None:
-    """On Linux priorities belong to threads: the keys of the person go before training.
-
-    What comes before the first question keeps its priority, because the person waits for it.
-    """
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 15)

@@ -7,6 +7,8 @@ from typing import Any
 from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.catalog.labels import LabelLog
 
+PATIENCE = 30000  # milliseconds until a step counts as failed; many programs may want the processor
+
 
 def open_page(context: Any, served: Any, queue: str | None = None, queues: int = 7) -> Any:
     made = context.new_page()

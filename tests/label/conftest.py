@@ -13,7 +13,7 @@ from captcha_lab.label.web.config import ReviewConfig
 from captcha_lab.label.web.server import running_review
 from captcha_lab.store.workspace import DatasetFolder
 from tests.label import page_data
-from tests.label.browser_steps import open_page
+from tests.label.browser_steps import PATIENCE, open_page
 from tests.label.page_client import Client
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def fortress(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 @pytest.fixture
 def context(chromium: Browser) -> Iterator[BrowserContext]:
     made = chromium.new_context(viewport={"width": 1280, "height": 800})
-    made.set_default_timeout(6000)
+    made.set_default_timeout(PATIENCE)
     yield made
     made.close()
 

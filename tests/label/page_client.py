@@ -40,7 +40,7 @@ class Client:
         if method == "POST":
             standard |= {"Origin": f"http://{self.host}", "Content-Type": "application/json"}
         wanted = standard | {name.replace("_", "-"): value for name, value in headers.items()}
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
             connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
             for name, value in wanted.items():
@@ -56,7 +56,7 @@ class Client:
 
     def raw(self, data: bytes) -> bytes:
         """What comes back for bytes sent as they are."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as sock:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=30) as sock:
             sock.sendall(data)
             sock.shutdown(socket.SHUT_WR)
             return b"".join(iter(lambda: sock.recv(65536), b""))
@@ -71,7 +71,7 @@ class Client:
 
     def wait(self) -> Client:
         """Wait until the glyphs are compared."""
-        for _ in range(500):
+        for _ in range(1500):
             if self.state()["work"]["ready"]:
                 return self
             threading.Event().wait(0.02)

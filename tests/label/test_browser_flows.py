@@ -8,7 +8,7 @@ import pytest
 
 from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.workspace import DatasetFolder
-from tests.label.browser_steps import choose, labels, open_page, right, saved, texts
+from tests.label.browser_steps import PATIENCE, choose, labels, open_page, right, saved, texts
 from tests.label.page_client import Client
 
 pytestmark = pytest.mark.browser
@@ -216,7 +216,7 @@ def test_nothing_shuts_anybody_out(
     """axe finds no violation in any kind of question; 640 pixels are 1280 at twice the size."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     made = chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
-    made.set_default_timeout(6000)
+    made.set_default_timeout(PATIENCE)
     try:
         page = open_page(made, served)
         page.keyboard.press("D")
@@ -238,7 +238,7 @@ def test_nothing_shuts_anybody_out(
 
 def test_at_twice_the_size_the_question_is_not_covered(chromium: Any, served: Client) -> None:
     made = chromium.new_context(viewport={"width": 640, "height": 400}, device_scale_factor=2)
-    made.set_default_timeout(6000)
+    made.set_default_timeout(PATIENCE)
     try:
         page = open_page(made, served)
         assert not page.is_visible("#keypad")  # a mouse and a keyboard are there

@@ -8,7 +8,7 @@ import pytest
 
 from captcha_lab.store.catalog.catalog import Catalog
 from captcha_lab.store.catalog.labels import LabelLog
-from tests.label.browser_steps import choose, labels, open_page, right, saved, texts
+from tests.label.browser_steps import PATIENCE, choose, labels, open_page, right, saved, texts
 from tests.label.page_client import Client
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ def test_the_phone_has_keys_to_tap_and_nothing_overflows(
     chromium: Browser, served: Client, dataset: Any
 ) -> None:
     phone = chromium.new_context(viewport={"width": 390, "height": 800}, has_touch=True, is_mobile=True)
-    phone.set_default_timeout(6000)
+    phone.set_default_timeout(PATIENCE)
     try:
         page = open_page(phone, served, "Closest calls")
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -194,11 +194,11 @@ def test_the_whole_work_by_keyboard_alone(page: Any, served: Client, dataset: An
     choose(page, "Pages")
     for _ in range(40):
         page.wait_for_selector("#link[data-state=saved]")
-        if page.locator(".question.empty:not(.asking)").count():
+        page.wait_for_selector(".question:not(.asking)")
+        if page.locator(".question.empty").count():
             break
         page.keyboard.press("Shift+Enter")
         pressed += 1
-        page.wait_for_timeout(60)
     found = labels(dataset)
     assert len(found) == 120
     wrong = {place for place, value in found.items() if value != right(dataset, place)}
@@ -208,7 +208,8 @@ def test_the_whole_work_by_keyboard_alone(page: Any, served: Client, dataset: An
     page.wait_for_selector(".disputed")
     for _ in wrong:
         page.keyboard.press("Enter")
-        page.wait_for_timeout(100)
+        page.wait_for_selector("#link[data-state=saved]")
+        page.wait_for_selector(".question:not(.asking)")
     saved(page)
     page.wait_for_selector(".question.empty:not(.asking)")
     assert all(value == right(dataset, place) for place, value in labels(dataset).items())

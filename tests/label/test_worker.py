@@ -1,6 +1,11 @@
 """The work behind the questions: what it does without being asked, and what it says it is doing."""
 
+import os
+import sys
+import threading
 from collections.abc import Mapping, Sequence
+
+import pytest
 
 from captcha_lab.alphabet import Alphabet
 from captcha_lab.label.questions.mixed import MixedEngine
@@ -35,6 +40,11 @@ class Recording:
         return {}
 
 
+def _priority() -> int:
+    """Of the thread that asks; on Linux each thread has its own."""
+    return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+
 def test_it_says_what_the_reader_learns_from() -> None:
     """From the captchas alone before the first label, then from labels once there are enough; nothing twice."""
     images = range(1, COUNT + 1)
@@ -57,3 +67,34 @@ def test_it_says_what_the_reader_learns_from() -> None:
         engine.texts.answer(Answer(question, "22"))
         worker.train_if_due()
     assert reader.phases == ["learning from what is read surely", "learning from your labels"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only on Linux does a thread have a priority of its own")
+def test_it_learns_at_the_priority_of_the_page() -> None:
+    """The page needs the locks that it holds: with a lower one a busy machine made the page wait for minutes."""
+    images = range(1, COUNT + 1)
+    engine = MixedEngine(
+        TextEngine(images, memory_log([(k, 0) for k in images]), Alphabet("2"), LabelConfig(retrain_after=8))
+    )
+    found: list[int] = []
+    learned = threading.Event()
+
+    class Measuring(Recording):
+        def propose(self, images: Sequence[int], texts: Mapping[int, str], progress: Progress) -> Readings:
+            found.append(_priority())
+            learned.set()
+            return super().propose(images, texts, progress)
+
+    reader = Measuring()
+
+    def begin(progress: Progress) -> None:
+        engine.texts.proposer = reader
+        engine.texts.read(progress)
+
+    worker = reader.worker = Worker(engine, [WorkStep("reading captchas", begin)])
+    worker.start()
+    try:
+        assert learned.wait(30)
+    finally:
+        worker.stop()
+    assert found[0] == _priority()
