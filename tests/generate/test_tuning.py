@@ -14,11 +14,14 @@ from captcha_lab.generate.training.tuning import choose_precision, choose_thread
 from tests.generate.generator_tools import data, shrunk
 
 
-@pytest.mark.parametrize("able", [True, False])
+@pytest.mark.parametrize(
+    ("units", "able"), [({"amx_bf16"}, True), ({"avx512_bf16"}, True), ({"avx512_f"}, False)]
+)
 def test_bfloat16_only_where_processor_and_recipe_allow_it(
-    able: bool, monkeypatch: pytest.MonkeyPatch
+    units: set[str], able: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": able})
+    known = {name: name in units for name in ("amx_bf16", "avx512_bf16", "avx512_f")}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: known)
     fast, dcgan = get_recipe("fast"), get_recipe("dcgan")
     assert choose_precision(fast, "auto", "cpu") == ("bfloat16" if able else "float32")
     assert choose_precision(dcgan, "auto", "cpu") == "float32"
