@@ -29,6 +29,11 @@ FACES = (
     "--set", 'options={"channels": 4, "generator_channels": 4}',
 )  # fmt: skip
 
+WHOLE = (
+    "train-gen", "--whole", "--iterations", "6", "--batch-size", "8",
+    "--set", 'options={"generator": [8], "critic": [8], "scene": [8], "embedding": 4}',
+)  # fmt: skip
+
 
 def free_port() -> str:
     with socket.socket() as s:
@@ -99,7 +104,7 @@ def by_one(cli: Cli, workspace: Path, *arguments: str) -> dict[str, Any]:
     return figures
 
 
-@pytest.mark.parametrize("arguments", [GLYPHS, FACES], ids=["glyphs", "faces"])
+@pytest.mark.parametrize("arguments", [GLYPHS, FACES, WHOLE], ids=["glyphs", "faces", "whole"])
 def test_training(arguments: tuple[str, ...], workspace: Path, cli: Cli) -> None:
     rng = np.random.default_rng(0)
     faces = rng.integers(0, 256, (40, 16, 16, 3), dtype=np.uint8)
@@ -107,6 +112,7 @@ def test_training(arguments: tuple[str, ...], workspace: Path, cli: Cli) -> None
         workspace / "datasets/faces/packed.h5", PackedSet(faces, (np.arange(40) % 4 == 0).astype(np.uint8))
     )
     arguments = (*arguments, "--precision", "float32")
+    by_one(cli, workspace, "train", "--reader", "sequence", "--steps", "1")  # it judges whole captchas
     one = by_one(cli, workspace, *arguments, "--name", "one")
     two = by_two(workspace, *arguments, "--name", "two")
     assert two["iterations"] == one["iterations"] == 6
