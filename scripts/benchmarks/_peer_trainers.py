@@ -46,13 +46,14 @@ class Clock:
 
     @property
     def used(self) -> float:
-        """Seconds from the start to the last call of `over`."""
+        """Seconds from the start to the first call of `over` that said so: what comes after is not training."""
         return self.stopped - self.started
 
     def over(self) -> bool:
         """Whether training has to end."""
-        self.stopped = time.monotonic()
-        return self.share >= 1
+        if self.used < self.seconds:
+            self.stopped = time.monotonic()
+        return self.used >= self.seconds
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from captcha_lab.metrics.samples.measure import measures
 from scripts.benchmarks import _peer_environment, peers
 from scripts.benchmarks._peer_environment import Length, SkippedError, draw, environment
 from scripts.benchmarks._peer_runner import framed, pixels, unframed
+from scripts.benchmarks._peer_trainers import Clock
 
 
 @pytest.mark.parametrize(
@@ -40,6 +42,15 @@ def test_grey_samples_are_the_mean_of_their_channels() -> None:
     assert pixels(samples, grey=True).shape == (2, 4, 4)
     assert (pixels(samples, grey=True) == 127).all() or (pixels(samples, grey=True) == 128).all()
     assert pixels(samples, grey=False)[0, 0, 0].tolist() == [0, 128, 255]
+
+
+def test_what_comes_after_the_time_is_over_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter([0.0, 100.0, 104.0, 111.0])
+    monkeypatch.setattr(time, "monotonic", lambda: next(now))
+    clock = Clock(10)
+    clock.start()
+    assert [clock.over(), clock.over(), clock.over()] == [False, True, True]
+    assert clock.used == 11
 
 
 def test_without_the_environment_it_is_skipped_with_a_reason(
