@@ -230,7 +230,7 @@ def main() -> None:
     parser.add_argument("--dataset", choices=sorted(DATASETS), default="captcha")
     parser.add_argument("--seconds", type=float, default=60.0, help="wall-clock budget of each training")
     parser.add_argument("--peers", nargs="+", choices=tuple(PEERS), default=tuple(PEERS), metavar="NAME")
-    parser.add_argument("--install", action="store_true", help="fill the peers' environment (gigabytes)")
+    parser.add_argument("--install", action="store_true", help="fill the peers' environment (1.3 GB)")
     parser.add_argument("--environment", type=Path, default=FOLDER, help="its folder [default: .venv-peers]")
     parser.add_argument("--threads", type=int, default=1, help="of everyone's training")
     parser.add_argument("--seeds", type=int, default=1, help="trainings of each")
@@ -241,7 +241,9 @@ def main() -> None:
         help="drawn of each, but no more than pictures are held out; diffusion draws a few in a second",
     )
     parser.add_argument("--picture", type=Path, help="write samples of every training side by side, as PNG")
-    parser.add_argument("--no-gan-train", action="store_true", help="leave out ours' slowest measure")
+    parser.add_argument(
+        "--no-gan-train", action="store_true", help="leave out the slowest measure, which only ours has"
+    )
     parser.add_argument("--json", action="store_true", help="only the JSON object")
     options = parser.parse_args()
     try:
