@@ -74,6 +74,14 @@ def uniform_classes(n: int, classes: int, rng: torch.Generator) -> Tensor:
     return torch.eye(classes)[torch.randint(classes, (n,), generator=rng)]
 
 
+def uniform_texts(n: int, characters: int, lengths: Sequence[int], rng: torch.Generator) -> Tensor:
+    """Conditions [N, P * A] of random texts: every length and every character equally likely (see `TextCode`)."""
+    places = max(lengths)
+    length = torch.tensor(lengths)[torch.randint(len(lengths), (n,), generator=rng)]
+    codes = torch.eye(characters)[torch.randint(characters, (n, places), generator=rng)]
+    return (codes * (torch.arange(places) < length[:, None])[..., None]).flatten(1)
+
+
 def wrong_condition(condition: Tensor, exclusive: bool, draws: Tensor) -> Tensor:
     """A condition that is surely not the given one, for the improved conditional GAN.
 

@@ -61,7 +61,7 @@ class Recipe:
     auxiliary_on_fake: bool = True
     """AC-GAN teaches the classifier on fakes too; False teaches it on real images only."""
     fake_labels: str = "data"
-    """data: the labels of the real batch; uniform: every class equally often (the slides' conditional GAN)."""
+    """data: the labels of the real batch; uniform: every class, or random texts (the slides' conditional GAN)."""
     wrong_labels: bool = False
     """Improved conditional GAN: real images with wrong labels are further negatives (Reed et al. 2016)."""
 

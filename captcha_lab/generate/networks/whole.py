@@ -2,9 +2,10 @@
 
 The condition [N, P * A] is a text: P places of A characters, one-hot, and all zeros after the last character. Every
 place of a text gives a window of the picture; a window is wider than its share of the picture, so that neighbours
-touch and overlap. One network draws the windows of all places and one criticises them, and both know the
-neighbouring characters. What no character owns, background and strokes, is drawn and criticised for the picture as
-a whole.
+touch and overlap. One network draws the windows of all places and one criticises them. Neither is told the neighbouring
+characters: of a thousand captchas hardly two show the same three in a row, so a critic that is told knows every window
+by heart, and the generator draws other texts badly. What no character owns, background and strokes, is drawn and
+criticised for the picture as a whole.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from captcha_lab.generate.networks.base import (
 )
 from captcha_lab.generate.networks.fast import INK_FIGURES, TEXTURE_SEED, Codebook, held, ink_figures, stack
 from captcha_lab.generate.networks.parts.heads import Projection
+
+BLUNT = 8  # pixels averaged along each side where the whole picture is criticised: no character can be read
 
 
 @dataclass(frozen=True)
@@ -97,12 +100,6 @@ class Text:
             dim=2,
         )
 
-    @staticmethod
-    def beside(vectors: Tensor) -> Tensor:
-        """[N, P, E] to [N, P, 3E]: each place's own vector with those before and after it."""
-        before, after = F.pad(vectors, (0, 0, 1, 0))[:, :-1], F.pad(vectors, (0, 0, 0, 1))[:, 1:]
-        return torch.cat([vectors, before, after], dim=2)
-
 
 class WholeGenerator(GeneratorNetwork):
     """Noise and a text to a picture: windows of stencils laid over each other, ink, background."""
@@ -122,7 +119,7 @@ class WholeGenerator(GeneratorNetwork):
         self.embed = nn.Linear(layout.characters, options.embedding, bias=False)
         self.codebook = Codebook(32, options.codes, 1) if options.codes else None
         shape = 32 if options.codes else self.own
-        inputs = 3 * options.embedding + 2 * layout.places + 1 + shape + self.common
+        inputs = options.embedding + 2 * layout.places + 1 + shape + self.common
         self.body = stack(inputs, options.generator, options.slope)
         self.stencil = nn.Linear(options.generator[-1], height * layout.window)
         self.ink = nn.Linear(options.generator[-1] + self.common, channels)
@@ -153,7 +150,7 @@ class WholeGenerator(GeneratorNetwork):
             own if self.codebook is None else self.codebook(own.reshape(n * places, -1)).view(n, places, -1)
         )
         every = common[:, None].expand(-1, places, -1)
-        given = torch.cat([Text.beside(self.embed(text.characters)), text.where, chosen, every], dim=2)
+        given = torch.cat([self.embed(text.characters), text.where, chosen, every], dim=2)
         hidden = self.body(given.view(n * places, -1))
         logits = self.stencil(hidden).view(n, places, height, layout.window)
         soft = torch.sigmoid(self.options.gain * logits) * text.present[:, :, None, None]
@@ -213,11 +210,11 @@ class WholeCritic(CriticNetwork):
         self.body = stack(pixels + INK_FIGURES + places, options.critic, options.slope)
         features = options.critic[-1]
         self.score = nn.Linear(features, 1)
-        self.projection = Projection(3 * layout.characters, features)
+        self.projection = Projection(layout.characters, features)
         self.classifier = nn.Linear(features, layout.characters)
-        small = channels * -(-height // 2) * -(-width // 2)
-        self.scene = stack(small, options.scene, options.slope)
-        self.scene_score = nn.Linear(options.scene[-1], 1)
+        small = channels * -(-height // BLUNT) * -(-width // BLUNT)
+        self.scene = stack(small, options.scene, options.slope) if options.backdrop else None
+        self.scene_score = nn.Linear(options.scene[-1], 1) if options.backdrop else None
 
     def forward(self, images: Tensor, condition: Tensor | None = None) -> Criticism:
         """See `CriticNetwork`."""
@@ -236,13 +233,14 @@ class WholeCritic(CriticNetwork):
         windows = windows.permute(0, 3, 1, 2, 4).reshape(n * layout.places, channels, height, layout.window)
         seen = torch.cat([windows.flatten(1), ink_figures(windows), text.where.flatten(0, 1)], dim=1)
         features = self.body(seen)
-        neighbours = Text.beside(text.characters).flatten(0, 1)
-        scores = self.score(features).squeeze(1) + (self.projection(neighbours) * features).sum(1)
+        known = self.projection(text.characters.flatten(0, 1))
+        scores = self.score(features).squeeze(1) + (known * features).sum(1)
         scores = (scores.view(n, -1) * text.present).sum(1) / text.length.clamp_min(1).sqrt()
-        small = F.avg_pool2d(ink, 2, ceil_mode=True).flatten(1)
-        scene = self.scene(small)
         logits = self.classifier(features).view(n, -1)
-        return Criticism(scores + self.scene_score(scene).squeeze(1), scene, logits)
+        if self.scene is not None and self.scene_score is not None:
+            scene = self.scene(F.avg_pool2d(ink, BLUNT, ceil_mode=True).flatten(1))
+            scores = scores + self.scene_score(scene).squeeze(1)
+        return Criticism(scores, features.view(n, -1), logits)
 
 
 FAMILY = Family(

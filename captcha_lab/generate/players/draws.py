@@ -78,8 +78,10 @@ class Draws:
         """The conditions [n, K] of images to generate: those of the real batch, or uniform ones."""
         if real is None or self.recipe.fake_labels == "data":
             return real
-        drawn = conditioning.uniform_classes(self.recipe.batch_size, len(self.names), self.rng)
-        return self.mine(drawn)
+        n, names = self.recipe.batch_size, len(self.names)
+        if self.stream.places:
+            return self.mine(conditioning.uniform_texts(n, names, self.stream.lengths, self.rng))
+        return self.mine(conditioning.uniform_classes(n, names, self.rng))
 
     def wrong(self, condition: Tensor) -> Tensor:
         """Conditions [n, K] that are surely not the given ones."""

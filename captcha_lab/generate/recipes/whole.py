@@ -16,9 +16,12 @@ WHOLE = replace(
     image_shape=(1, 20, 80),
     noise_size=256,
     auxiliary_weight=1.0,
+    fake_labels="uniform",
     batch_size=64,
     iterations=3000,
-    notes="The critic judges a window of each character beside it and its neighbours, and the picture as a whole.",
+    notes="The critic judges a window beside its character, and the picture as a whole. Told the neighbours too, and "
+    "shown samples of the training captchas' texts alone, it learns these by heart: of other texts 44 % are read as "
+    "asked instead of 94 %.",
 )
 
 SOFT = replace(
@@ -29,7 +32,7 @@ SOFT = replace(
 )
 
 REACHED = {  # on the thesis's captchas; see models/README.md
-    "whole": "5 min of one busy core: 81 % of captchas read as asked (real 98.6), recall 84 % (real 98)",
+    "whole": "3 min of one core: 96 % of captchas read as asked (real 98.6), recall 92 % (real 98)",
 }
 
 RECIPES: tuple[Recipe, ...] = (WHOLE, SOFT)

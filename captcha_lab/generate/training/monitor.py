@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from captcha_lab.generate.conditioning import uniform_texts
 from captcha_lab.generate.noise import draw_noise
 from captcha_lab.generate.pixels import to_images, to_network
 from captcha_lab.generate.sampling.sample import Generator
@@ -45,7 +46,12 @@ class Monitor:
         images, condition = trainer.stream.reference(samples)
         limits = trainer.recipe.output_range
         self.real = to_images(to_network(images, limits, size), limits)
+        rng = torch.Generator().manual_seed(seed + 1_000_003)
         self.condition = torch.from_numpy(condition) if condition is not None and trainer.names else None
+        if self.condition is not None and trainer.stream.places:
+            # Texts of their own: those of the training captchas may be drawn well when no others are.
+            count, characters = len(self.real), len(trainer.names)
+            self.condition = uniform_texts(count, characters, trainer.stream.lengths, rng)
         exclusive = trainer.stream.exclusive
         self.labels: np.ndarray | None = None
         if self.condition is not None:
@@ -54,7 +60,6 @@ class Monitor:
         self._classes = len(trainer.names) if self.labels is not None and exclusive else 1
         self._real_small = _small(self.real)
         self._real_variance = class_variance(self._real_small, self._groups, self._classes)
-        rng = torch.Generator().manual_seed(seed + 1_000_003)
         self.noise = draw_noise(trainer.recipe.noise, len(self.real), trainer.recipe.noise_size, rng)
         self._grid_noise, self._grid_condition, self._columns = self._grid_plan(rng)
 
