@@ -1,6 +1,7 @@
 """Practice captchas for the base reader: every picture draws its own text, fonts, colours, distortions and noise.
 
-Nothing here imitates one captcha: each trait (slant, waves, strokes, dots, frames, blur, gradients, pale
+Nothing here imitates one site's captcha; one in eight is drawn by the package `captcha`, which many sites use. Of the
+others each trait (slant, waves, strokes, dots, frames, blur, gradients, pale
 ink, touching characters, …) is drawn independently, so that real captchas are combinations of known traits.
 """
 
@@ -10,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from scripts.base import package
 from scripts.base.fonts import CAPITALS, DIGITS, SMALL, Fonts
 from scripts.base.inks import Ink, Picture, Rng, paper_and_ink, some
 from scripts.base.letters import Letters, place
@@ -25,6 +27,7 @@ ALPHABETS = (  # with how often each is drawn
     (DIGITS + CAPITALS + SMALL, 0.16),
 )
 CONFUSABLE = "0Oo1lI"
+PACKAGE = 0.12  # share of captchas that the package `captcha` draws
 LENGTHS = {1: 0.02, 2: 0.03, 3: 0.12, 4: 0.28, 5: 0.21, 6: 0.17, 7: 0.08, 8: 0.05, 9: 0.02, 10: 0.02}
 
 
@@ -34,6 +37,8 @@ def captcha(fonts: Fonts, rng: Rng) -> tuple[NDArray[np.uint8], str]:
     height = int(rng.integers(18, 26) if rng.random() < 0.3 else rng.integers(24, 71))
     if rng.random() < 0.015:
         text = ""
+    if text and rng.random() < PACKAGE:
+        return package.captcha(text, fonts, rng), text
     letters = place(text, height, fonts, rng)
     text = text[: len(letters.glyphs)]
     paper, ink = paper_and_ink(rng)

@@ -15,11 +15,12 @@ from scripts.base.draw import captcha
 from scripts.base.fonts import Fonts
 
 CHUNK = 2048  # captchas to a file
+HEIGHT = 48  # pixels; a batch at 32 is scaled from these
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Captchas at the network's height, uint8 [32, w, 3] each, and their texts."""
+    """Captchas at the network's height, uint8 [HEIGHT, w, 3] each, and their texts."""
 
     pictures: list[NDArray[np.uint8]]
     texts: list[str]
@@ -39,7 +40,7 @@ def draw_chunk(folder: Path, number: int, fonts: Fonts, seed: int) -> None:
     texts: list[str] = []
     while len(pictures) < CHUNK:
         image, text = captcha(fonts, rng)
-        picture = Scaling()(image)
+        picture = Scaling(HEIGHT)(image)
         if columns_of(picture.shape[1]) >= columns_needed(text):
             pictures.append(picture)
             texts.append(text)

@@ -19,6 +19,7 @@ import torch
 from captcha_lab.recognise.fit import Figures, FitConfig, fit
 from captcha_lab.recognise.sequence.augment import Augmentation
 from captcha_lab.recognise.sequence.batches import TextBatch, ctc_objective, text_batch
+from captcha_lab.recognise.sequence.columns import Scaling
 from captcha_lab.recognise.sequence.reader import SequenceFacts, SequenceReader
 from captcha_lab.store.runs import save_weights
 from scripts.base.fonts import CAPITALS, DIGITS, SMALL, Fonts
@@ -30,6 +31,7 @@ PER_CHUNK = CHUNK // BATCH
 MULTIPLE = 16  # pixels to which a batch's width is rounded up: convolutions are prepared anew for each width
 CHUNKS = 128  # then they come again, changed by augmentation
 TEMPERATURE = 1.0
+HEIGHTS = 48, 32  # pixels of the pictures of one batch and of the next: captchas are read at either
 RESIDUALS = 1
 AUGMENTATION = Augmentation(
     shift=0.06, scale=0.1, shear=0.12, turn=0.04, invert=0.1, noise=0.2, blur=0.05, occlusions=0.1
@@ -92,7 +94,8 @@ class PoolBatches:
         visit, part = divmod(step, PER_CHUNK)
         chunk, rows = self._chunk(visit)
         rng = np.random.default_rng([self.seed, step, 2])
-        pictures = [AUGMENTATION(chunk.pictures[k], rng) for k in rows[part]]
+        scaling = Scaling(HEIGHTS[step % len(HEIGHTS)])
+        pictures = [AUGMENTATION(scaling(chunk.pictures[k]), rng) for k in rows[part]]
         return text_batch(pictures, [chunk.texts[k] for k in rows[part]], CLASSES, MULTIPLE)
 
 

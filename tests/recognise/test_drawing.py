@@ -8,7 +8,7 @@ import torch
 
 from captcha_lab.recognise.fit import FitConfig
 from captcha_lab.recognise.sequence.reader import SequenceReader
-from scripts.base import pool, train
+from scripts.base import draw, pool, train
 from scripts.base.draw import captcha
 from scripts.base.fonts import Fonts
 
@@ -33,6 +33,15 @@ def test_captchas_depend_on_the_seed_alone_and_differ(fonts: Fonts) -> None:
     assert set("".join(text for _, text in drawn)) <= set(train.CLASSES)
 
 
+def test_the_package_draws_some(fonts: Fonts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In its own size and in others, as wide as the text asks for."""
+    monkeypatch.setattr(draw, "PACKAGE", 1.0)
+    rng = np.random.default_rng(0)
+    drawn = [draw.captcha(fonts, rng) for _ in range(30)]
+    own = [image.shape == (60, 40 * len(text), 3) for image, text in drawn if text]
+    assert 5 < sum(own) < 25
+
+
 def test_the_base_reader_is_trained_from_a_pool(
     fonts: Fonts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -41,6 +50,8 @@ def test_the_base_reader_is_trained_from_a_pool(
     monkeypatch.setattr(train, "BATCH", 4)
     monkeypatch.setattr(train, "PER_CHUNK", 3)
     pool.draw_chunk(tmp_path, 0, fonts, seed=7)
+    heights = [train.PoolBatches(tmp_path, 7)(step).pictures.shape[2] for step in range(3)]
+    assert heights == [48, 32, 48]
     before, after = tmp_path / "before.safetensors", tmp_path / "after.safetensors"
     train.main(tmp_path, before, FitConfig(steps=4, learning_rate=1e-3, schedule="one-cycle"))
     (tmp_path / "resume.pt").unlink()

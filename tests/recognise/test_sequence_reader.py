@@ -96,7 +96,7 @@ def test_it_learns_length_and_alphabet_from_captchas_without_labels() -> None:
         return sum(reading.text == text for reading, text in zip(reader.read(images), texts, strict=True))
 
     assert right(reader) >= right(base)
-    assert adapted(base, images[:10]) is base
+    assert replace(adapted(base, images[:10]).facts, height=32) == base.facts
 
 
 def test_texts_of_two_lengths_are_not_taken_for_one() -> None:

@@ -11,13 +11,14 @@ import captcha.image
 import numpy as np
 from captcha.image import ImageCaptcha, random_color
 from numpy.typing import NDArray
+from PIL.Image import Image
 from PIL.ImageFilter import SMOOTH
 
 from captcha_lab.collect.endpoint.drawn import FONTS, MEDIA_TYPE, encode, font
 from captcha_lab.collect.endpoint.traits import STYLES, Traits
 from captcha_lab.errors import UsageError
 
-__all__ = ["MEDIA_TYPE", "check_alphabet", "encode", "render"]
+__all__ = ["MEDIA_TYPE", "check_alphabet", "encode", "painted", "render"]
 
 HEIGHT = 60
 TRAITS = STYLES["image"].traits
@@ -97,14 +98,18 @@ def render(text: str, rng: np.random.Generator, traits: Traits = TRAITS) -> NDAr
     """
     if not text:
         raise UsageError("A captcha needs at least one character: give --length 1 or more.")
-    painter = _painter(CELL * len(text), traits)
+    picture = painted(_painter(CELL * len(text), traits), text, rng, traits.strokes)
+    pixels = np.array(picture.convert("RGB" if traits.coloured else "L").convert("RGB"))
+    return 255 - pixels if traits.inverse else pixels
+
+
+def painted(painter: ImageCaptcha, text: str, rng: np.random.Generator, strokes: int = 1) -> Image:
+    """What the package's `create_captcha_image`, dots, curves and filter make of a text, from `rng` alone."""
     with _seeded(rng):
         paper = random_color(238, 255)
         ink = random_color(10, 200, int(rng.integers(36)) + 220)
         picture = painter.create_captcha_image(text, ink, paper)
         painter.create_noise_dots(picture, ink)
-        for _ in range(traits.strokes):
+        for _ in range(strokes):
             painter.create_noise_curve(picture, ink)
-    picture = picture.filter(SMOOTH).convert("RGB" if traits.coloured else "L")
-    pixels = np.array(picture.convert("RGB"))
-    return 255 - pixels if traits.inverse else pixels
+    return picture.filter(SMOOTH)

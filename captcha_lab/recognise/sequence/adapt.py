@@ -44,15 +44,18 @@ AGREED = 0.9  # share of those held out that must be read as before
 
 
 def adapted(reader: SequenceReader, images: Sequence[np.ndarray]) -> SequenceReader:
-    """The reader restricted to the lengths and characters that a set of captchas seems to have.
+    """The reader restricted to the lengths and characters that a set of captchas seems to have, at their height.
 
-    Captchas of one endpoint share both, so what is read surely tells what the doubtful can be. A small set leaves the
-    reader as it is.
+    Captchas of one endpoint share both, so what is read surely tells what the doubtful can be. A small set restricts
+    nothing.
 
     Args:
         reader: reads them passably, as the base reader does.
         images: captchas of one endpoint, uint8 [H, W] or [H, W, 3] each.
     """
+    if not len(images):
+        return reader
+    reader = SequenceReader(reader.network, replace(reader.facts, height=height_of(images)))
     if len(images) < LEAST:
         return reader
     chosen = np.random.default_rng(0).permutation(len(images))[:MOST]
@@ -101,8 +104,7 @@ def self_taught(
     taught = [k for k in sure if k not in set(held_out)]
     if len(taught) < BATCH_SIZE:
         return before
-    facts = replace(before.facts, height=height_of(images))
-    after = SequenceReader(start_from(before, facts), facts)
+    after = SequenceReader(start_from(before, before.facts), before.facts)
     fit(
         after.network,
         TextBatches(

@@ -1,0 +1,29 @@
+"""Practice captchas by the package `captcha`, which many sites draw theirs with."""
+
+from __future__ import annotations
+
+import numpy as np
+from captcha.image import ImageCaptcha
+from numpy.typing import NDArray
+
+from captcha_lab.collect.endpoint.image import CELL, HEIGHT, painted
+from scripts.base.fonts import Fonts
+from scripts.base.inks import Rng
+
+SIZES = 42, 50, 56  # the package's own, pixels of em at its own height
+OWN_FONT, OWN_SIZE = 0.5, 0.5  # probabilities that font and size are the package's own
+
+
+def captcha(text: str, fonts: Fonts, rng: Rng) -> NDArray[np.uint8]:
+    """One captcha of a text of at least one character, RGB uint8 [H, W, 3]."""
+    height, cell = HEIGHT, CELL
+    if rng.random() > OWN_SIZE:
+        height, cell = int(rng.integers(36, 81)), int(rng.integers(26, 48))
+        cell = max(1, cell * height // HEIGHT)
+    faces = None
+    if rng.random() > OWN_FONT:
+        small = any(c.islower() for c in text)
+        faces = [str(fonts.choose(rng, small).path) for _ in range(int(rng.integers(1, 4)))]
+    sizes = tuple(max(8, size * height // HEIGHT) for size in SIZES)
+    painter = ImageCaptcha(width=cell * len(text), height=height, fonts=faces, font_sizes=sizes)
+    return np.array(painted(painter, text, rng).convert("RGB"))
