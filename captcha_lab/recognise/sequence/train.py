@@ -40,6 +40,7 @@ LEAST = 2  # labelled captchas, below which there is nothing to train on
 MIN_VALIDATION = 30  # captchas, below which they do not decide on a second cycle: there is none
 BASE_RATE, FRESH_RATE, SECOND_RATE = 1.5e-3, 2e-3, 5e-4
 BASE_STEPS, FRESH_STEPS = 200, 800
+PASSES, MANY = 10, 2000  # over the labelled captchas in a cycle, at least, up to so many of them
 LEARNED = 0.005  # validation loss per captcha (nats) below which nothing is left to learn
 WORSE = 1.5  # times the loss before, above which the second cycle is taken back: the loss varies by chance
 SHORTEST = 5.0  # seconds of a time limit that are worth another cycle
@@ -99,8 +100,7 @@ def train(
     started = time.monotonic()
     network = start_from(base, facts) if base else start_fresh(facts, config.seed)
     others = without_text(data, config.seed) if config.unlabelled else data.take([])
-    height = base.facts.height if base else facts.height
-    training = _Training(network, fitting, validation, others, facts, config, run, progress, group, height)
+    training = _Training(network, fitting, validation, others, facts, config, run, progress, group)
     training.on_labelled(FIRST_SHARE if len(others) >= LEAST_SURE else 1.0)
     training.on_unlabelled()
     reader = training.reader()
@@ -153,7 +153,6 @@ class _Training:
     run: Run
     progress: PhaseProgress
     group: Group
-    base_height: int  # pixels; the reader it starts from reads captchas at this height
     steps: int = 0  # of what is done
     seconds: float = 0.0
 
@@ -173,7 +172,8 @@ class _Training:
         config = self.config
         usual = BASE_STEPS if config.from_base else FRESH_STEPS
         guessed = self._guessed() if config.from_base else self.others.take([])
-        steps = config.steps or usual + 2 * (len(self.fitting) + len(guessed)) // config.batch_size
+        usual += 2 * (len(self.fitting) + len(guessed)) // config.batch_size
+        steps = config.steps or max(usual, PASSES * min(len(self.fitting), MANY) // config.batch_size)
         rate = config.learning_rate or (BASE_RATE if config.from_base else FRESH_RATE)
         batches = self._mixed(guessed)
         limit = share * config.time_limit
@@ -209,7 +209,7 @@ class _Training:
 
     def _guessed(self) -> TextSet:
         """The surer half of the captchas without a label as they are read; none where that is not to be trusted."""
-        reader = SequenceReader(self.network, replace(self.facts, height=self.base_height))
+        reader = self._plain()
         fitting = self.fitting.take(np.arange(min(len(self.fitting), MOST)))
         own = reader.read(fitting.images) if len(self.others) >= LEAST_SURE else []
         right = [own[k].text == fitting.texts[k] for k in surer(reader.classes, own)]
