@@ -1,8 +1,8 @@
 """Practice captchas for the base reader: every picture draws its own text, fonts, colours, distortions and noise.
 
-Nothing here imitates one site's captcha; one in eight is drawn by the package `captcha`, which many sites use. Of the
-others each trait (slant, waves, strokes, dots, frames, blur, gradients, pale
-ink, touching characters, …) is drawn independently, so that real captchas are combinations of known traits.
+Nothing here imitates one site's captcha. One in eight is drawn by the package `captcha`, which many sites use. Of the
+others each trait (slant, waves, strokes, dots, frames, blur, gradients, pale ink, touching characters, …) is drawn
+independently, so that real captchas are combinations of known traits.
 """
 
 from __future__ import annotations

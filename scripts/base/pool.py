@@ -15,12 +15,12 @@ from scripts.base.draw import captcha
 from scripts.base.fonts import Fonts
 
 CHUNK = 2048  # captchas to a file
-HEIGHT = 48  # pixels; a batch at 32 is scaled from these
+HEIGHT = 48  # pixels of the pictures in the pool; those of a batch at 32 are scaled from them
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Captchas at the network's height, uint8 [HEIGHT, w, 3] each, and their texts."""
+    """Captchas, uint8 [HEIGHT, w, 3] each, and their texts."""
 
     pictures: list[NDArray[np.uint8]]
     texts: list[str]

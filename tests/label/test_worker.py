@@ -45,19 +45,30 @@ def _priority() -> int:
     return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
 
-def test_it_says_what_the_reader_learns_from() -> None:
-    """From the captchas alone before the first label, then from labels once there are enough; nothing twice."""
+def unlabelled() -> MixedEngine:
+    """An engine of captchas without a label."""
     images = range(1, COUNT + 1)
-    engine = MixedEngine(
+    return MixedEngine(
         TextEngine(images, memory_log([(k, 0) for k in images]), Alphabet("2"), LabelConfig(retrain_after=8))
     )
-    reader = Recording()
+
+
+def working(engine: MixedEngine, reader: Recording) -> Worker:
+    """A worker, not started, whose only step lets the reader read all captchas."""
 
     def begin(progress: Progress) -> None:
         engine.texts.proposer = reader
         engine.texts.read(progress)
 
-    worker = reader.worker = Worker(engine, [WorkStep("reading captchas", begin)])
+    reader.worker = Worker(engine, [WorkStep("reading captchas", begin)])
+    return reader.worker
+
+
+def test_it_says_what_the_reader_learns_from() -> None:
+    """From the captchas alone before the first label, then from labels once there are enough; nothing twice."""
+    engine = unlabelled()
+    reader = Recording()
+    worker = working(engine, reader)
     worker.prepare()
     assert reader.phases == []
     worker.train_if_due()
@@ -72,10 +83,7 @@ def test_it_says_what_the_reader_learns_from() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="only on Linux does a thread have a priority of its own")
 def test_it_learns_at_the_priority_of_the_page() -> None:
     """The page needs the locks that it holds: with a lower one a busy machine made the page wait for minutes."""
-    images = range(1, COUNT + 1)
-    engine = MixedEngine(
-        TextEngine(images, memory_log([(k, 0) for k in images]), Alphabet("2"), LabelConfig(retrain_after=8))
-    )
+    engine = unlabelled()
     found: list[int] = []
     learned = threading.Event()
 
@@ -85,13 +93,7 @@ def test_it_learns_at_the_priority_of_the_page() -> None:
             learned.set()
             return super().propose(images, texts, progress)
 
-    reader = Measuring()
-
-    def begin(progress: Progress) -> None:
-        engine.texts.proposer = reader
-        engine.texts.read(progress)
-
-    worker = reader.worker = Worker(engine, [WorkStep("reading captchas", begin)])
+    worker = working(engine, Measuring())
     worker.start()
     try:
         assert learned.wait(30)
