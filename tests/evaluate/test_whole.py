@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -137,6 +138,22 @@ def test_a_reader_that_learned_from_samples_alone_is_tested_on_real_captchas(
     other = TextJudge(judge.reader, judge.encode, judge.draw, judge.decode, poor)
     found = Evaluator(real, {}, CONFIG, texts=other).run([generator("honest", {})]).results[0]
     assert found.figures["text_train"].value < 0.7 < present(found.baseline["text_train"]).value == 1
+
+
+def test_samples_that_teach_are_of_other_texts_than_the_training_captchas(
+    real: RealData, judge: TextJudge
+) -> None:
+    """Else a generator that knows these by heart, and draws no others, would teach as well as they do."""
+    few = replace(real, train=real.train[:40], train_conditions=np.asarray(real.train_conditions)[:40])
+    learned: list[str] = []
+
+    def noting(images: np.ndarray, texts: Sequence[str], what: str, progress: PhaseProgress) -> BarReader:
+        learned.extend(texts if what == "honest" else ())
+        return teach(images, texts, what, progress)
+
+    Evaluator(few, {}, CONFIG, texts=replace(judge, teach=noting)).run([generator("honest", {})])
+    assert len(learned) == 40
+    assert set(learned) - set(CODE.decode(np.asarray(few.train_conditions)))
 
 
 def test_report_shows_captchas_with_what_is_read(evaluation: Evaluation) -> None:

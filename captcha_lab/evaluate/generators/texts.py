@@ -102,10 +102,14 @@ def text_train(
     seed: int,
     progress: PhaseProgress,
 ) -> Tally:
-    """A reader that learned from as many samples as there are real training captchas, tested on held-out real ones."""
-    conditions = np.asarray(real.train_conditions)
-    samples = candidate.matched(conditions, len(conditions), seed + 1, config.batch_size)
-    return taught(samples, judge.decode(conditions), real, judge, candidate.name, progress)
+    """A reader that learned from as many samples as there are real training captchas, tested on held-out real ones.
+
+    The samples are of random texts: of the training captchas' texts a generator that knows these by heart would give
+    the training captchas.
+    """
+    asked = judge.draw(len(real.train), seed + 1)
+    samples = candidate.matched(judge.encode(asked), len(asked), seed + 1, config.batch_size)
+    return taught(samples, asked, real, judge, candidate.name, progress)
 
 
 def taught(
