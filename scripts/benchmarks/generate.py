@@ -122,7 +122,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0, help="wall-clock budget of each recipe")
     parser.add_argument(
-        "--recipes", nargs="*", default=None, help="only these [default: all of the dataset's size]"
+        "--recipes",
+        nargs="*",
+        choices=tuple(recipes()),
+        default=None,
+        metavar="NAME",
+        help="only these [default: all of the dataset's size]",
     )
     parser.add_argument("--dataset", choices=sorted(DATASETS), default="captcha")
     parser.add_argument("--seeds", type=int, default=1, help="trainings of each recipe")
