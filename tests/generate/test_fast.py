@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from scipy.fft import idctn
 
 from captcha_lab.errors import UsageError
 from captcha_lab.generate.networks import NetworkSpec, build_critic, build_generator
 from captcha_lab.generate.networks.fast import ink_figures
+from captcha_lab.generate.networks.parts.frequencies import Frequencies
 
 WIDTHS = {"generator": (24,), "critic": (24,)}
 
@@ -117,3 +120,31 @@ def test_every_conditioning(conditioning: str) -> None:
 def test_too_little_noise_is_refused() -> None:
     with pytest.raises(UsageError, match="at least 4 noise values"):
         build_generator(spec(noise=3, books=2), 0)
+
+
+def test_waves_add_up_to_the_inverse_cosine_transform() -> None:
+    waves = Frequencies(6, 10, slope=1.0)
+    amplitudes = np.random.default_rng(0).standard_normal((3, 60)).astype(np.float32)
+    expected = idctn(amplitudes.reshape(3, 6, 10) * waves.scale.numpy(), axes=(1, 2), norm="ortho")
+    np.testing.assert_allclose(waves(torch.from_numpy(amplitudes))[:, 0].numpy(), expected, atol=1e-5)
+
+
+def test_a_slope_makes_coarse_forms_louder_and_keeps_the_variance() -> None:
+    amplitudes = torch.randn(4000, 120, generator=torch.Generator().manual_seed(0))
+    steep, flat = (Frequencies(12, 10, slope=slope)(amplitudes) for slope in (1.5, 0.0))
+    for pictures in (steep, flat):
+        assert float(pictures.var()) == pytest.approx(1, rel=0.05)
+    assert float(steep.mean((2, 3)).var()) > 10 * float(flat.mean((2, 3)).var())
+
+
+def test_a_stencil_of_waves_is_drawn_for_any_shape_and_moves_every_weight() -> None:
+    network = build_generator(spec(shape=(1, 12, 10), spectrum=1.0, crisp=False), 0)
+    images = network(torch.randn(5, 16), told(5))
+    assert images.shape == (5, 1, 12, 10)
+    images.square().sum().backward()
+    assert network.get_parameter("stencil.weight").grad.abs().sum(1).min() > 0  # type: ignore[union-attr]
+
+
+def test_a_negative_slope_is_refused() -> None:
+    with pytest.raises(UsageError, match="spectrum"):
+        build_generator(spec(spectrum=-1.0), 0)

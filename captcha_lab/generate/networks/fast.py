@@ -23,6 +23,7 @@ from captcha_lab.generate.networks.base import (
     GeneratorNetwork,
     NetworkSpec,
 )
+from captcha_lab.generate.networks.parts.frequencies import Frequencies
 from captcha_lab.generate.networks.parts.heads import Projection
 from captcha_lab.generate.networks.parts.layers import joined
 
@@ -44,6 +45,7 @@ class FastOptions:
     books: int = 1  # codebooks; their entries are added up
     crisp: bool = True  # the stencil is 0 or 1, its gradient that of the soft one; False = soft edges
     gain: float = 8.0  # steepness of the stencil's sigmoid
+    spectrum: float = 0.0  # above 0 the stencil is made of cosine waves (see `Frequencies`)
     paper: float = 1.0  # brightness of blank paper, 0 black to 1 white
     grain: float = 0.05  # first standard deviation of the ink's grain (learned), 0 = none
 
@@ -81,12 +83,17 @@ class FastGenerator(GeneratorNetwork):
         super().__init__(spec)
         if spec.noise_size < 2 * max(options.books, 1):
             raise UsageError(f"The networks 'fast' need at least {2 * max(options.books, 1)} noise values.")
+        if options.spectrum < 0:
+            raise UsageError(
+                f"The option spectrum of the networks 'fast' is {options.spectrum:g}, below zero."
+            )
         channels, height, width = spec.image_shape
         self.options, self.low_high = options, spec.output_range
         self.shape_size = spec.noise_size // 2
         self.codebook = Codebook(self.shape_size, options.codes, options.books) if options.codes else None
         self.body = stack(self.shape_size + spec.classes, options.generator, options.slope)
         self.stencil = nn.Linear(options.generator[-1], height * width)
+        self.waves = Frequencies(height, width, options.spectrum) if options.spectrum else None
         self.ink = nn.Linear(options.generator[-1] + self.shape_size, channels)
         # At first: dark ink on light paper or the reverse, grain as the options say.
         self.first_ink = 0.2 if options.paper > 0.5 else 0.8
@@ -105,7 +112,9 @@ class FastGenerator(GeneratorNetwork):
         chosen = shape_noise if self.codebook is None else self.codebook(shape_noise)
         hidden = self.body(joined(chosen, condition))
         _, height, width = self.image_shape
-        mask = self._mask(self.stencil(hidden)).view(-1, 1, height, width)
+        logits = self.stencil(hidden)
+        stencil = logits.view(-1, 1, height, width) if self.waves is None else self.waves(logits)
+        mask = self._mask(stencil)
         ink = self.first_ink + 0.1 * self.ink(torch.cat([hidden, shape_noise], dim=1))[:, :, None, None]
         if self.log_grain is not None:
             grain = (grain_noise @ self.texture).view(-1, *self.image_shape)
