@@ -79,10 +79,10 @@ DIGITS = replace(
     penalty_end=3.0,
     rate_end=0.3,
     ema=0.995,
-    notes="With crisp edges and white paper MNIST collapses. The stencil is made of cosine waves: with pixels recall after "
-    "a minute is 55 % instead of 70. Strong penalties from the start cost recall, weak ones let the critic run away "
-    "towards the end, and samples then get worse: they grow threefold. So do rates that fall to a tenth. Codes are no "
-    "better than noise as it is.",
+    notes="With crisp edges and white paper MNIST collapses. The stencil is made of cosine waves: with pixels recall "
+    "after a minute is 55 % instead of 70. Strong penalties from the start cost recall. With weak ones, or a rate that "
+    "falls to a tenth, the critic gets ahead towards the end and samples get worse, so penalties grow threefold. Codes "
+    "are no better than noise as it is.",
 )
 
 # What they reached on real data and in which time; models/README.md has the commands. Of glyphs: the thesis's captchas.
