@@ -1,6 +1,6 @@
 """Practice captchas for the base reader: every picture draws its own text, fonts, colours, distortions and noise.
 
-Nothing here imitates one site's captcha. One in eight is drawn by the package `captcha`, which many sites use. Of the
+Nothing here imitates one site's captcha. Three in ten are drawn by the package `captcha`, which many sites use. Of the
 others each trait (slant, waves, strokes, dots, frames, blur, gradients, pale ink, touching characters, …) is drawn
 independently, so that real captchas are combinations of known traits.
 """
@@ -27,7 +27,7 @@ ALPHABETS = (  # with how often each is drawn
     (DIGITS + CAPITALS + SMALL, 0.16),
 )
 CONFUSABLE = "0Oo1lI"
-PACKAGE = 0.12  # share of captchas that the package `captcha` draws
+PACKAGE = 0.3  # share of captchas that the package `captcha` draws
 LENGTHS = {1: 0.02, 2: 0.03, 3: 0.12, 4: 0.28, 5: 0.21, 6: 0.17, 7: 0.08, 8: 0.05, 9: 0.02, 10: 0.02}
 
 

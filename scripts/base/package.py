@@ -11,19 +11,23 @@ from scripts.base.fonts import Fonts
 from scripts.base.inks import Rng
 
 SIZES = 42, 50, 56  # the package's own, pixels of em at its own height
-OWN_FONT, OWN_SIZE = 0.5, 0.5  # probabilities that font and size are the package's own
+MOST = 7  # characters that can be read in the package's own width
+WIDTH = 160  # the package's own, pixels, into which it squeezes a longer text
+OWN_FONT, OWN_SIZE, OWN_WIDTH = 0.6, 0.6, 0.3  # probabilities that font, size and, of that size, width are its own
 
 
 def captcha(text: str, fonts: Fonts, rng: Rng) -> NDArray[np.uint8]:
     """One captcha of a text of at least one character, RGB uint8 [H, W, 3]."""
-    height, cell = HEIGHT, CELL
+    height, width = HEIGHT, CELL * len(text)
     if rng.random() > OWN_SIZE:
-        height, cell = int(rng.integers(36, 81)), int(rng.integers(26, 48))
-        cell = max(1, cell * height // HEIGHT)
+        height = int(rng.integers(36, 81))
+        width = max(1, int(rng.integers(26, 48)) * height // HEIGHT) * len(text)
+    elif rng.random() < OWN_WIDTH and len(text) <= MOST:
+        width = WIDTH
     faces = None
     if rng.random() > OWN_FONT:
         small = any(c.islower() for c in text)
         faces = [str(fonts.choose(rng, small).path) for _ in range(int(rng.integers(1, 4)))]
     sizes = tuple(max(8, size * height // HEIGHT) for size in SIZES)
-    painter = ImageCaptcha(width=cell * len(text), height=height, fonts=faces, font_sizes=sizes)
+    painter = ImageCaptcha(width=width, height=height, fonts=faces, font_sizes=sizes)
     return np.array(painted(painter, text, rng).convert("RGB"))
