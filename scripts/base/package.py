@@ -13,7 +13,11 @@ from scripts.base.inks import Rng
 SIZES = 42, 50, 56  # the package's own, pixels of em at its own height
 MOST = 7  # characters that can be read in the package's own width
 WIDTH = 160  # the package's own, pixels, into which it squeezes a longer text
-OWN_FONT, OWN_SIZE, OWN_WIDTH = 0.6, 0.6, 0.3  # probabilities that font, size and, of that size, width are its own
+OWN_FONT, OWN_SIZE, OWN_WIDTH = (
+    0.6,
+    0.6,
+    0.3,
+)  # probabilities that font, size and, of that size, width are its own
 
 
 def captcha(text: str, fonts: Fonts, rng: Rng) -> NDArray[np.uint8]:

@@ -37,11 +37,10 @@ from captcha_lab.store.packed.texts import TextSet
 from captcha_lab.store.runs import Run, load_resume, save_weights
 
 LEAST = 2  # labelled captchas, below which there is nothing to train on
-MIN_VALIDATION = 30  # captchas, below which they do not decide on a second cycle: there is none
+MIN_VALIDATION = 30  # captchas, below which there is no second cycle, as they could not tell that it did harm
 BASE_RATE, FRESH_RATE, SECOND_RATE = 1.5e-3, 2e-3, 5e-4
 BASE_STEPS, FRESH_STEPS = 200, 800
 PASSES, MANY = 10, 2000  # over the labelled captchas in a cycle, at least, up to so many of them
-LEARNED = 0.005  # validation loss per captcha (nats) below which nothing is left to learn
 WORSE = 1.5  # times the loss before, above which the second cycle is taken back: the loss varies by chance
 SHORTEST = 5.0  # seconds of a time limit that are worth another cycle
 FIRST_SHARE = 0.6  # of the time limit, for the labelled captchas where there are others
@@ -166,8 +165,8 @@ class _Training:
         """Train on the labelled captchas, in a share of the time limit.
 
         Beside them on the surer half of the others, as the base reader reads these, if it reads the surer half of the
-        labelled ones right. Unless the validation split shows after a cycle of the learning rate that nothing is left
-        to learn, as of easy captchas, another one follows that is twice as long.
+        labelled ones right. After a cycle of the learning rate another one follows that is twice as long, whatever the
+        validation split says: where its captchas are all read, others may not be.
         """
         config = self.config
         usual = BASE_STEPS if config.from_base else FRESH_STEPS
@@ -182,7 +181,7 @@ class _Training:
             return
         left = self.group.first(limit - self.seconds)
         judged = self._judged()
-        if judged.loss < LEARNED or (limit and left < SHORTEST):
+        if limit and left < SHORTEST:
             return
         later = partial(_later, batches, self.steps)
         self._fit("labelled captchas", later, 2 * steps, rate, max(left, 0), cycle=2)
