@@ -11,19 +11,16 @@ from scripts.base.fonts import Fonts
 from scripts.base.inks import Rng
 
 SIZES = 42, 50, 56  # the package's own, pixels of em at its own height
-MOST = 7  # characters that can be read in the package's own width
-WIDTH = 160  # the package's own, pixels, into which it squeezes a longer text
-OWN_FONT, OWN_SIZE, OWN_WIDTH = (
-    0.6,
-    0.6,
-    0.3,
-)  # probabilities that font, size and, of that size, width are its own
+WIDTH = 160  # the package's own, pixels; a longer text is squeezed into it
+MOST = 7  # characters that can still be read there
+# Probabilities that the package's own font is used, its own height, and, at that height, its own width.
+OWN_FONT, OWN_HEIGHT, OWN_WIDTH = 0.6, 0.6, 0.3
 
 
 def captcha(text: str, fonts: Fonts, rng: Rng) -> NDArray[np.uint8]:
     """One captcha of a text of at least one character, RGB uint8 [H, W, 3]."""
     height, width = HEIGHT, CELL * len(text)
-    if rng.random() > OWN_SIZE:
+    if rng.random() > OWN_HEIGHT:
         height = int(rng.integers(36, 81))
         width = max(1, int(rng.integers(26, 48)) * height // HEIGHT) * len(text)
     elif rng.random() < OWN_WIDTH and len(text) <= MOST:

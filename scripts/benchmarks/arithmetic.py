@@ -18,10 +18,11 @@ import torch
 
 from captcha_lab.cli.output import say, table
 from captcha_lab.generate.recipe import Recipe
-from captcha_lab.generate.recipes import get_recipe, recipes
+from captcha_lab.generate.recipes import get_recipe
 from captcha_lab.generate.training.overview import random_stream
 from captcha_lab.generate.training.train import choose_device
 from captcha_lab.generate.training.trainer import Trainer
+from scripts.benchmarks._arguments import add_recipes
 from scripts.benchmarks._machine import facts, show
 
 RECIPES = ("face-fast", "face-dcgan", "fast", "dcgan")
@@ -135,14 +136,7 @@ def report(rows: list[dict[str, Any]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--recipes",
-        nargs="+",
-        choices=tuple(recipes()),
-        default=list(RECIPES),
-        metavar="NAME",
-        help="to measure",
-    )
+    add_recipes(parser, RECIPES, ", ".join(RECIPES))
     parser.add_argument("--seconds", type=float, default=10.0, help="about how long to measure each way")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--json", action="store_true", help="only the JSON object")

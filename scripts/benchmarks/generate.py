@@ -17,6 +17,7 @@ from captcha_lab.generate.choose import Choice
 from captcha_lab.generate.recipes import recipes
 from captcha_lab.generate.training.config import GeneratorConfig
 from captcha_lab.metrics.samples.measure import Measure, measures
+from scripts.benchmarks._arguments import add_recipes
 from scripts.benchmarks._generators import PRINTED_BEST, SHOWN, Trained, figures, prepared, train_and_score
 from scripts.benchmarks._machine import facts, show
 from scripts.benchmarks._pictures import montage
@@ -121,14 +122,7 @@ def report(done: dict[str, Any]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0, help="wall-clock budget of each recipe")
-    parser.add_argument(
-        "--recipes",
-        nargs="*",
-        choices=tuple(recipes()),
-        default=None,
-        metavar="NAME",
-        help="only these [default: all of the dataset's size]",
-    )
+    add_recipes(parser, (), "all of the dataset's size")
     parser.add_argument("--dataset", choices=sorted(DATASETS), default="captcha")
     parser.add_argument("--seeds", type=int, default=1, help="trainings of each recipe")
     parser.add_argument(

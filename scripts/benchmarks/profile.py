@@ -19,10 +19,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from captcha_lab.cli.output import say, table
-from captcha_lab.generate.recipes import get_recipe, recipes
+from captcha_lab.generate.recipes import get_recipe
 from captcha_lab.generate.training.overview import random_stream
 from captcha_lab.generate.training.trainer import Trainer
 from captcha_lab.generate.training.tuning import choose_precision, limited
+from scripts.benchmarks._arguments import add_recipes
 from scripts.benchmarks._machine import facts, show
 from scripts.benchmarks.arithmetic import seconds_of
 
@@ -126,14 +127,7 @@ def _first(operators: dict[str, float]) -> list[tuple[str, float]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--recipes",
-        nargs="+",
-        choices=tuple(recipes()),
-        default=list(OURS),
-        metavar="NAME",
-        help="to measure",
-    )
+    add_recipes(parser, OURS, ", ".join(OURS))
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--precision", default="auto", choices=["auto", *PRECISIONS])
     parser.add_argument("--json", action="store_true", help="only the JSON object")

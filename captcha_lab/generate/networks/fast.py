@@ -45,7 +45,7 @@ class FastOptions:
     books: int = 1  # codebooks; their entries are added up
     crisp: bool = True  # the stencil is 0 or 1, its gradient that of the soft one; False = soft edges
     gain: float = 8.0  # steepness of the stencil's sigmoid
-    spectrum: float = 0.0  # above 0 the stencil is made of cosine waves (see `Frequencies`)
+    spectrum: float = 0.0  # slope of the stencil's cosine waves (see `Frequencies`), 0 = made of pixels
     paper: float = 1.0  # brightness of blank paper, 0 black to 1 white
     grain: float = 0.05  # first standard deviation of the ink's grain (learned), 0 = none
 

@@ -180,9 +180,9 @@ class _Training:
         if config.steps or len(self.validation) < MIN_VALIDATION:
             return
         left = self.group.first(limit - self.seconds)
-        judged = self._judged()
         if limit and left < SHORTEST:
             return
+        judged = self._judged()
         later = partial(_later, batches, self.steps)
         self._fit("labelled captchas", later, 2 * steps, rate, max(left, 0), cycle=2)
         if self._judged().loss > WORSE * judged.loss:

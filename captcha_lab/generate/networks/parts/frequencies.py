@@ -1,4 +1,4 @@
-"""Pictures from frequencies, so that a layer learns coarse forms first and fast, and single pixels last."""
+"""Pictures made of cosine waves, so that a layer learns coarse forms first and single pixels last."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import torch
 from scipy.fft import dct
 from torch import Tensor, nn
 
-KNEE = 2.0  # half waves to a side: below it amplitudes are alike
+KNEE = 2.0  # half waves to a side, below which amplitudes are nearly alike
 
 
 class Frequencies(nn.Module):
     """Amplitudes [N, H * W] of two-dimensional cosine waves to the picture [N, 1, H, W] that they add up to.
 
     The picture is the inverse of the orthonormal discrete cosine transform (type II) of the amplitudes, each first
-    multiplied by (1 + f / 2)^-slope, where f is its frequency in half waves to a side, then by one number for all,
-    so that amplitudes of variance 1 give pixels of mean variance 1. Natural pictures have a slope near 1 (Field 1987).
-    The layer before it is as expressive as one that gives pixels; what changes is how fast an optimiser moves each
-    frequency.
+    multiplied by (1 + f / 2)^-slope, where f is its frequency in half waves to a side, and by a number that is the same
+    for all and makes the mean variance of the pixels 1 where that of the amplitudes is 1. Natural pictures have a slope
+    near 1 (Field 1987). A layer that gives amplitudes can draw whatever one that gives pixels can; only how fast an
+    optimiser changes each frequency differs.
 
     Args:
         height: of the picture, in pixels.
@@ -43,7 +43,7 @@ class Frequencies(nn.Module):
             )
 
     def forward(self, amplitudes: Tensor) -> Tensor:
-        """See the class; float32 whatever the precision around it, as 28 products of bfloat16 would add up errors."""
+        """See the class; computed in float32 even where the networks use bfloat16, whose rounding would be visible."""
         with torch.autocast(amplitudes.device.type, enabled=False):
             pictures = (
                 self.down
