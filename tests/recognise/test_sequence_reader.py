@@ -6,14 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from captcha.image import ImageCaptcha
 from PIL import Image
 
+from captcha_lab.collect.endpoint.image import painted
 from captcha_lab.errors import CaptchaLabError
 from captcha_lab.recognise.contract import CaptchaReader
 from captcha_lab.recognise.sequence import adapt
 from captcha_lab.recognise.sequence.adapt import adapted, self_taught
 from captcha_lab.recognise.sequence.reader import SequenceFacts, SequenceReader, base_reader
-from captcha_lab.store.images import encode, write_image
+from captcha_lab.store.images import decode, encode, write_image
 from captcha_lab.store.runs import save_weights
 from tests.recognise.captchas import draw_text, random_texts
 
@@ -105,6 +107,26 @@ def test_texts_of_two_lengths_are_not_taken_for_one() -> None:
     reader = adapted(base_reader(), [draw_text(text, rng) for text in texts])
     assert {len(text) for text in texts} == {4, 5}
     assert reader.facts.lengths == ()
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_strokes_taken_for_characters_do_not_hide_the_one_length_of_a_set(
+    seed: int, shared_data: Path
+) -> None:
+    """Of the captchas read most surely up to three in ten have a stroke that is read as one more character."""
+    paths = sorted((shared_data / "words5").glob("*.*g"))
+    chosen = np.random.default_rng(seed).permutation(len(paths))[:250]
+    reader = adapted(base_reader(), [decode(paths[k].read_bytes()) for k in chosen])
+    assert reader.facts.lengths == (5,)
+
+
+def test_captchas_of_several_lengths_on_equally_wide_paper_keep_them() -> None:
+    """Longer texts are squeezed there, and characters lie on each other."""
+    rng = np.random.default_rng(4)
+    texts = random_texts(120, "23456789ABCDEFGH", (4, 4, 5, 6))
+    painter = ImageCaptcha()
+    images = [np.array(painted(painter, text, rng).convert("RGB")) for text in texts]
+    assert adapted(base_reader(), images).facts.lengths == ()
 
 
 def test_it_learns_from_what_it_reads_surely_and_from_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,7 +31,7 @@ COMMON, USUAL = (
     0.5,
     0.9,
 )  # shares of these that must have, and that may well have, a length for it to be the set's
-MAY_WELL = log(0.01)  # least probability of a text of that length, as a share of that of the text read
+MAY_WELL = log(0.001)  # least probability of a text of that length, as a share of that of the text read
 # Digits, capitals and small letters, without those of one shape in both cases.
 KINDS = ("0123456789", "ABDEFGHJLMNQRTY", "abdefghijlmnqrty")
 IN_USE = 0.25  # share of these that must occur for the kind to occur
