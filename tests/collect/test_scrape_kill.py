@@ -55,8 +55,8 @@ def received(folder: DatasetFolder) -> int:
     """Captchas the catalog says were received, after checking everything it says against the disk."""
     blobs = BlobStore(folder.blobs)
     with Catalog(folder.catalog_path) as catalog:
-        assert catalog.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
-        assert catalog.execute("PRAGMA foreign_key_check").fetchall() == []
+        assert catalog.execute("PRAGMA integrity_check").first()[0] == "ok"
+        assert catalog.execute("PRAGMA foreign_key_check").rows == []
         images, fetches = catalog.images(), catalog.fetches()
     for image in images:
         data = blobs.get(image.sha256, image.extension)  # checks the hash

@@ -130,7 +130,7 @@ def test_a_full_disk_is_said_and_the_act_is_taken_later(
     with running_review(desk, ReviewConfig(port=0, browser=False)) as url:
         client = type_client(url)
         catalog = desk.engine.texts.log.catalog
-        pages = catalog.execute("PRAGMA page_count").fetchone()[0]
+        pages = catalog.execute("PRAGMA page_count").first()[0]
         catalog.execute(f"PRAGMA max_page_count = {pages}")
         big = [[k + 1, None, "A"] for k in range(30)]
         status, reply = client.act(big, 0, token="big")

@@ -83,11 +83,11 @@ def kill_often(root: Any, folder: Any, times: int, captchas: int, seed: int) -> 
 def check(folder: Any, labeller: Labeller) -> None:
     """Every acknowledged act is in the catalog under its number, once; at most one more is."""
     with Catalog(folder.catalog_path, create=False) as catalog:
-        assert catalog.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+        assert catalog.execute("PRAGMA integrity_check").first()[0] == "ok"
         rows = catalog.execute(
             "SELECT a.id, a.token, e.image_id, e.position, e.value "
             "FROM label_act AS a JOIN label_event AS e ON e.act_id = a.id"
-        ).fetchall()
+        ).rows
         found = {row["token"]: [row["id"], [row["image_id"], row["position"], row["value"]]] for row in rows}
         assert len(rows) == len(found) == len(LabelLog(catalog).acts())
     lost = {token for token, act in labeller.acknowledged.items() if found.get(token) != act}

@@ -65,7 +65,7 @@ def test_a_cut_is_seen_when_it_is_complete(catalog: Catalog) -> None:
     catalog.put_cuts("two", {ids[1]: []}, complete=False)
     catalog.complete_cuts("two")
     assert {k: len(own) for k, own in catalog.cuts().items()} == {ids[0]: 2, ids[1]: 0}
-    assert catalog.execute("SELECT count(*) FROM glyph").fetchone()[0] == 2
+    assert catalog.execute("SELECT count(*) FROM glyph").first()[0] == 2
     assert catalog.box(ids[0], 1) == (40, 0, 80, 20)
     assert catalog.box(ids[0], 2) is None
 
@@ -147,6 +147,34 @@ def test_a_newer_catalog_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_writes_survive_a_power_cut_by_design(catalog: Catalog) -> None:
-    assert catalog.execute("PRAGMA synchronous").fetchone()[0] == 3  # EXTRA
-    assert catalog.execute("PRAGMA journal_mode").fetchone()[0] == "delete"
-    assert catalog.execute("PRAGMA foreign_keys").fetchone()[0] == 1
+    assert catalog.execute("PRAGMA synchronous").first()[0] == 3  # EXTRA
+    assert catalog.execute("PRAGMA journal_mode").first()[0] == "delete"
+    assert catalog.execute("PRAGMA foreign_keys").first()[0] == 1
+
+
+def test_a_result_holds_all_its_rows_and_keeps_nobody_waiting(catalog: Catalog) -> None:
+    # Two open catalogs in one program once stopped it whole, where a row was read while the other one was written.
+    for number in range(300):
+        catalog.add_image(f"{number:064d}", "png", 80, 20, 100)
+    rows = iter(catalog.execute("SELECT id FROM image ORDER BY id"))
+    assert next(rows)["id"] == 1
+    with Catalog(catalog.path) as other:
+        other.execute("PRAGMA busy_timeout = 50")
+        other.add_image("a" * 64, "png", 80, 20, 100)
+    assert [row["id"] for row in rows] == list(range(2, 301))
+
+
+def test_a_commit_that_is_refused_leaves_nothing_half_done(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.sqlite"
+    with Catalog(path) as catalog:
+        catalog.add_image("a" * 64, "png", 80, 20, 100)
+        catalog.execute("PRAGMA busy_timeout = 50")
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN")
+        other.execute("SELECT * FROM image").fetchall()  # reads on: nobody may write meanwhile
+        with pytest.raises(CaptchaLabError, match="in use by another program"), catalog.transaction():
+            catalog.set_meta("a", "b")
+        other.close()
+        assert catalog.get_meta("a") is None
+        catalog.set_meta("a", "c")
+        assert catalog.get_meta("a") == "c"

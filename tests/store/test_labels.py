@@ -201,7 +201,7 @@ def test_what_was_said_to_be_saved_survives_kill_9(tmp_path: Path, kills: int) -
         saved = max(saved, kill_a_labeller(path, draw.randrange(1, 40)))
         with Catalog(path) as catalog:
             log = LabelLog(catalog)
-            assert catalog.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+            assert catalog.execute("PRAGMA integrity_check").first()[0] == "ok"
             assert log.revision >= saved > 0
-            events = catalog.execute("SELECT act_id, count(*) FROM label_event GROUP BY act_id").fetchall()
+            events = catalog.execute("SELECT act_id, count(*) FROM label_event GROUP BY act_id").rows
             assert [tuple(row) for row in events] == [(k, 2) for k in range(1, log.revision + 1)]

@@ -80,9 +80,9 @@ def test_history_keystrokes_undo_cuts_and_predictions_stay(before: Path) -> None
 def test_it_migrates_once(before: Path) -> None:
     for _ in range(2):
         with Catalog(before) as catalog:
-            assert catalog.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
-            assert catalog.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
-            assert catalog.execute("PRAGMA foreign_key_check").fetchall() == []
+            assert catalog.execute("PRAGMA user_version").first()[0] == len(MIGRATIONS)
+            assert catalog.execute("PRAGMA integrity_check").first()[0] == "ok"
+            assert catalog.execute("PRAGMA foreign_key_check").rows == []
             assert len(LabelLog(catalog).texts()) == 4
 
 

@@ -227,7 +227,7 @@ def test_a_catalog_that_is_in_use_is_waited_for(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     with Catalog(path) as catalog:
-        assert catalog.execute("SELECT count(*) FROM meta").fetchone()[0] >= 100
+        assert catalog.execute("SELECT count(*) FROM meta").first()[0] >= 100
 
 
 def test_who_waits_in_vain_for_a_catalog_is_told_what_to_do(

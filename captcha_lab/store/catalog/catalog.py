@@ -13,8 +13,8 @@ from types import TracebackType
 from typing import Any
 
 from captcha_lab.errors import CaptchaLabError
-from captcha_lab.store.catalog.problems import PATIENCE, ExplainedCursor, explanation, is_busy
-from captcha_lab.store.catalog.rows import FetchRow, GlyphRow, ImageRow
+from captcha_lab.store.catalog.problems import PATIENCE, explanation, is_busy
+from captcha_lab.store.catalog.rows import FetchRow, GlyphRow, ImageRow, Result
 from captcha_lab.store.catalog.schema import MIGRATIONS, own_shape, shape_of
 from captcha_lab.text import clipped
 
@@ -49,7 +49,7 @@ class Catalog:
             interrupted = self._journal.exists()
             self.execute("PRAGMA foreign_keys = ON")
             self.execute("PRAGMA trusted_schema = OFF")
-            self.execute("PRAGMA journal_mode = DELETE").fetchone()
+            self.execute("PRAGMA journal_mode = DELETE")
             self.execute("PRAGMA synchronous = EXTRA")
             if (
                 interrupted
@@ -112,7 +112,7 @@ class Catalog:
 
     def _migrate(self) -> None:
         with self.transaction():
-            version = int(self.execute("PRAGMA user_version").fetchone()[0])
+            version = int(self.execute("PRAGMA user_version").first()[0])
             if version > len(MIGRATIONS):
                 raise CaptchaLabError(
                     f"The catalog {self.path} was made by a newer captcha-lab (version {version}, this one knows "
@@ -135,14 +135,16 @@ class Catalog:
                 "`captcha-lab restore`."
             )
 
-    def execute(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
+    def execute(self, sql: str, values: Sequence[Any] = ()) -> Result:
         """Run one statement; the modules of `store` build on this, other rooms use the named methods."""
         with self._lock, self._explained():
-            cursor = self._connection.cursor(lambda connection: ExplainedCursor(connection, self.path))
             end = time.monotonic() + PATIENCE
             while True:
                 try:
-                    return cursor.execute(sql, values)
+                    cursor = self._connection.execute(sql, values)
+                    # All rows now, while no other thread uses the connection: a thread that reads a row while another
+                    # waits in SQLite for a third keeps the interpreter's lock, which that third one needs.
+                    return Result(cursor.fetchall(), cursor.lastrowid, cursor.rowcount)
                 except sqlite3.OperationalError as error:
                     # SQLite itself waits, but not where it sees two that wait for each other.
                     if not is_busy(error) or self._connection.in_transaction or time.monotonic() > end:
@@ -160,12 +162,12 @@ class Catalog:
                     self.execute("BEGIN IMMEDIATE")
                 try:
                     yield
+                    if outermost:
+                        self.execute("COMMIT")
                 except BaseException:
                     if outermost and self._connection.in_transaction:
                         self._connection.rollback()
                     raise
-                if outermost:
-                    self.execute("COMMIT")
             finally:
                 self._depth -= 1
 
@@ -173,7 +175,7 @@ class Catalog:
 
     def get_meta(self, key: str) -> str | None:
         """A remembered setting (`alphabet`, `segmenter`, …) or None."""
-        row = self.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        row = self.execute("SELECT value FROM meta WHERE key = ?", (key,)).first()
         return None if row is None else str(row["value"])
 
     def set_meta(self, key: str, value: str) -> None:
@@ -202,7 +204,7 @@ class Catalog:
     ) -> tuple[int, bool]:
         """The image's id, and whether it is new; a known image keeps the split it has."""
         with self.transaction():
-            row = self.execute("SELECT id FROM image WHERE sha256 = ?", (sha256,)).fetchone()
+            row = self.execute("SELECT id FROM image WHERE sha256 = ?", (sha256,)).first()
             if row is not None:
                 return int(row["id"]), False
             cursor = self.execute(
@@ -302,7 +304,7 @@ class Catalog:
             "SELECT x0, y0, x1, y1 FROM glyph JOIN cut ON cut.id = glyph.cut_id "
             "WHERE cut.complete AND cut.image_id = ? AND glyph.position = ?",
             (image_id, position),
-        ).fetchone()
+        ).first()
         return None if row is None else (row["x0"], row["y0"], row["x1"], row["y1"])
 
     def cuts(self) -> dict[int, list[GlyphRow]]:

@@ -75,7 +75,7 @@ class LabelLog:
     @property
     def revision(self) -> int:
         """Number of the newest act; 0 where nothing was ever labelled."""
-        return int(self.catalog.execute("SELECT coalesce(max(id), 0) FROM label_act").fetchone()[0])
+        return int(self.catalog.execute("SELECT coalesce(max(id), 0) FROM label_act").first()[0])
 
     def record(
         self,
@@ -143,14 +143,14 @@ class LabelLog:
                     "SELECT undone.* FROM label_act AS undo JOIN label_act AS undone ON undone.id = undo.undoes "
                     "WHERE undo.token = ?",
                     (token,),
-                ).fetchone()
+                ).first()
                 if row is not None:
                     return self._act(row)
             self._expect(expected_revision)
             row = self.catalog.execute(
                 "SELECT * FROM label_act WHERE undoes IS NULL AND kind != 'import' "
                 "AND id NOT IN (SELECT undoes FROM label_act WHERE undoes IS NOT NULL) ORDER BY id DESC LIMIT 1"
-            ).fetchone()
+            ).first()
             if row is None:
                 return None
             self._insert_act("undo", session, keystrokes, token, int(row["id"]))
@@ -200,7 +200,7 @@ class LabelLog:
 
     def act_named(self, token: str) -> int | None:
         """The act that was recorded with this token."""
-        row = self.catalog.execute("SELECT id FROM label_act WHERE token = ?", (token,)).fetchone()
+        row = self.catalog.execute("SELECT id FROM label_act WHERE token = ?", (token,)).first()
         return None if row is None else int(row["id"])
 
     def acts(self) -> list[Act]:
@@ -209,7 +209,7 @@ class LabelLog:
 
     def keystrokes(self) -> int:
         """All keys ever pressed for labelling, undone ones included."""
-        row = self.catalog.execute("SELECT coalesce(sum(keystrokes), 0) FROM label_act").fetchone()
+        row = self.catalog.execute("SELECT coalesce(sum(keystrokes), 0) FROM label_act").first()
         return int(row[0])
 
     def _expect(self, revision: int | None) -> None:

@@ -27,7 +27,7 @@ def register_run(catalog: Catalog, name: str, kind: str = "recogniser") -> int:
         catalog.execute(
             "INSERT OR IGNORE INTO model_run (name, kind, at) VALUES (?, ?, ?)", (name, kind, time.time())
         )
-        row = catalog.execute("SELECT id FROM model_run WHERE name = ?", (name,)).fetchone()
+        row = catalog.execute("SELECT id FROM model_run WHERE name = ?", (name,)).first()
         return int(row["id"])
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
-from typing import Any
 
 from captcha_lab.errors import CaptchaLabError
 
@@ -31,31 +30,3 @@ def explanation(path: Path, error: Exception) -> CaptchaLabError:
         f"The catalog {path} can't be used: {error}. `captcha-lab check` says what is damaged; `captcha-lab restore` "
         "brings a backup back."
     )
-
-
-class ExplainedCursor(sqlite3.Cursor):
-    """A cursor whose rows are read with the same explanations as its statement is run."""
-
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        super().__init__(connection)
-        self.path = path
-
-    def __next__(self) -> Any:
-        try:
-            return super().__next__()
-        except (sqlite3.Error, UnicodeError) as error:
-            raise explanation(self.path, error) from error
-
-    def fetchone(self) -> Any:
-        """See `sqlite3.Cursor`."""
-        try:
-            return super().fetchone()
-        except (sqlite3.Error, UnicodeError) as error:
-            raise explanation(self.path, error) from error
-
-    def fetchall(self) -> list[Any]:
-        """See `sqlite3.Cursor`."""
-        try:
-            return super().fetchall()
-        except (sqlite3.Error, UnicodeError) as error:
-            raise explanation(self.path, error) from error

@@ -2,7 +2,26 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one statement gave: all its rows, the id of the row it inserted, how many rows it changed."""
+
+    rows: list[sqlite3.Row]
+    lastrowid: int | None
+    rowcount: int
+
+    def __iter__(self) -> Iterator[sqlite3.Row]:
+        return iter(self.rows)
+
+    def first(self) -> Any:
+        """The first row; None where there is none."""
+        return self.rows[0] if self.rows else None
 
 
 @dataclass(frozen=True)
