@@ -50,6 +50,8 @@ class Recipe:
     noise: str = "normal"
     """normal = N(0, 1); uniform = U(-1, 1)."""
     noise_size: int = 128
+    spread: float = 1.0
+    """Samples are drawn from noise so many times as wide as in training: the more, the fewer that are alike."""
     initialisation: str = "torch"
     """A scheme of `captcha_lab.generate.networks.parts.initialise`."""
 
@@ -160,10 +162,11 @@ class Recipe:
                 raise UsageError(
                     f"Recipe {self.name}: {name} must be at least {least}, not {getattr(self, name)}."
                 )
-        if self.learning_rate <= 0:
-            raise UsageError(
-                f"Recipe {self.name}: learning_rate is {self.learning_rate:g}: give a number above zero."
-            )
+        for name in ("learning_rate", "spread"):
+            if getattr(self, name) <= 0:
+                raise UsageError(
+                    f"Recipe {self.name}: {name} is {getattr(self, name):g}: give a number above zero."
+                )
         for name in _NOT_NEGATIVE:
             if getattr(self, name) < 0:
                 raise UsageError(f"Recipe {self.name}: {name} is {getattr(self, name)}, below zero.")

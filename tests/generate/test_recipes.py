@@ -155,6 +155,7 @@ def test_unknown_recipe_lists_the_known() -> None:
         ({"batch_size": 1}, "batch_size must be at least 2"),
         ({"critic_steps": 0}, "critic_steps must be at least 1"),
         ({"learning_rate": 0.0}, "learning_rate is 0: give a number above zero"),
+        ({"spread": 0.0}, "spread is 0: give a number above zero"),
         ({"learning_rate": float("inf")}, "learning_rate is inf, not a finite number"),
         ({"clip": float("nan")}, "clip is nan, not a finite number"),
         ({"opening": (50, 0, 1)}, "has a number below 1"),

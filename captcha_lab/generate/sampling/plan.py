@@ -106,7 +106,8 @@ class SamplePlan:
 
     def fingerprint(self) -> str:
         """The same for the same pictures: the generator's weights and all that is asked of it."""
-        asked = (self.count, self.seed, self.texts, self.each, self.cells, self.generator.spec.as_json())
+        made_by = (self.generator.spec.as_json(), self.generator.spread)
+        asked = (self.count, self.seed, self.texts, self.each, self.cells, *made_by)
         digest = hashlib.sha256(repr(asked).encode())
         digest.update(b"" if self.wanted is None else self.wanted.tobytes())
         for tensor in self.generator.network.state_dict().values():

@@ -93,6 +93,11 @@ class Generator:
         return bool(self.classes)
 
     @property
+    def spread(self) -> float:
+        """How many times as wide as in training the noise of samples is (`Recipe.spread`)."""
+        return 1.0 if self.recipe is None else self.recipe.spread
+
+    @property
     def texts(self) -> TextCode:
         """How texts are written as conditions.
 
@@ -148,7 +153,7 @@ class Generator:
 
     @torch.no_grad()
     def images(self, noise: Tensor, condition: Tensor | None) -> np.ndarray:
-        """Images of given noise [N, Z] and conditions [N, K]: uint8 [N, H, W] or [N, H, W, 3]."""
+        """Images of given noise [N, Z], as wide as in training, and conditions [N, K]: uint8 [N, H, W(, 3)]."""
         device = next(self.network.parameters()).device
         training = self.network.training
         self.network.eval()
@@ -156,7 +161,8 @@ class Generator:
         for start in range(0, len(noise), BLOCK):
             block = slice(start, start + BLOCK)
             given = None if condition is None else condition[block].to(device)
-            parts.append(to_images(self.network(noise[block].to(device), given), self.spec.output_range))
+            wide = self.spread * noise[block].to(device)
+            parts.append(to_images(self.network(wide, given), self.spec.output_range))
         self.network.train(training)
         return np.concatenate(parts)
 
