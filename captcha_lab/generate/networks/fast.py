@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -185,9 +186,32 @@ def _mean(values: Tensor, where: Tensor) -> Tensor:
     return (values * where).flatten(1).sum(1) / where.flatten(1).sum(1).clamp_min(1)
 
 
+class Held(torch.autograd.Function):
+    """Values clamped to [0, 1]; those outside keep the gradient that leads them back, so that grain teaches the tone.
+
+    With the gradient that leads further out as well, nothing stops them: the ink of MNIST's digits, which is as bright
+    as can be, grew until the weights before it were four times as large, and the training fell apart after 9,000
+    iterations.
+    """
+
+    @staticmethod
+    def forward(context: Any, ink: Tensor) -> Tensor:
+        """See the class."""
+        context.save_for_backward(ink)
+        return ink.clamp(0, 1)
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> Tensor:
+        """The gradient where a step against it does not lead out of [0, 1]."""
+        (ink,) = context.saved_tensors
+        leads_out = ((ink > 1) & (gradient < 0)) | ((ink < 0) & (gradient > 0))
+        return gradient.masked_fill(leads_out, 0)
+
+
 def held(ink: Tensor) -> Tensor:
-    """Clamped to [0, 1] going forward, the identity going back, so that grain outside still teaches the tone."""
-    return ink + (ink.clamp(0, 1) - ink).detach()
+    """See `Held`."""
+    clamped: Tensor = Held.apply(ink)  # type: ignore[no-untyped-call]
+    return clamped
 
 
 def stack(inputs: int, widths: Sequence[int], slope: float) -> nn.Sequential:
