@@ -51,7 +51,7 @@ class Recipe:
     """normal = N(0, 1); uniform = U(-1, 1)."""
     noise_size: int = 128
     spread: float = 1.0
-    """Samples are drawn from noise so many times as wide as in training: the more, the fewer that are alike."""
+    """Samples are drawn from noise so many times as wide as in training. Above 1 they vary more; more are bad."""
     initialisation: str = "torch"
     """A scheme of `captcha_lab.generate.networks.parts.initialise`."""
 

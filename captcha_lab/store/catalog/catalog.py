@@ -70,8 +70,9 @@ class Catalog:
         self.close()
 
     def close(self) -> None:
-        """Close the file; the object can't be used afterwards."""
-        self._connection.close()
+        """Close the file once no thread is in the middle of a statement; the object can't be used afterwards."""
+        with self._lock:
+            self._connection.close()
 
     @property
     def _journal(self) -> Path:
