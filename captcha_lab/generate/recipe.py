@@ -86,7 +86,7 @@ class Recipe:
     r2: float = 0.0
     """Gamma of R2: the same at generated images."""
     penalty_end: float = 1.0
-    """Share of the R1 and R2 gammas left at the end of the run; they fall along half a cosine."""
+    """R1's and R2's gammas at the end of the run, as a multiple of those at its start; half a cosine lies between."""
     penalty_every: int = 1
     """Compute the penalties on every n-th critic step only, n times as strong (lazy regularisation)."""
 
@@ -100,6 +100,8 @@ class Recipe:
     optimiser: str = "adam"
     """adam, sgd, rmsprop, or rmsprop-tensorflow, whose mean square starts at 1, so that the first steps are short."""
     learning_rate: float = 2e-4
+    generator_rate: float = 1.0
+    """The generator's learning rate as a multiple of the critic's, which is `learning_rate`."""
     beta1: float = 0.5
     """First moment of Adam; momentum of SGD."""
     beta2: float = 0.999
@@ -162,7 +164,7 @@ class Recipe:
                 raise UsageError(
                     f"Recipe {self.name}: {name} must be at least {least}, not {getattr(self, name)}."
                 )
-        for name in ("learning_rate", "spread"):
+        for name in ("learning_rate", "generator_rate", "spread"):
             if getattr(self, name) <= 0:
                 raise UsageError(
                     f"Recipe {self.name}: {name} is {getattr(self, name):g}: give a number above zero."

@@ -18,6 +18,7 @@ from captcha_lab.generate.players.remedies import Average, Replay, feature_match
 from captcha_lab.generate.recipes import get_recipe
 from captcha_lab.generate.training.overview import overview
 from captcha_lab.generate.training.schedule import StepRule, falling, learning_rate_factor
+from captcha_lab.generate.training.trainer import Trainer
 from captcha_lab.generate.watching.pictures import (
     curves_figure,
     grid,
@@ -27,7 +28,7 @@ from captcha_lab.generate.watching.pictures import (
     save_strip,
 )
 from captcha_lab.generate.watching.quality import RecogniserQuality, harmonic_mean
-from tests.generate.generator_tools import shrunk
+from tests.generate.generator_tools import data, shrunk
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -100,6 +101,24 @@ def test_learning_rate_and_penalty_fall_along_a_cosine() -> None:
     assert [learning_rate_factor(kept, k, 100) for k in (0, 50, 100)] == pytest.approx(
         [0.1, 0.625, 0.25], abs=1e-3
     )
+
+
+def test_the_generator_has_a_rate_of_its_own() -> None:
+    # The first step of Adam is as long as the rate, whatever the gradient.
+    recipe = replace(shrunk(get_recipe("dcgan")), critic_steps=1, generator_steps=1)
+    steps = {}
+    for rate in (1.0, 3.0):
+        trainer = Trainer(replace(recipe, generator_rate=rate), data(recipe), 10, seed=1)
+        assert trainer.players.critic is not None
+        networks = (trainer.players.critic, trainer.players.generator)
+        before = [next(network.parameters()).detach().clone() for network in networks]
+        trainer.iterate()
+        steps[rate] = [
+            float((next(network.parameters()).detach() - old).abs().max())
+            for network, old in zip(networks, before, strict=True)
+        ]
+    critic, generator = (steps[3.0][k] / steps[1.0][k] for k in (0, 1))
+    assert (critic, generator) == pytest.approx((1.0, 3.0), rel=1e-3)
 
 
 # Remedies

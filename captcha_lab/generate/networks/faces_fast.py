@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from captcha_lab.errors import UsageError
 from captcha_lab.generate.networks.base import Criticism, CriticNetwork, Family, GeneratorNetwork, NetworkSpec
 from captcha_lab.generate.networks.parts.heads import CriticHead, CriticOptions
 from captcha_lab.generate.networks.parts.layers import halving, joined, output_activation, with_planes
@@ -20,6 +21,7 @@ from captcha_lab.generate.networks.parts.normalise import normaliser
 
 COARSEST = 4  # pixels: sides are halved as long as this much is left
 LEAST = 2  # halvings; smaller or odd pictures are refused
+NARROWEST = 4  # channels of the outermost layer
 WIDEST = 8  # channels of the coarsest layers, in units of the outermost layer's
 CONTRAST = (
     0.2  # the sum of all sizes is scaled by it: louder first pictures saturate, and learn nothing for long
@@ -32,6 +34,9 @@ class FacesFastOptions(CriticOptions):
 
     channels: int = 32  # of the critic's outermost convolution, doubled at each stride up to eightfold
     generator_channels: int = 32  # of the generator's outermost layer, likewise
+    channels_at: int = (
+        0  # pixels: larger pictures than of this side get fewer channels in proportion, 0 = as many
+    )
     generator_norm: str = "none"
     slope: float = 0.2  # of the leaky ReLU
 
@@ -46,8 +51,15 @@ def _depth(spec: NetworkSpec) -> tuple[int, int, int]:
     return depth, *halving(spec, depth)
 
 
-def _widths(outermost: int, depth: int) -> list[int]:
+def _widths(outermost: int, depth: int, spec: NetworkSpec, options: FacesFastOptions) -> list[int]:
     """Channels from the finest layer to the coarsest."""
+    if options.channels_at < 0:
+        raise UsageError(f"The option channels_at is {options.channels_at}, below zero.")
+    side = max(spec.image_shape[1:])
+    if 0 < options.channels_at < side:
+        # A step then costs twice as much for twice the side, not four times, and more steps in the same time are
+        # worth more than wider layers: see the cards.
+        outermost = max(NARROWEST, outermost * options.channels_at // side)
     return [outermost * min(2**k, WIDEST) for k in range(depth)]
 
 
@@ -57,7 +69,7 @@ class FacesFastGenerator(GeneratorNetwork):
     def __init__(self, spec: NetworkSpec, options: FacesFastOptions) -> None:
         super().__init__(spec)
         depth, height, width = _depth(spec)
-        widths = _widths(options.generator_channels, depth)[::-1]
+        widths = _widths(options.generator_channels, depth, spec, options)[::-1]
         self.start, self.slope = (widths[0], height, width), options.slope
         self.first = nn.Linear(spec.noise_size + spec.classes, widths[0] * height * width)
         self.stages = nn.ModuleList(
@@ -96,7 +108,7 @@ class FacesFastCritic(CriticNetwork):
         depth, height, width = _depth(spec)
         layers: list[nn.Module] = []
         inputs = spec.image_shape[0] + self.conditions
-        for outputs in _widths(options.channels, depth):
+        for outputs in _widths(options.channels, depth, spec, options):
             layers += [nn.Conv2d(inputs, outputs, 4, stride=2, padding=1), nn.LeakyReLU(options.slope)]
             inputs = outputs
         self.convolutions = nn.Sequential(*layers, nn.Flatten())

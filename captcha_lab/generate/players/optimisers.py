@@ -12,12 +12,12 @@ from captcha_lab.generate.recipe import Recipe
 from captcha_lab.parallel import Group
 
 
-def make_optimiser(recipe: Recipe, parameters: Sequence[nn.Parameter]) -> Optimizer:
-    """Adam, RMSProp or SGD over the parameters, with the recipe's betas and base learning rate.
+def make_optimiser(recipe: Recipe, parameters: Sequence[nn.Parameter], times: float = 1.0) -> Optimizer:
+    """Adam, RMSProp or SGD over the parameters, with the recipe's betas and so many times its learning rate.
 
     The fused Adam is one call for all parameters; the loop over small tensors costs more than the arithmetic.
     """
-    rate = recipe.learning_rate
+    rate = times * recipe.learning_rate
     if recipe.optimiser == "adam":
         return torch.optim.Adam(parameters, lr=rate, betas=(recipe.beta1, recipe.beta2), fused=True)
     if recipe.optimiser == "rmsprop":

@@ -71,7 +71,7 @@ class Players:
         self.critic: CriticNetwork | None = None
         made = [*self.generator.parameters(), *(self.encoder.parameters() if self.encoder else ())]
         self.generator_parameters = [p for p in made if p.requires_grad]
-        self.generator_optimiser = make_optimiser(recipe, self.generator_parameters)
+        self.generator_optimiser = make_optimiser(recipe, self.generator_parameters, recipe.generator_rate)
         self.critic_parameters: list[nn.Parameter] = []
         self.clipped: list[Tensor] = []
         if critic != "none":
