@@ -104,7 +104,16 @@ class WholeData:
             return recipe
         dark = bool(np.median(self.images[:EXAMINED]) < 128)
         coarse = 1 if recipe.options.get("crisp", True) else max(1, round(self.image_shape[0] / FINE))
-        return replace(recipe, options={"paper": 0.0 if dark else 1.0, "coarse": coarse, **recipe.options})
+        seen = {"paper": 0.0 if dark else 1.0, "coarse": coarse, "centres": self.centres}
+        return replace(recipe, options={**seen, **recipe.options})
+
+    @cached_property
+    def centres(self) -> tuple[tuple[float, ...], ...]:
+        """Where its characters stand (see `recognise.centres.mean_centres`), as the base reader finds them."""
+        from captcha_lab.recognise.centres import mean_centres
+        from captcha_lab.recognise.sequence.reader import base_reader
+
+        return mean_centres(base_reader(), list(self.images[:EXAMINED]), self.training.texts[:EXAMINED])
 
     @contextmanager
     def stream(self, recipe: Recipe, seed: int, group: Group) -> Iterator[ArrayStream]:

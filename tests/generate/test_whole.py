@@ -112,6 +112,26 @@ def test_windows_lie_at_the_characters_and_beside_the_picture_is_paper() -> None
     assert centres[1, :2].tolist() == [10, 30]
 
 
+def test_windows_lie_where_characters_were_measured_to_stand() -> None:
+    spec = NetworkSpec("whole", (1, 20, 40), 12, 12, "projection", options={"places": 4})
+    layout = Layout(spec, WholeOptions(places=4, centres=((), (0.25, 0.4), (), (0.2, 0.3, 0.4, 0.5))))
+    columns = layout.columns(torch.tensor([4, 2, 3])) - layout.margin
+    centres = (columns[..., 0] + columns[..., -1] + 1) / 2
+    assert centres[0].tolist() == [8, 12, 16, 20]
+    assert centres[1, :2].tolist() == [10, 16]
+    assert centres[2, :3].tolist() == pytest.approx(
+        [20 / 3, 20, 100 / 3], abs=0.5
+    )  # not measured: evenly spread
+    assert layout.window == 8  # twice the distance between characters
+
+
+@pytest.mark.parametrize("centres", [((0.1, 0.2),), ((), (), (), (), (0.1, 0.2, 0.3, 0.4, 0.5))])
+def test_places_that_do_not_fit_the_texts_are_refused(centres: tuple[tuple[float, ...], ...]) -> None:
+    spec = NetworkSpec("whole", (1, 20, 40), 12, 12, "projection", options={"places": 4})
+    with pytest.raises(UsageError, match="option centres"):
+        Layout(spec, WholeOptions(places=4, centres=centres))
+
+
 def test_each_character_draws_in_its_own_window_alone(generator: Generator) -> None:
     one, other = generator.sample(["ABCA", "CBCA"], seed=3)[[0, 1]]
     same = generator.sample(["ABCA", "ABCA"], seed=3)

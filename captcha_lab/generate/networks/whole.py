@@ -40,7 +40,9 @@ class WholeOptions:
     generator: Sequence[int] = (512, 512)  # widths of the hidden layers that draw a window
     critic: Sequence[int] = (512, 512)  # widths of the hidden layers that criticise a window
     scene: Sequence[int] = (256,)  # widths of the hidden layers for the picture as a whole, of both networks
-    overlap: float = 2.0  # width of a window as a multiple of a character's share of the picture
+    overlap: float = 2.0  # width of a window as a multiple of the distance between characters
+    # Where characters stand in texts of 1, 2, … characters, as shares of the width; no or an empty row: evenly spread.
+    centres: Sequence[Sequence[float]] = ()
     embedding: int = 32  # length of a character's learned vector
     slope: float = 0.2  # of the leaky ReLU
     codes: int = 256  # entries of each codebook that noise is rounded to; 0 = the noise as it is
@@ -59,7 +61,7 @@ def drawn_shape(spec: NetworkSpec, options: WholeOptions) -> tuple[int, int, int
 
 
 class Layout:
-    """Where the windows of a text's characters lie: evenly spread, the same in both networks."""
+    """Where the windows of a text's characters lie, the same in both networks: as measured, or evenly spread."""
 
     def __init__(self, spec: NetworkSpec, options: WholeOptions) -> None:
         places, width = options.places, drawn_shape(spec, options)[2]
@@ -67,11 +69,22 @@ class Layout:
             raise ValueError(f"{spec.classes} values of a condition are not {places} places of characters")
         self.places, self.characters = places, spec.classes // places
         self.width = width
-        # Windows of the longest text overlap as asked; those of shorter texts show more of the paper.
-        self.window = min(width, max(4, round(options.overlap * width / places)))
-        self.margin = self.window // 2
         lengths, ranks = torch.arange(places + 1)[:, None], torch.arange(places)[None]
         centres = (ranks + 0.5) * width / lengths.clamp_min(1)
+        distance = width / places
+        for length, measured in enumerate(options.centres, 1):
+            if measured:
+                if len(measured) != length or length > places:
+                    raise UsageError(
+                        f"The option centres has {len(measured)} places for texts of {length} characters, "
+                        f"which have {places} at most."
+                    )
+                centres[length, :length] = torch.tensor(measured, dtype=centres.dtype) * width
+                if length == places > 1:
+                    distance = float(centres[length, -1] - centres[length, 0]) / (places - 1)
+        # Windows of the longest text overlap as asked; those of shorter texts show more of the paper.
+        self.window = min(width, max(4, round(options.overlap * distance)))
+        self.margin = self.window // 2
         self.starts = (
             centres - self.window / 2
         ).round().long() + self.margin  # [P + 1, P], in the padded picture
