@@ -126,7 +126,22 @@ def test_larger_pictures_get_narrower_layers_where_asked_for(side: int, channels
             critic = FAMILY.critic(spec, FAMILY.options(**options))
             generator = FAMILY.generator(spec, FAMILY.options(**options))
         assert next(critic.parameters()).shape[0] == expected
-        assert generator.get_parameter("finest.weight").shape[0] == expected
+        assert generator.get_submodule("finest").in_channels == expected
+
+
+def test_the_last_doubling_leaves_no_grid_where_asked_for() -> None:
+    for smooth in (True, False):
+        spec = NetworkSpec("faces-fast", (1, 64, 64), 8, options={"channels": 2, "smooth": smooth})
+        generator = FAMILY.generator(spec, FAMILY.options(generator_channels=2, smooth=smooth))
+        torch.manual_seed(0)
+        for parameter in generator.parameters():
+            torch.nn.init.normal_(parameter)
+        with torch.no_grad():
+            for name, parameter in generator.named_parameters():
+                if name.startswith(("stages", "paint")) and name.endswith("weight"):
+                    parameter.zero_()
+            inside = generator(torch.ones(1, 8))[0, 0, 8:-8, 8:-8]
+        assert (float(inside.std()) < 1e-6) is smooth
 
 
 def test_a_width_for_pictures_of_no_side_is_refused() -> None:

@@ -14,7 +14,7 @@ import torch
 from captcha_lab.errors import UsageError
 from captcha_lab.generate.conditioning import TextCode, uniform_texts
 from captcha_lab.generate.networks.base import NetworkSpec
-from captcha_lab.generate.networks.whole import FAMILY, Layout, WholeOptions
+from captcha_lab.generate.networks.whole import FAMILY, Curves, Layout, Strokes, WholeOptions
 from captcha_lab.generate.players.streams import ArrayStream
 from captcha_lab.generate.recipes import get_recipe
 from captcha_lab.generate.sampling import sheets
@@ -130,6 +130,57 @@ def test_places_that_do_not_fit_the_texts_are_refused(centres: tuple[tuple[float
     spec = NetworkSpec("whole", (1, 20, 40), 12, 12, "projection", options={"places": 4})
     with pytest.raises(UsageError, match="option centres"):
         Layout(spec, WholeOptions(places=4, centres=centres))
+
+
+def test_windows_side_by_side_show_the_whole_picture() -> None:
+    spec = NetworkSpec("whole", (1, 20, 70), 12, 12, "projection", options={"places": 4})
+    layout = Layout(spec, WholeOptions(places=4, overlap=1.0))
+    columns = layout.tiled(3, torch.device("cpu")) - layout.margin
+    assert columns.shape == (3, 4, 18)
+    assert set(range(70)) <= set(columns[0].flatten().tolist())
+
+
+def test_what_lies_beside_the_text_is_criticised_where_asked_for() -> None:
+    spec = NetworkSpec("whole", (1, 20, 80), 12, 12, "projection", options={"places": 4})
+    places = ((), (), (), (0.1, 0.2, 0.3, 0.4))
+    condition = torch.eye(3)[[0, 1, 2, 0]].reshape(1, -1)
+    picture = torch.ones(1, 1, 20, 80)
+    speck = picture.clone()
+    speck[..., 9:11, 70:72] = 0
+    for around in (False, True):
+        options = WholeOptions(places=4, centres=places, around=around)
+        torch.manual_seed(0)
+        critic = FAMILY.critic(spec, options)
+        same = torch.equal(critic(picture, condition).score, critic(speck, condition).score)
+        assert same is not around
+
+
+def test_a_curve_is_a_line_without_gaps_between_its_ends() -> None:
+    curves = Curves(3, 1, 20, 60)
+    for layer in (curves.form, curves.look):
+        torch.nn.init.zeros_(layer.weight)
+        torch.nn.init.zeros_(layer.bias)
+    drawn = curves(torch.zeros(2, 3))
+    assert drawn.shape == (2, 20, 60)
+    assert bool(
+        (drawn[0].amax(0)[15:45] > 0.5).all()
+    )  # half way up, from a fifth of the width to four fifths
+    assert drawn[0, 9:11, 15:45].min() > 0.5 > drawn[0, 0].max()
+    assert drawn[0, :, :6].max() < 0.1
+    with torch.no_grad():
+        curves.form.bias[1] = 1.0  # one half wave: down to the right
+    middle = (curves(torch.zeros(1, 3))[0] * torch.arange(20.0)[:, None]).sum(0) / curves(torch.zeros(1, 3))[
+        0
+    ].sum(0)
+    assert middle[15] > middle[30] + 1 > middle[45] + 2
+
+
+def test_strokes_go_across_and_down() -> None:
+    strokes = Strokes(3, 2, 20, 60)
+    drawn = strokes(torch.randn(4, 3, generator=torch.Generator().manual_seed(0))).detach()
+    assert drawn.shape == (4, 20, 60)
+    assert 0 <= float(drawn.min()) <= float(drawn.max()) <= 1
+    assert torch.allclose(Strokes(3, 2, 30, 30).down.waves, Curves(3, 1, 30, 30).waves)
 
 
 def test_each_character_draws_in_its_own_window_alone(generator: Generator) -> None:

@@ -37,6 +37,9 @@ class FacesFastOptions(CriticOptions):
     channels_at: int = (
         0  # pixels: larger pictures than of this side get fewer channels in proportion, 0 = as many
     )
+    smooth: bool = (
+        False  # the last doubling is by interpolation: a transposed convolution leaves a grid of pixels
+    )
     generator_norm: str = "none"
     slope: float = 0.2  # of the leaky ReLU
 
@@ -82,7 +85,12 @@ class FacesFastGenerator(GeneratorNetwork):
         )
         colours = spec.image_shape[0]
         self.paint = nn.ModuleList(nn.Conv2d(channels, colours, 1) for channels in widths)
-        self.finest = nn.ConvTranspose2d(widths[-1], colours, 4, stride=2, padding=1)
+        self.smooth = options.smooth
+        self.finest = (
+            nn.Conv2d(widths[-1], colours, 3, padding=1)
+            if options.smooth
+            else nn.ConvTranspose2d(widths[-1], colours, 4, stride=2, padding=1)
+        )
         self.ending = output_activation(spec)
 
     def forward(self, noise: Tensor, condition: Tensor | None = None) -> Tensor:
@@ -93,7 +101,9 @@ class FacesFastGenerator(GeneratorNetwork):
         for stage, paint in zip(self.stages, list(self.paint)[1:], strict=True):
             code = stage(code)
             picture = _doubled(picture) + paint(code)
-        images: Tensor = self.ending(CONTRAST * (_doubled(picture) + self.finest(code)))
+        images: Tensor = self.ending(
+            CONTRAST * (_doubled(picture) + self.finest(_doubled(code) if self.smooth else code))
+        )
         return images
 
 

@@ -27,8 +27,10 @@ from captcha_lab.generate.networks.base import (
     NetworkSpec,
 )
 from captcha_lab.generate.networks.fast import INK_FIGURES, TEXTURE_SEED, Codebook, held, ink_figures, stack
+from captcha_lab.generate.networks.parts.frequencies import Frequencies
 from captcha_lab.generate.networks.parts.heads import Projection
 
+CURVE_WAVES = 4  # that the height of a curve is made of
 BLUNT = 8  # pixels averaged along each side where the whole picture is criticised: no character can be read
 
 
@@ -48,9 +50,12 @@ class WholeOptions:
     codes: int = 256  # entries of each codebook that noise is rounded to; 0 = the noise as it is
     crisp: bool = True  # the stencil is 0 or 1, its gradient that of the soft one; False = soft edges
     gain: float = 8.0  # steepness of the stencil's sigmoid
+    spectrum: float = 0.0  # slope of the stencil's cosine waves (see `Frequencies`), 0 = made of pixels
     paper: float = 1.0  # brightness of blank paper, 0 black to 1 white
     grain: float = 0.05  # first standard deviation of the ink's grain (learned), 0 = none
     backdrop: bool = False  # background and strokes are drawn too; False = blank paper
+    curves: int = 0  # strokes are drawn as so many curves across and half as many down; 0 = as pixels
+    around: bool = False  # windows side by side over the picture are criticised too, beside no character
     coarse: int = 1  # pixels to one of those that the networks draw and see, along each side
 
 
@@ -88,11 +93,21 @@ class Layout:
         self.starts = (
             centres - self.window / 2
         ).round().long() + self.margin  # [P + 1, P], in the padded picture
+        tiles = -(-width // self.window)
+        beside = (torch.arange(tiles) + 0.5) * width / tiles - self.window / 2
+        self.tiles = beside.round().long() + self.margin  # [T] windows side by side, whatever the text
 
     def columns(self, length: Tensor) -> Tensor:
         """Columns of the padded picture that each window covers: int64 [N, P, window]."""
-        starts = self.starts.to(length.device)[length].clamp(0, self.width + 2 * self.margin - self.window)
-        return starts[..., None] + torch.arange(self.window, device=length.device)
+        return self._from(self.starts.to(length.device)[length])
+
+    def tiled(self, count: int, device: torch.device) -> Tensor:
+        """Columns of the padded picture that each of the windows side by side covers: int64 [count, T, window]."""
+        return self._from(self.tiles.to(device).expand(count, -1))
+
+    def _from(self, starts: Tensor) -> Tensor:
+        held = starts.clamp(0, self.width + 2 * self.margin - self.window)
+        return held[..., None] + torch.arange(self.window, device=starts.device)
 
 
 class Text:
@@ -135,13 +150,19 @@ class WholeGenerator(GeneratorNetwork):
         inputs = options.embedding + 2 * layout.places + 1 + shape + self.common
         self.body = stack(inputs, options.generator, options.slope)
         self.stencil = nn.Linear(options.generator[-1], height * layout.window)
+        self.waves = Frequencies(height, layout.window, options.spectrum) if options.spectrum else None
         self.ink = nn.Linear(options.generator[-1] + self.common, channels)
         self.first_ink = 0.2 if options.paper > 0.5 else 0.8
         self.scene = stack(self.common, options.scene, options.slope) if options.backdrop else None
         if options.backdrop:
             self.small = (-(-height // 8), -(-width // 8))
             self.paper = nn.Linear(options.scene[-1], channels * self.small[0] * self.small[1])
-            self.strokes = nn.Linear(options.scene[-1], height * width)
+            features = options.scene[-1]
+            self.strokes = (
+                Strokes(features, options.curves, height, width)
+                if options.curves
+                else nn.Linear(features, height * width)
+            )
         self.log_grain = nn.Parameter(torch.tensor(math.log(options.grain))) if options.grain else None
         spread = torch.randn(
             spec.noise_size - self.common - self.own * layout.places,
@@ -165,7 +186,8 @@ class WholeGenerator(GeneratorNetwork):
         every = common[:, None].expand(-1, places, -1)
         given = torch.cat([self.embed(text.characters), text.where, chosen, every], dim=2)
         hidden = self.body(given.view(n * places, -1))
-        logits = self.stencil(hidden).view(n, places, height, layout.window)
+        logits = self.stencil(hidden) if self.waves is None else self.waves(self.stencil(hidden))
+        logits = logits.view(n, places, height, layout.window)
         soft = torch.sigmoid(self.options.gain * logits) * text.present[:, :, None, None]
         # How much of each pixel is left uncovered by the characters: a product, taken as a sum of logarithms.
         columns = layout.columns(text.length)[:, :, None].expand(-1, -1, height, -1)
@@ -190,7 +212,9 @@ class WholeGenerator(GeneratorNetwork):
             scene = self.scene(common)
             small = self.paper(scene).view(n, channels, *self.small)
             paper = held(self.options.paper + 0.1 * F.interpolate(small, (height, width), mode="bilinear"))
-            strokes = torch.sigmoid(self.options.gain * (self.strokes(scene).view(n, height, width) - 0.3))
+            strokes = self.strokes(scene).view(n, height, width)
+            if not self.options.curves:
+                strokes = torch.sigmoid(self.options.gain * (strokes - 0.3))
             mean_ink = ink.mean(1)[:, :, None, None]
             tone = (tone * weight[:, None] + mean_ink * strokes[:, None]) / (weight + strokes).clamp_min(
                 1e-3
@@ -208,6 +232,79 @@ class WholeGenerator(GeneratorNetwork):
         if self.options.coarse > 1:
             made = F.interpolate(made, self.image_shape[1:], mode="bilinear")
         return made
+
+
+class Strokes(nn.Module):
+    """Numbers [N, F] to strokes [N, H, W] in [0, 1]: curves across the picture, and half as many from top to bottom.
+
+    A layer that gives pixels draws a line that is two pixels wide as a row of specks.
+
+    Args:
+        inputs: F.
+        count: curves across a picture.
+        height: of the picture, in pixels.
+        width: of the picture, in pixels.
+    """
+
+    def __init__(self, inputs: int, count: int, height: int, width: int) -> None:
+        super().__init__()
+        self.across = Curves(inputs, count, height, width)
+        self.down = Curves(inputs, -(-count // 2), width, height)
+
+    def forward(self, scene: Tensor) -> Tensor:
+        """See the class."""
+        drawn: Tensor = 1 - (1 - self.across(scene)) * (1 - self.down(scene).mT)
+        return drawn
+
+
+class Curves(nn.Module):
+    """Numbers [N, F] to strokes [N, H, W] in [0, 1]: curves from the left to the right, each with ends and a width.
+
+    The height of a curve over the columns is a sum of cosine waves.
+
+    Args:
+        inputs: F.
+        count: curves to a picture.
+        height: of the picture, in pixels.
+        width: of the picture, in pixels.
+    """
+
+    waves: Tensor
+    slopes: Tensor
+    first: Tensor
+
+    def __init__(self, inputs: int, count: int, height: int, width: int) -> None:
+        super().__init__()
+        self.shape = count, height, width
+        self.form = nn.Linear(inputs, count * CURVE_WAVES)
+        self.look = nn.Linear(inputs, count * 4)
+        order, across = torch.arange(CURVE_WAVES)[:, None], (torch.arange(width) + 0.5)[None] / width
+        size = height / (1 + order)
+        fixed = {
+            "waves": size * torch.cos(math.pi * order * across),
+            "slopes": -size * math.pi * order / width * torch.sin(math.pi * order * across),
+            "first": (torch.arange(count) + 0.5)[:, None] / count * height,
+        }
+        for name, values in fixed.items():
+            self.register_buffer(name, values, persistent=False)
+
+    def forward(self, scene: Tensor) -> Tensor:
+        """See the class; computed in float32: bfloat16 would put curves up to a pixel beside their places."""
+        count, height, width = self.shape
+        with torch.autocast(scene.device.type, enabled=False):
+            scene = scene.to(self.waves.dtype)
+            form = 0.3 * self.form(scene).view(-1, count, CURVE_WAVES)
+            at, slope = self.first + form @ self.waves, form @ self.slopes  # [N, count, W]
+            rows = torch.arange(height, device=scene.device)[:, None] + 0.5
+            away = (rows - at[:, :, None]).abs() * (1 + slope.square()).rsqrt()[:, :, None]
+            start, end, thick, strength = self.look(scene).view(-1, count, 4, 1).unbind(2)
+            column = torch.arange(width, device=scene.device) + 0.5
+            begun = torch.sigmoid(column - width * (0.2 + 0.2 * start))
+            ended = torch.sigmoid(width * (0.8 + 0.2 * end) - column)
+            there = begun * ended * torch.sigmoid(1 + strength)
+            mask = torch.sigmoid(2 * (1 + 0.5 * thick[..., None] - away)) * there[:, :, None]
+            strokes: Tensor = 1 - (1 - mask).prod(1)
+        return strokes
 
 
 class WholeCritic(CriticNetwork):
@@ -228,6 +325,9 @@ class WholeCritic(CriticNetwork):
         small = channels * -(-height // BLUNT) * -(-width // BLUNT)
         self.scene = stack(small, options.scene, options.slope) if options.backdrop else None
         self.scene_score = nn.Linear(options.scene[-1], 1) if options.backdrop else None
+        tiles = len(layout.tiles)
+        self.around = stack(pixels + tiles, options.critic, options.slope) if options.around else None
+        self.around_score = nn.Linear(options.critic[-1], 1) if options.around else None
 
     def forward(self, images: Tensor, condition: Tensor | None = None) -> Criticism:
         """See `CriticNetwork`."""
@@ -238,12 +338,9 @@ class WholeCritic(CriticNetwork):
         if self.options.coarse > 1:
             images = F.interpolate(images, self.seen[1:], mode="area")
         ink = self.options.paper - (images - low) / (high - low)  # 0 = blank
-        n, channels, height, _ = ink.shape
+        n = len(ink)
         padded = F.pad(ink, (layout.margin, layout.margin))
-        columns = layout.columns(text.length)  # [N, P, w]
-        index = columns.reshape(n, 1, 1, -1).expand(-1, channels, height, -1)
-        windows = padded.gather(3, index).view(n, channels, height, layout.places, layout.window)
-        windows = windows.permute(0, 3, 1, 2, 4).reshape(n * layout.places, channels, height, layout.window)
+        windows = _cut(padded, layout.columns(text.length)).flatten(0, 1)
         seen = torch.cat([windows.flatten(1), ink_figures(windows), text.where.flatten(0, 1)], dim=1)
         features = self.body(seen)
         known = self.projection(text.characters.flatten(0, 1))
@@ -253,7 +350,20 @@ class WholeCritic(CriticNetwork):
         if self.scene is not None and self.scene_score is not None:
             scene = self.scene(F.avg_pool2d(ink, BLUNT, ceil_mode=True).flatten(1))
             scores = scores + self.scene_score(scene).squeeze(1)
+        if self.around is not None and self.around_score is not None:
+            tiles = _cut(padded, layout.tiled(n, padded.device)).flatten(2)
+            where = torch.eye(tiles.shape[1]).to(tiles).expand(n, -1, -1)
+            beside = self.around_score(self.around(torch.cat([tiles, where], dim=2))).squeeze(2)
+            scores = scores + beside.sum(1) / math.sqrt(beside.shape[1])
         return Criticism(scores, features.view(n, -1), logits)
+
+
+def _cut(padded: Tensor, columns: Tensor) -> Tensor:
+    """Windows [N, K, C, H, w] of pictures [N, C, H, W], at the columns [N, K, w]."""
+    n, channels, height, _ = padded.shape
+    index = columns.reshape(n, 1, 1, -1).expand(-1, channels, height, -1)
+    windows = padded.gather(3, index).view(n, channels, height, *columns.shape[1:])
+    return windows.permute(0, 3, 1, 2, 4)
 
 
 FAMILY = Family(
