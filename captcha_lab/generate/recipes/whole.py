@@ -29,7 +29,8 @@ SOFT = replace(
     name="whole-soft",
     summary="--whole: the same for soft edges, backgrounds and strokes",
     options={
-        "places": 4, "crisp": False, "backdrop": True, "around": True, "spectrum": 1.0, "grain": 0.0, "codes": 0,
+        "places": 4, "crisp": False, "backdrop": True, "around": True, "curves": 4, "spectrum": 1.0, "grain": 0.0,
+        "codes": 0,
     },
     notes="Windows beside no character are criticised too: else strokes next to the text are specks.",
 )  # fmt: skip
