@@ -56,7 +56,10 @@ def run(
     critic_steps: Annotated[int | None, typer.Option(help="Critic steps per iteration.")] = None,
     generator_steps: Annotated[int | None, typer.Option(help="Generator steps per iteration.")] = None,
     clip: Annotated[float | None, typer.Option(help="Clip critic weights to ± this; 0 = never.")] = None,
-    lr: Annotated[float | None, typer.Option("--lr", help="Learning rate of both networks.")] = None,
+    lr: Annotated[
+        float | None,
+        typer.Option("--lr", help="Learning rate; the generator's is `generator_rate` times it."),
+    ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images per step, over all processes.")] = None,
     change: Annotated[
         list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Any other field of the recipe.")
