@@ -125,7 +125,9 @@ def test_windows_lie_where_characters_were_measured_to_stand() -> None:
     assert layout.window == 8  # twice the distance between characters
 
 
-@pytest.mark.parametrize("centres", [((0.1, 0.2),), ((), (), (), (), (0.1, 0.2, 0.3, 0.4, 0.5))])
+@pytest.mark.parametrize(
+    "centres", [((0.1, 0.2),), ((), (), (), (), (0.1, 0.2, 0.3, 0.4, 0.5)), ((float("nan"),),), ((1.5,),)]
+)
 def test_places_that_do_not_fit_the_texts_are_refused(centres: tuple[tuple[float, ...], ...]) -> None:
     spec = NetworkSpec("whole", (1, 20, 40), 12, 12, "projection", options={"places": 4})
     with pytest.raises(UsageError, match="option centres"):
@@ -254,6 +256,8 @@ def test_quality_is_the_share_of_captchas_read_as_asked() -> None:
 
 def test_a_run_learns_saves_and_loads(tmp_path: Path) -> None:
     recipe = shrunk(get_recipe("whole-soft"), noise_size=12, iterations=3)
+    places = ((), (), (0.2, 0.4, 0.6), (0.2, 0.3, 0.4, 0.5))
+    recipe = replace(recipe, options={**recipe.options, "centres": places})
     report = train(recipe, stream(), tmp_path, GeneratorConfig(samples=16, threads=1))
     loaded = load_generator(report.run)
     assert (loaded.classes, loaded.places, loaded.lengths) == (("A", "B", "C"), 4, (1, 2, 3, 4))

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -74,28 +75,32 @@ class Layout:
             raise ValueError(f"{spec.classes} values of a condition are not {places} places of characters")
         self.places, self.characters = places, spec.classes // places
         self.width = width
-        lengths, ranks = torch.arange(places + 1)[:, None], torch.arange(places)[None]
-        centres = (ranks + 0.5) * width / lengths.clamp_min(1)
+        # Plain numbers first: a network may be built where tensors have no values.
+        centres = [
+            [(k + 0.5) * width / max(length, 1) for k in range(places)] for length in range(places + 1)
+        ]
         distance = width / places
         for length, measured in enumerate(options.centres, 1):
-            if measured:
-                if len(measured) != length or length > places:
-                    raise UsageError(
-                        f"The option centres has {len(measured)} places for texts of {length} characters, "
-                        f"which have {places} at most."
-                    )
-                centres[length, :length] = torch.tensor(measured, dtype=centres.dtype) * width
-                if length == places > 1:
-                    distance = float(centres[length, -1] - centres[length, 0]) / (places - 1)
+            if not measured:
+                continue
+            if len(measured) != length or length > places or not all(0 <= share <= 1 for share in measured):
+                raise UsageError(
+                    f"The option centres says where {len(measured)} characters stand in texts of {length}, which have "
+                    f"{places} at most: one share of the width, 0 to 1, for each character."
+                )
+            centres[length][:length] = [share * width for share in measured]
+            if length == places > 1:
+                distance = width * abs(measured[-1] - measured[0]) / (places - 1)
         # Windows of the longest text overlap as asked; those of shorter texts show more of the paper.
         self.window = min(width, max(4, round(options.overlap * distance)))
         self.margin = self.window // 2
-        self.starts = (
-            centres - self.window / 2
-        ).round().long() + self.margin  # [P + 1, P], in the padded picture
+        self.starts = self._padded(centres)  # [P + 1, P]
         tiles = -(-width // self.window)
-        beside = (torch.arange(tiles) + 0.5) * width / tiles - self.window / 2
-        self.tiles = beside.round().long() + self.margin  # [T] windows side by side, whatever the text
+        self.tiles = self._padded([(k + 0.5) * width / tiles for k in range(tiles)])  # [T] whatever the text
+
+    def _padded(self, centres: Sequence[Any]) -> Tensor:
+        """Where windows with these centres begin in the padded picture, int64."""
+        return (torch.tensor(centres) - self.window / 2).round().long() + self.margin
 
     def columns(self, length: Tensor) -> Tensor:
         """Columns of the padded picture that each window covers: int64 [N, P, window]."""
