@@ -47,3 +47,10 @@ def test_the_mean_of_right_readings_by_length() -> None:
 def test_nothing_read_right_says_nothing() -> None:
     assert mean_centres(Told([reading("B", 1)] * 9), [PICTURE] * 9, ["A"] * 9) == ((),)
     assert mean_centres(Told([]), [], []) == ()
+
+
+def test_characters_that_are_spread_evenly_are_taken_as_exactly_even() -> None:
+    readings = [reading("AB", 9, 33)] * LEAST  # centres at 14 and 38 of 50, evenly 12.5 and 37.5
+    assert mean_centres(Told(readings), [PICTURE] * LEAST, ["AB"] * LEAST) == ((), ())
+    readings = [reading("AB", 11, 33)] * LEAST
+    assert mean_centres(Told(readings), [PICTURE] * LEAST, ["AB"] * LEAST) == ((), (0.32, 0.76))
