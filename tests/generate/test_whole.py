@@ -14,7 +14,8 @@ import torch
 from captcha_lab.errors import UsageError
 from captcha_lab.generate.conditioning import TextCode, uniform_texts
 from captcha_lab.generate.networks.base import NetworkSpec
-from captcha_lab.generate.networks.whole import FAMILY, Curves, Layout, Strokes, WholeOptions
+from captcha_lab.generate.networks.parts.curves import Curves, Strokes
+from captcha_lab.generate.networks.whole import FAMILY, Layout, WholeOptions
 from captcha_lab.generate.players.streams import ArrayStream
 from captcha_lab.generate.recipes import get_recipe
 from captcha_lab.generate.sampling import sheets
