@@ -8,6 +8,7 @@ can't see through the double backward of a gradient penalty.
 from __future__ import annotations
 
 import atexit
+import importlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -125,13 +126,16 @@ def join_group(device: str = "cpu") -> Group:
         device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
         torch.cuda.set_device(device)
     if not dist.is_initialized():
+        # The second derivative of |x| imports this part of torch, which takes references to the group that it finds and
+        # never gives them back: the group's threads would outlive `leave_group`. Imported first, it finds none.
+        importlib.import_module("torch._dynamo")
         dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
-        # A process that ends with the group's threads still running is aborted now and then.
-        atexit.register(_leave)
+        atexit.register(leave_group)
     return Group(dist.get_rank(), dist.get_world_size(), device)
 
 
-def _leave() -> None:
+def leave_group() -> None:
+    """End the group and its threads, which abort a process now and then that ends while they run."""
     if dist.is_initialized():
         dist.destroy_process_group()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,8 +17,10 @@ import pytest
 from captcha_lab.store.packed.packed import PackedSet, read_packed, write_packed
 from captcha_lab.store.runs import Run, load_resume
 from tests.cli.conftest import Cli
+from tests.processes import free_port, started
 
 pytestmark = pytest.mark.slow
+PROGRAM = (sys.executable, "-m", "captcha_lab")
 GLYPHS = (
     "train-gen", "--recipe", "wdcgan-label", "--iterations", "6", "--batch-size", "8",
     "--set", 'options={"channels": 8, "hidden": 16}', "--set", "noise_size=8",
@@ -35,30 +36,6 @@ WHOLE = (
 )  # fmt: skip
 
 
-def free_port() -> str:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return str(s.getsockname()[1])
-
-
-def started(workspace: Path, *arguments: str) -> list[subprocess.Popen[str]]:
-    """Two processes as torchrun starts them, without torchrun, which ends both when one ends."""
-    shared = {
-        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port(), "WORLD_SIZE": "2", "GLOO_SOCKET_IFNAME": "lo",
-    }  # fmt: skip
-    return [
-        subprocess.Popen(
-            [sys.executable, "-m", "captcha_lab", *arguments],
-            cwd=workspace,
-            env={**os.environ, **shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-
-
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
     """Exit code, and what was said."""
     try:
@@ -70,7 +47,7 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
 
 def until_logged(metrics: Path, entries: int) -> None:
     """Wait until a run has logged so much."""
-    for _ in range(600):
+    for _ in range(3000):
         if metrics.is_file() and len(metrics.read_text().splitlines()) >= entries:
             return
         time.sleep(0.1)
@@ -153,7 +130,7 @@ def test_a_killed_reader_training_goes_on(workspace: Path) -> None:
     run = workspace / "models/long"
     arguments = ("train", "--reader", "sequence", "--batch-size", "8", "--steps", "3000", "--name", "long")
     for _ in range(2):  # the first process killed, then the second
-        pair = started(workspace, *arguments)
+        pair = started([*PROGRAM, *arguments], workspace)
         until_saved(run)
         pair[0].kill()
         code, said = ended(pair[1])
@@ -185,7 +162,7 @@ LONG = (*GLYPHS, "--iterations", "4000", "--evaluations", "2", "--name", "long")
 
 def test_terminated_processes_save_and_a_killed_one_ends_the_other(workspace: Path) -> None:
     run = workspace / "models/long"
-    pair = started(workspace, *LONG)
+    pair = started([*PROGRAM, *LONG], workspace)
     until_logged(run / "metrics.jsonl", 1)
     for process in pair:
         process.send_signal(signal.SIGTERM)
@@ -198,7 +175,7 @@ def test_terminated_processes_save_and_a_killed_one_ends_the_other(workspace: Pa
     reached = load_resume(run / "resume.pt")["trainer"]["iteration"]
     for killed in (1, 0):
         (run / "metrics.jsonl").unlink()  # what is logged from now on shows that training goes on
-        pair = started(workspace, "train-gen", "--resume", "long")
+        pair = started([*PROGRAM, "train-gen", "--resume", "long"], workspace)
         until_logged(run / "metrics.jsonl", 1)
         pair[killed].kill()
         code, said = ended(pair[1 - killed])

@@ -9,12 +9,11 @@ from typing import Any
 
 import torch
 
-from captcha_lab.generate.players.streams import ArrayStream
 from captcha_lab.generate.recipe import Recipe
 from captcha_lab.generate.recipes import get_recipe
 from captcha_lab.generate.training.overview import random_stream
 from captcha_lab.generate.training.trainer import Trainer
-from captcha_lab.parallel import Group, join_group
+from captcha_lab.parallel import Group, join_group, leave_group
 from tests.generate.generator_tools import shrunk
 
 STEPS = 3
@@ -34,10 +33,7 @@ def recipe_of(name: str) -> Recipe:
 def outcome(name: str, group: Group) -> dict[str, Any]:
     """Figures of every step and all weights after the last."""
     recipe = recipe_of(name)
-    images, labels = random_stream(recipe, 24), None
-    if images.condition is not None:
-        labels = images.condition.argmax(1)
-    batches = ArrayStream(images.images, labels, images.names, group=group)
+    batches = random_stream(recipe, 24, group=group)
     torch.manual_seed(5)  # of dropout
     trainer = Trainer(recipe, batches, STEPS, seed=2, group=group)
     figures = []
@@ -63,4 +59,4 @@ if __name__ == "__main__":
     if members.leads:
         torch.save(results, Path(target))
     members.wait()
-    torch.distributed.destroy_process_group()
+    leave_group()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,10 @@ from captcha_lab.generate.networks.base import CONDITIONINGS
 from captcha_lab.generate.networks.parts.initialise import SCHEMES, initialise
 from captcha_lab.generate.networks.parts.layers import MinibatchDiscrimination
 from captcha_lab.generate.networks.parts.normalise import LayerNorm
+from captcha_lab.parallel import join_group, leave_group
 from captcha_lab.recognise.networks.batch_norm import BatchNorm
 from tests.generate.generator_tools import counting_statistics, trainable
+from tests.processes import environments
 
 OURS = ("fc", "dcgan", "faces", "deconv", "cs231n", "pml", "slides")
 SHAPES = {"faces": (3, 32, 32), "deconv": (3, 16, 16), "slides": (1, 32, 32), "pml": (1, 20, 20)}
@@ -303,11 +306,14 @@ def test_what_cannot_be_judged_is_said_as_well() -> None:
         NetworkSpec("fc", (1, 20, 20), 4, 0, "concat")
 
 
-def _several(rank: int, rendezvous: str, results: str) -> None:
+def _several(rank: int, added: list[dict[str, str]], results: str) -> None:
     torch.set_num_threads(1)
-    torch.distributed.init_process_group("gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=2)
+    os.environ.update(added[rank])
+    join_group()
     torch.save(_penalised(rank), f"{results}{rank}")
-    torch.distributed.destroy_process_group()
+    leave_group()
+    names = [path.read_text() for path in Path("/proc/self/task").glob("*/comm")]
+    assert not [name for name in names if "gloo" in name], "threads of the group run on"
 
 
 def _penalised(rank: int | None) -> dict[str, torch.Tensor]:
@@ -327,7 +333,7 @@ def _penalised(rank: int | None) -> dict[str, torch.Tensor]:
 
 def test_two_processes_share_batch_statistics(tmp_path: Path) -> None:
     torch.multiprocessing.spawn(  # type: ignore[attr-defined,no-untyped-call]
-        _several, (str(tmp_path / "meet"), str(tmp_path / "rank")), nprocs=2
+        _several, (environments(), str(tmp_path / "rank")), nprocs=2
     )
     parts = [torch.load(tmp_path / f"rank{r}", weights_only=True) for r in range(2)]
     whole = _penalised(None)

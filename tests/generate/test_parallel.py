@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +13,7 @@ from captcha_lab.errors import UsageError
 from captcha_lab.generate.recipes import recipes
 from captcha_lab.parallel import Group
 from tests.generate.parallel_worker import outcome
+from tests.processes import started
 
 # Everything that couples samples or draws numbers: batch norm in both networks, gradient penalty through batch norm,
 # dropout, minibatch discrimination, feature matching, margin, encoder, wrong labels, switching, EMA.
@@ -35,29 +33,12 @@ def _double() -> Iterator[None]:
     torch.set_default_dtype(torch.float32)
 
 
-def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
-
-
 def two_processes(names: list[str], target: Path) -> None:
     """Two workers train together and leave what came out in a file."""
-    shared = {
-        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2", "GLOO_SOCKET_IFNAME": "lo",
-    }  # fmt: skip
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-m", "tests.generate.parallel_worker", str(target), *names],
-            cwd=Path(__file__).parents[2],
-            env={**os.environ, **shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    errors = [process.communicate(timeout=300)[1] for process in started]
-    for process, text in zip(started, errors, strict=True):
+    worker = [sys.executable, "-m", "tests.generate.parallel_worker", str(target), *names]
+    processes = started(worker, Path(__file__).parents[2])
+    errors = [process.communicate(timeout=300)[1] for process in processes]
+    for process, text in zip(processes, errors, strict=True):
         assert process.returncode == 0, text
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
-import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from tests.processes import started
 
 TRAINING = """
 import json, torch
@@ -40,20 +40,7 @@ print(json.dumps({"losses": losses, "weights": weights.tolist(), "leads": leads}
 
 
 def trained(world: int) -> list[dict[str, list[float]]]:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = str(s.getsockname()[1])
-    shared = {**os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": str(world)}
-    shared |= {"GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", TRAINING],
-            env={**shared, "RANK": str(rank)},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(world)
-    ]
+    processes = started([sys.executable, "-c", TRAINING], Path(__file__).parents[2], world)
     return [json.loads(process.communicate(timeout=300)[0]) for process in processes]
 
 

@@ -18,6 +18,7 @@ from captcha_lab.generate.training.config import GeneratorConfig
 from captcha_lab.generate.training.train import choose_device
 from captcha_lab.generate.training.trainer import Trainer
 from captcha_lab.generate.training.tuning import choose_precision, choose_threads, limited
+from captcha_lab.parallel import Group
 
 
 @dataclass(frozen=True)
@@ -91,17 +92,20 @@ def overview(
         )
 
 
-def random_stream(recipe: Recipe, n: int = 256, seed: int = 0) -> ArrayStream:
-    """Random pixels with random classes or texts, of the shape and number of classes the recipe's source has."""
+def random_stream(recipe: Recipe, n: int = 256, seed: int = 0, group: Group | None = None) -> ArrayStream:
+    """Random pixels with random classes or texts, of the shape and number of classes the recipe's source has.
+
+    With `group` for one of several processes that train together.
+    """
     rng = np.random.default_rng(seed)
     c, h, w = recipe.image_shape
     images = rng.integers(0, 256, (n, h, w) if c == 1 else (n, h, w, c), dtype=np.uint8)
     names = tuple(str(k) for k in range(recipe.classes))
     if places := recipe.options.get("places"):
         code = TextCode(tuple(chr(ord("A") + k) for k in range(recipe.classes)), places)
-        return ArrayStream(images, texts=code.draw(n, [places], seed), seed=seed)
+        return ArrayStream(images, texts=code.draw(n, [places], seed), seed=seed, group=group)
     labels = rng.integers(0, recipe.classes, n) if recipe.uses_labels else None
-    return ArrayStream(images, labels, names, seed=seed)
+    return ArrayStream(images, labels, names, seed=seed, group=group)
 
 
 def running_statistics(network: nn.Module) -> int:
