@@ -91,6 +91,7 @@ def run(
         report,
         command=shlex.join(["captcha-lab", *sys.argv[1:]]) if sys.argv[1:] else "captcha-lab eval",
         retrain=retrain,
+        named=dataset is not None,
     )
     with progress("Evaluating") as bar:
         done = evaluate(workspace, folder, request, config, say, bar.phase)

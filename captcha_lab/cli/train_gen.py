@@ -129,17 +129,23 @@ def run(
     )
     attributes = names(attribute)
     if dry_run:
+        if dataset is not None and not folder.exists:
+            raise UsageError(
+                f"The workspace {workspace.root} has no dataset {dataset}: leave --dataset away to see the recipe "
+                "at the size of its source."
+            )
         _dry_run(
             pipeline.overview_generator(workspace, folder, choice, config, attributes, whole=whole), json
         )
         return
-    if resume is not None and (choice, config, seeds, name, attributes, whole) != (
+    if resume is not None and (choice, config, seeds, name, attributes, whole, dataset) != (
         Choice(),
         GeneratorConfig(),
         1,
         None,
         (),
         False,
+        None,
     ):
         raise UsageError("--resume continues a run as it was begun: no other option can go with it.")
     with progress("Training") as bar:

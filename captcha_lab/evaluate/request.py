@@ -21,6 +21,7 @@ class EvalRequest:
         retrain: train each run anew with further seeds, until there are as many as seeds are measured.
         folder: of the report; None: in the run's folder, or the workspace's `evaluation/`.
         command: the command line, for the report.
+        named: the dataset was named, so that no other one is taken where it is not there.
 
     Raises:
         UsageError: options that exclude each other.
@@ -34,6 +35,7 @@ class EvalRequest:
     folder: Path | None = None
     retrain: bool = False
     command: str = "captcha-lab eval"
+    named: bool = False
 
     def __post_init__(self) -> None:
         if self.runs and self.every:

@@ -171,7 +171,12 @@ def evaluate_models(
 
     found, folder = _locate(dataset, workspace)
     generators, recogniser = sort_models(found, models)
-    request = EvalRequest(generators, recogniser=recogniser, command="captcha_lab.evaluate_models")
+    request = EvalRequest(
+        generators,
+        recogniser=recogniser,
+        command="captcha_lab.evaluate_models",
+        named=dataset is not None,
+    )
     return evaluate(found, folder, request, _configured(EvalConfig, settings), _silent, no_progress)
 
 

@@ -85,6 +85,11 @@ class DatasetFolder:
         return self.root / "packed.h5"
 
     @property
+    def exists(self) -> bool:
+        """Whether there is a dataset: captchas that were scraped or imported, or packed pictures."""
+        return self.catalog_path.exists() or self.packed_path.exists()
+
+    @property
     def texts_path(self) -> Path:
         """The rebuildable file of whole captchas and their texts."""
         return self.root / "texts.h5"

@@ -110,3 +110,4 @@ def test_what_measures_generated_captchas_is_not_left_away_silently(captchas: Pa
     call("train", "--reader", "sequence", "--steps", "1", "--name", "reader")
     call("train-gen", "--whole", "--iterations", "2", "--evaluations", "1", *SMALL, "--name", "w")
     assert "leave --no-judge away" in call("eval", "--model", "w", "--no-judge", code=2).output
+    assert "has no dataset none" in call("eval", "--model", "w", "--dataset", "none", code=1).output

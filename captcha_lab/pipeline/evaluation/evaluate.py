@@ -232,7 +232,7 @@ class _Measuring:
 
 def _folder_of(workspace: Workspace, folder: DatasetFolder, request: EvalRequest) -> DatasetFolder:
     """The dataset the named run was trained on, where the configured one isn't there at all."""
-    if folder.catalog_path.exists() or folder.packed_path.exists() or not request.runs:
+    if folder.exists or request.named or not request.runs:
         return folder
     named = Run.open(find_model(workspace, request.runs[0], "generator")).config().get("dataset")
     return workspace.dataset(named) if named else folder
@@ -240,7 +240,7 @@ def _folder_of(workspace: Workspace, folder: DatasetFolder, request: EvalRequest
 
 def _check_there(workspace: Workspace, folder: DatasetFolder) -> None:
     """Raises CaptchaLabError where the workspace has no such dataset."""
-    if not folder.catalog_path.exists() and not folder.packed_path.exists():
+    if not folder.exists:
         raise CaptchaLabError(
             f"There is nothing to evaluate: the workspace {workspace.root} has no dataset {folder.name}. "
             "Begin with `captcha-lab scrape`, or name another one with --dataset."
