@@ -30,7 +30,7 @@ LEAST_REAL = 16  # captchas to compare samples with
 HARD = 0.96  # share of a picture's variance that two grey levels explain, from which its edges count as hard
 FINE = 28  # pixels of height to which soft captchas are drawn: the larger, the slower
 FEW = 0.05  # share of captchas that have colour, up to which all are taken for grey
-EXAMINED = 200  # captchas looked at for that
+EXAMINED = 200  # captchas looked at to choose a recipe and to find places, spread over all
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class WholeData:
         """The recipe that is meant where none is named: one for hard edges on blank paper, or one for all else."""
         from captcha_lab.generate.choose import WHOLE, WHOLE_SOFT
 
-        return WHOLE if two_levels(self.images[:EXAMINED]) >= HARD else WHOLE_SOFT
+        return WHOLE if two_levels(self.images[self._examined]) >= HARD else WHOLE_SOFT
 
     def recipe(self, choice: Choice) -> Recipe:
         """The recipe of a choice for this data (see `generate.choose.choose` for errors).
@@ -102,7 +102,7 @@ class WholeData:
         recipe = choose(replace(choice, label=True), labelled=True, defaults=self.defaults)
         if recipe.network != "whole":
             return recipe
-        dark = bool(np.median(self.images[:EXAMINED]) < 128)
+        dark = bool(np.median(self.images[self._examined]) < 128)
         coarse = 1 if recipe.options.get("crisp", True) else max(1, round(self.image_shape[0] / FINE))
         seen = {"paper": 0.0 if dark else 1.0, "coarse": coarse, "centres": self.centres}
         return replace(recipe, options={**seen, **recipe.options})
@@ -113,7 +113,17 @@ class WholeData:
         from captcha_lab.recognise.centres import mean_centres
         from captcha_lab.recognise.sequence.reader import base_reader
 
-        return mean_centres(base_reader(), list(self.images[:EXAMINED]), self.training.texts[:EXAMINED])
+        rows = self._examined
+        texts = [self.training.texts[row] for row in rows]
+        return mean_centres(base_reader(), list(self.images[rows]), texts)
+
+    @cached_property
+    def _examined(self) -> np.ndarray:
+        """Row numbers of some captchas of the whole set, whose order may be that of their texts."""
+        import numpy as np
+
+        count = len(self.training)
+        return np.linspace(0, count - 1, min(count, EXAMINED)).round().astype(int)
 
     @contextmanager
     def stream(self, recipe: Recipe, seed: int, group: Group) -> Iterator[ArrayStream]:
