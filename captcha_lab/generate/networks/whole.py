@@ -4,8 +4,9 @@ The condition [N, P * A] is a text: P places of A characters, one-hot, and all z
 place of a text gives a window of the picture; a window is wider than its share of the picture, so that neighbours
 touch and overlap. One network draws the windows of all places and one criticises them. Neither is told the neighbouring
 characters: of a thousand captchas hardly two show the same three in a row, so a critic that is told knows every window
-by heart, and the generator draws other texts badly. What no character owns, background and strokes, is drawn and
-criticised for the picture as a whole.
+by heart, and the generator draws other texts badly. For the same reason windows should be no wider than they must, and
+with `apart` neither network is told the place. What no character owns, background and strokes, is drawn and criticised
+for the picture as a whole.
 """
 
 from __future__ import annotations
@@ -44,6 +45,9 @@ class WholeOptions:
     critic: Sequence[int] = (512, 512)  # widths of the hidden layers that criticise a window
     scene: Sequence[int] = (256,)  # widths of the hidden layers for the picture as a whole, of both networks
     overlap: float = 2.0  # width of a window as a multiple of the distance between characters
+    # A window is drawn and criticised by its character alone: neither network is told the place and the length of the
+    # text, and shapes do not depend on the noise that the characters of a picture share. False: they are and do.
+    apart: bool = False
     # Where characters stand in texts of 1, 2, … characters, as shares of the width; no or an empty row: evenly spread.
     centres: Sequence[Sequence[float]] = ()
     embedding: int = 32  # length of a character's learned vector
@@ -152,7 +156,8 @@ class WholeGenerator(GeneratorNetwork):
         self.embed = nn.Linear(layout.characters, options.embedding, bias=False)
         self.codebook = Codebook(32, options.codes, 1) if options.codes else None
         shape = 32 if options.codes else self.own
-        inputs = options.embedding + 2 * layout.places + 1 + shape + self.common
+        beside = 0 if options.apart else 2 * layout.places + 1 + self.common
+        inputs = options.embedding + shape + beside
         self.body = stack(inputs, options.generator, options.slope)
         self.stencil = nn.Linear(options.generator[-1], height * layout.window)
         self.waves = Frequencies(height, layout.window, options.spectrum) if options.spectrum else None
@@ -189,8 +194,9 @@ class WholeGenerator(GeneratorNetwork):
             own if self.codebook is None else self.codebook(own.reshape(n * places, -1)).view(n, places, -1)
         )
         every = common[:, None].expand(-1, places, -1)
-        given = torch.cat([self.embed(text.characters), text.where, chosen, every], dim=2)
-        hidden = self.body(given.view(n * places, -1))
+        embedded = self.embed(text.characters)
+        given = [embedded, chosen] if self.options.apart else [embedded, text.where, chosen, every]
+        hidden = self.body(torch.cat(given, dim=2).view(n * places, -1))
         logits = self.stencil(hidden) if self.waves is None else self.waves(self.stencil(hidden))
         logits = logits.view(n, places, height, layout.window)
         soft = torch.sigmoid(self.options.gain * logits) * text.present[:, :, None, None]
@@ -248,7 +254,7 @@ class WholeCritic(CriticNetwork):
         self.options, self.low_high = options, spec.output_range
         self.layout = layout = Layout(spec, options)
         pixels = channels * height * layout.window
-        places = 2 * layout.places + 1
+        places = 0 if options.apart else 2 * layout.places + 1
         self.body = stack(pixels + INK_FIGURES + places, options.critic, options.slope)
         features = options.critic[-1]
         self.score = nn.Linear(features, 1)
@@ -273,8 +279,10 @@ class WholeCritic(CriticNetwork):
         n = len(ink)
         padded = F.pad(ink, (layout.margin, layout.margin))
         windows = _cut(padded, layout.columns(text.length)).flatten(0, 1)
-        seen = torch.cat([windows.flatten(1), ink_figures(windows), text.where.flatten(0, 1)], dim=1)
-        features = self.body(seen)
+        seen = [windows.flatten(1), ink_figures(windows)]
+        if not self.options.apart:
+            seen.append(text.where.flatten(0, 1))
+        features = self.body(torch.cat(seen, dim=1))
         known = self.projection(text.characters.flatten(0, 1))
         scores = self.score(features).squeeze(1) + (known * features).sum(1)
         scores = (scores.view(n, -1) * text.present).sum(1) / text.length.clamp_min(1).sqrt()
