@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,10 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from captcha_lab.cli import app
-from captcha_lab.pipeline.whole import has_colour, stacked, two_levels
+from captcha_lab.generate.choose import Choice
+from captcha_lab.pipeline.whole import WholeData, has_colour, stacked, two_levels
 from captcha_lab.store.packed.texts import TextSet
+from captcha_lab.store.workspace import DatasetFolder
 
 SMALL = [
     "--set",
@@ -104,6 +107,21 @@ def test_captchas_of_other_sizes_and_a_few_in_colour_become_one_array() -> None:
     assert two_levels(np.stack(grey)) > 0.99
     rng = np.random.default_rng(0)
     assert two_levels(rng.integers(0, 256, (5, 20, 60), np.uint8)) < 0.9
+
+
+def test_what_is_chosen_by_looking_looks_at_captchas_of_the_whole_set() -> None:
+    """Files come in the order of their texts, so that the first of them may be of another kind than most."""
+    rng = np.random.default_rng(0)
+    images = [255 - bars("ABC", k) for k in range(250)] + [bars("CBA", k) for k in range(750)]
+    n = len(images)
+    texts = TextSet(
+        images, ("ABC",) * 250 + ("CBA",) * 750, np.zeros(n, np.uint8), np.arange(n), np.zeros(n, np.uint8)
+    )
+    data = WholeData(DatasetFolder(Path("unread")), texts)
+    assert data.recipe(Choice()).options["paper"] == 1.0
+    soft = [rng.integers(0, 256, (20, 60), np.uint8) for _ in range(750)]
+    mixed = replace(texts, images=images[:250] + soft)
+    assert WholeData(DatasetFolder(Path("unread")), mixed).defaults.recipe == "whole-soft"
 
 
 def test_what_measures_generated_captchas_is_not_left_away_silently(captchas: Path) -> None:

@@ -272,6 +272,25 @@ def test_the_networks_refuse_data_without_texts() -> None:
         Trainer(shrunk(get_recipe("whole")), classes, 1)
 
 
+@pytest.mark.parametrize("apart", [False, True])
+def test_apart_a_character_is_drawn_and_judged_alike_at_every_place(apart: bool) -> None:
+    spec = NetworkSpec("whole", (1, 20, 80), 12, 12, "projection", options={"places": 4})
+    options = WholeOptions(places=4, overlap=1.0, apart=apart, grain=0.0, codes=4)
+    torch.manual_seed(0)
+    generator, critic = FAMILY.generator(spec, options), FAMILY.critic(spec, options)
+    condition = torch.eye(3)[[1, 1, 1, 1]].reshape(1, -1)
+    made = generator(torch.full((1, 12), 0.7), condition)
+    cells = list(made.split(20, dim=3))
+    assert all(torch.equal(cell, cells[0]) for cell in cells[1:]) is apart
+    # A blank captcha with one cell inked, here or there; no window shows another one's cell.
+    scores = []
+    for place in (0, 2):
+        picture = torch.ones(1, 1, 20, 80)
+        picture[..., 5:15, 20 * place + 5 : 20 * place + 15] = 0
+        scores.append(float(critic(picture, condition).score.detach()))
+    assert (abs(scores[0] - scores[1]) < 1e-5) is apart
+
+
 def test_other_networks_take_texts_too() -> None:
     recipe = replace(shrunk(get_recipe("wgan-fc")).with_label(), noise_size=12)
     trainer = Trainer(recipe, stream(), 1)
