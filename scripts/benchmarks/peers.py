@@ -104,7 +104,7 @@ def measure(
     with prepared(config, dataset) as bench:
         pictures = training_pictures(bench)
         count = bench.evaluator.sample_size(None)  # no more than are held out can be compared
-        sheets = [("real", grid(pictures[:SHEET], SIDE))]
+        sheets: list[tuple[str, NDArray[np.uint8]]] = []  # no real ones: they may not be published with the project
         for name in (OURS, *names):
             say(f"{name} …")
             for length in (replace(length, samples=count) for length in lengths):
