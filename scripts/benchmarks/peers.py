@@ -104,7 +104,8 @@ def measure(
     with prepared(config, dataset) as bench:
         pictures = training_pictures(bench)
         count = bench.evaluator.sample_size(None)  # no more than are held out can be compared
-        sheets: list[tuple[str, NDArray[np.uint8]]] = []  # no real ones: they may not be published with the project
+        # No real ones in the picture: they may not be published with the project.
+        sheets: list[tuple[str, NDArray[np.uint8]]] = []
         for name in (OURS, *names):
             say(f"{name} …")
             for length in (replace(length, samples=count) for length in lengths):
