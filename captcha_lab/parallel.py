@@ -135,7 +135,7 @@ def join_group(device: str = "cpu") -> Group:
 
 
 def leave_group() -> None:
-    """End the group and its threads, which abort a process now and then that ends while they run."""
+    """End the group and its threads: a process that ends while they run is aborted now and then."""
     if dist.is_initialized():
         dist.destroy_process_group()
 

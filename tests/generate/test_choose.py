@@ -68,9 +68,12 @@ def test_an_energy_loss_gets_an_auto_encoding_critic_and_takes_it_away_again() -
 
 
 def test_options_that_no_network_can_have() -> None:
-    for value in ('{"codes": -3}', '{"generator": 500}'):
+    for value, message in (
+        ('{"codes": -3}', "option codes of the networks 'fast' is -3: give a number that is not below zero"),
+        ('{"generator": 500}', "Networks of family 'fast' can't be built with"),
+    ):
         made = choose(Choice(recipe="fast", changes=(f"options={value}",)))
-        with pytest.raises(UsageError, match="Networks of family 'fast' can't be built with"):
+        with pytest.raises(UsageError, match=message):
             Trainer(made, random_stream(made), 1)
 
 

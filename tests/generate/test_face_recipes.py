@@ -145,7 +145,7 @@ def test_the_last_doubling_leaves_no_grid_where_asked_for() -> None:
 
 
 def test_a_width_for_pictures_of_no_side_is_refused() -> None:
-    with pytest.raises(UsageError, match="channels_at is -1"):
+    with pytest.raises(UsageError, match="option channels_at of the networks 'faces-fast' is -1"):
         build_critic(NetworkSpec("faces-fast", (3, 64, 64), 8, options={"channels_at": -1}), 0)
 
 

@@ -295,6 +295,25 @@ def test_what_cannot_be_built_is_said_in_one_line(spec: NetworkSpec, message: st
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("family", "option", "value"),
+    [
+        ("whole", "codes", -1),
+        ("whole", "coarse", 0),
+        ("whole", "apart", 3),
+        ("whole", "overlap", "x"),
+        ("whole", "spectrum", float("nan")),
+        ("fast", "gain", -1.0),
+        ("dcgan", "channels", True),
+    ],
+)
+def test_options_that_are_no_such_numbers_are_refused(family: str, option: str, value: object) -> None:
+    places = {"places": 4} if family == "whole" else {}
+    spec = NetworkSpec(family, (1, 20, 20), 32, 12, "projection", options={**places, option: value})
+    with pytest.raises(UsageError, match=f"option {option}"):
+        build_generator(spec, 0)
+
+
 def test_what_cannot_be_judged_is_said_as_well() -> None:
     with pytest.raises(UsageError, match="choose one of pooling, strided"):
         build_critic(NetworkSpec("cs231n", (1, 28, 28), 4, options={"critic": "x"}), 0)

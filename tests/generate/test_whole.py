@@ -135,6 +135,13 @@ def test_places_that_do_not_fit_the_texts_are_refused(centres: tuple[tuple[float
         Layout(spec, WholeOptions(places=4, centres=centres))
 
 
+@pytest.mark.parametrize("overlap", [0.0, -1.0, float("nan"), float("inf")])
+def test_windows_without_a_width_are_refused(overlap: float) -> None:
+    spec = NetworkSpec("whole", (1, 20, 40), 12, 12, "projection", options={"places": 4})
+    with pytest.raises(UsageError, match="option overlap"):
+        Layout(spec, WholeOptions(places=4, overlap=overlap))
+
+
 def test_windows_side_by_side_show_the_whole_picture() -> None:
     spec = NetworkSpec("whole", (1, 20, 70), 12, 12, "projection", options={"places": 4})
     layout = Layout(spec, WholeOptions(places=4, overlap=1.0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import fields
 from functools import cache
@@ -91,7 +92,23 @@ def _resolve(spec: NetworkSpec) -> tuple[Family, Any]:
         raise UsageError(
             f"Networks of family {spec.family!r} have no option {', '.join(unknown)}; they have {', '.join(known)}."
         )
-    return family, family.options(**spec.options)
+    options = family.options(**spec.options)
+    for name in known:
+        _check_option(spec.family, name, getattr(family.options(), name), getattr(options, name))
+    return family, options
+
+
+def _check_option(family: str, name: str, default: Any, value: Any) -> None:
+    """Raises UsageError for an option that is to be a number, or true or false, and is none, or is below zero."""
+    if isinstance(default, bool):
+        if not isinstance(value, bool):
+            raise UsageError(f"The option {name} of the networks {family!r} is true or false, not {value!r}.")
+    elif isinstance(default, int | float) and not (
+        isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+    ):
+        raise UsageError(
+            f"The option {name} of the networks {family!r} is {value!r}: give a number that is not below zero."
+        )
 
 
 def _seeded(
@@ -102,7 +119,7 @@ def _seeded(
         torch.manual_seed(seed)
         try:
             network = build(spec, options)
-        except (RuntimeError, TypeError, ValueError) as error:
+        except (ArithmeticError, RuntimeError, TypeError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise UsageError(
                 f"Networks of family {spec.family!r} can't be built with {dict(spec.options)}: {reason}."

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from captcha_lab.errors import UsageError
 from captcha_lab.generate.networks.base import Criticism, CriticNetwork, Family, GeneratorNetwork, NetworkSpec
 from captcha_lab.generate.networks.parts.heads import CriticHead, CriticOptions
 from captcha_lab.generate.networks.parts.layers import halving, joined, output_activation, with_planes
@@ -56,8 +55,6 @@ def _depth(spec: NetworkSpec) -> tuple[int, int, int]:
 
 def _widths(outermost: int, depth: int, spec: NetworkSpec, options: FacesFastOptions) -> list[int]:
     """Channels from the finest layer to the coarsest."""
-    if options.channels_at < 0:
-        raise UsageError(f"The option channels_at is {options.channels_at}, below zero.")
     side = max(spec.image_shape[1:])
     if 0 < options.channels_at < side:
         # A step then costs twice as much for twice the side, not four times, and more steps in the same time are

@@ -84,10 +84,6 @@ class FastGenerator(GeneratorNetwork):
         super().__init__(spec)
         if spec.noise_size < 2 * max(options.books, 1):
             raise UsageError(f"The networks 'fast' need at least {2 * max(options.books, 1)} noise values.")
-        if options.spectrum < 0:
-            raise UsageError(
-                f"The option spectrum of the networks 'fast' is {options.spectrum:g}, below zero."
-            )
         channels, height, width = spec.image_shape
         self.options, self.low_high = options, spec.output_range
         self.shape_size = spec.noise_size // 2

@@ -67,6 +67,10 @@ class WholeOptions:
 def drawn_shape(spec: NetworkSpec, options: WholeOptions) -> tuple[int, int, int]:
     """(C, H, W) of the picture that the networks draw and see; it is scaled to the captcha's size."""
     channels, height, width = spec.image_shape
+    if options.coarse < 1:
+        raise UsageError(
+            "The option coarse is 0: a pixel that the networks draw has at least one of the captcha."
+        )
     return channels, -(-height // options.coarse), -(-width // options.coarse)
 
 
@@ -77,7 +81,13 @@ class Layout:
         places, width = options.places, drawn_shape(spec, options)[2]
         if spec.classes % max(places, 1) or places < 1:
             raise ValueError(f"{spec.classes} values of a condition are not {places} places of characters")
+        if not 0 < options.overlap < math.inf:
+            raise UsageError(
+                f"The option overlap is {options.overlap:g}: give the width of a window as a multiple, above 0, of the "
+                "distance between characters."
+            )
         self.places, self.characters = places, spec.classes // places
+        self.told = 0 if options.apart else 2 * places + 1  # numbers that say the place and the text's length
         self.width = width
         # Plain numbers first: a network may be built where tensors have no values.
         centres = [
@@ -156,8 +166,7 @@ class WholeGenerator(GeneratorNetwork):
         self.embed = nn.Linear(layout.characters, options.embedding, bias=False)
         self.codebook = Codebook(32, options.codes, 1) if options.codes else None
         shape = 32 if options.codes else self.own
-        beside = 0 if options.apart else 2 * layout.places + 1 + self.common
-        inputs = options.embedding + shape + beside
+        inputs = options.embedding + shape + layout.told + (0 if options.apart else self.common)
         self.body = stack(inputs, options.generator, options.slope)
         self.stencil = nn.Linear(options.generator[-1], height * layout.window)
         self.waves = Frequencies(height, layout.window, options.spectrum) if options.spectrum else None
@@ -254,8 +263,7 @@ class WholeCritic(CriticNetwork):
         self.options, self.low_high = options, spec.output_range
         self.layout = layout = Layout(spec, options)
         pixels = channels * height * layout.window
-        places = 0 if options.apart else 2 * layout.places + 1
-        self.body = stack(pixels + INK_FIGURES + places, options.critic, options.slope)
+        self.body = stack(pixels + INK_FIGURES + layout.told, options.critic, options.slope)
         features = options.critic[-1]
         self.score = nn.Linear(features, 1)
         self.projection = Projection(layout.characters, features)
